@@ -1,0 +1,37 @@
+/* compose/: text -> model. Pure: files and variables in, a model or diagnostics out; no network, no
+ * processes, no clock. The only place that sees libyaml.
+ *
+ *   files -> yaml tree (positions on every node) -> interpolate -> merge -> schema (types, canonical
+ *   long form) -> model -> validate
+ */
+#pragma once
+
+#include "base/error.h"
+#include "compose/model.h"
+
+struct compose_options {
+    char *const *files;            /* -f, in order; empty: looked up (compose.yaml, compose.yml,
+                                      docker-compose.yml, docker-compose.yaml, with the override beside it)
+                                      in working_directory and its parents; "-" is stdin */
+    const char *project_name;      /* -p; NULL: COMPOSE_PROJECT_NAME, `name:`, the folder's name */
+    const char *project_directory; /* --project-directory; NULL: the first file's folder */
+    const char *working_directory; /* absolute */
+    char *const *environment;      /* "K=V": the caller's environment */
+};
+
+/* Reads, checks and builds. 0 with *ret_model set where there is no error among the diagnostics
+ * (warnings may be); -EINVAL with the errors in diagnostics; -ENOENT where there is no file at all,
+ * with err set as the reference words it. */
+int compose_load(const struct compose_options *options, struct diagnostics *diagnostics,
+                 struct model **ret_model, struct error *err);
+
+enum compose_format { COMPOSE_YAML, COMPOSE_JSON };
+/* What `config` prints: the canonical form, keys sorted as the reference sorts them, `$` as `$$`.
+ * Reading it back gives the same model. */
+char *compose_print(const struct model *model, enum compose_format format);
+
+/* The canonical form as it goes over the wire to the daemon and into its store: JSON, nothing
+ * escaped, and its reader: no interpolation, no files. */
+char *compose_serialize(const struct model *model);
+int compose_deserialize(const char *text, size_t length, struct diagnostics *diagnostics,
+                        struct model **ret_model, struct error *err);

@@ -1,0 +1,39 @@
+/* The list of problems found while reading Compose files: each with the place where the value was
+ * written, in order, all of one run. Printed by cmd/ (or by diagnostics_print for golden tests) as
+ *
+ *     compose.yaml:4:11: error: invalid port '80:80:80:80'
+ *         4 |       - "80:80:80:80"
+ *           |         ^
+ *     hint: use [HOST:]CONTAINER[/PROTOCOL]
+ */
+#pragma once
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Where something was written. file is interned in the diagnostics list and lives as long as it;
+ * line and column count from 1, columns in characters; line 0: the file as a whole; file NULL: none
+ * (command line, environment). */
+struct position {
+    const char *file;
+    unsigned line, column;
+};
+
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+
+struct diagnostics;
+
+struct diagnostics *diagnostics_new(void);
+void diagnostics_free(struct diagnostics *diagnostics);
+DEFINE_FREEP(struct diagnostics *, diagnostics_free)
+
+/* Adds one; hint may be NULL. */
+void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
+                     struct position position, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity);
+/* All of them as text, sorted by file in order of reading, then line and column; errors and warnings
+ * together. */
+void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out);

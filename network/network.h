@@ -1,0 +1,63 @@
+/* network/: everything between a guest's NIC and the world. Bridges, taps and addresses (libnl-3),
+ * one nftables table (libnftables), IPAM and published ports (own tables in the store), DNS servers
+ * on the gateways (libldns). Never starts a process, never sees an image or a VM.
+ *
+ * The orchestrator drives it through three providers (base/provider.h) and tells it which instances
+ * run. Specs and results are JSON:
+ *
+ * kind "network", name = the network's full name ("shop_frontend"; "bridge" is the host-wide default)
+ *   spec:   {"project":S, "key":S (in the file), "internal":B, "external":B,
+ *            "subnet":"10.1.2.0/24" (optional), "gateway":"10.1.2.1" (optional)}
+ *   result: {"bridge":"vs1a2b3c-br0", "subnet":S, "gateway":S}
+ *   external: it must exist already; REMOVE leaves it alone. A network with endpoints is not removed
+ *   (-EBUSY, naming them).
+ *
+ * kind "endpoint", name = "INSTANCE/NETWORK": one NIC. Its address is reserved from ENSURE to REMOVE,
+ * stop and start in between; its tap lives as long as a descriptor of it is open.
+ *   spec:   {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
+ *            "aliases":[S...], "ipv4_address":S (optional), "tap":B}
+ *   result: {"network":S, "interface":"eth0", "mac":"02:...", "address":"10.89.0.5", "prefix":24,
+ *            "gateway":S (absent: no default route by this NIC), "dns":S, "mtu":1500,
+ *            "tap":"vs1a2b3c-t0", "fds":[N]}    tap and fds only where spec says "tap": true;
+ *            the descriptor is open with IFF_VNET_HDR (offsets: Linux tuntap.rst).
+ *
+ * kind "ports", name = INSTANCE: its published ports; depends on its endpoints.
+ *   spec:   {"instance":S, "service":S, "project":S,
+ *            "ports":[{"host_ip":S ("" = all), "published":N (0 = choose), "target":N,
+ *                      "protocol":"tcp"|"udp"}]}
+ *   result: {"ports":[the same, published filled in]}
+ *   Held by a bound socket from check() on; the kernel forwards (nftables), also with no daemon.
+ */
+#pragma once
+
+#include "base/paths.h"
+#include "base/provider.h"
+#include "base/store.h"
+
+#include <uv.h>
+
+struct network;
+
+/* Opens what it needs and brings its tables up to date; touches nothing on the host. */
+int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
+                struct network **ret_network, struct error *err);
+/* After a restart of the daemon: what the store knows is compared with the host; missing pieces of
+ * networks in use are rebuilt, the ports' sockets are bound again, DNS answers again, leftovers
+ * without a row are removed. */
+int network_adopt(struct network *network, struct error *err);
+/* Closes sockets and DNS; everything on the host stays as it is. */
+void network_free(struct network *network);
+
+/* The three providers; *ret_count of them, owned by network. */
+const struct provider *network_providers(struct network *network, size_t *ret_count);
+
+/* Whether the instance runs: DNS names only those that do. Unknown instances are ignored. */
+void network_set_instance_running(struct network *network, const char *instance, bool running);
+
+/* What is known of an instance's NICs, from the store: [{"network","interface","mac","address",
+ * "prefix","gateway"}...]; an empty array where there are none. Owned by the caller. */
+cJSON *network_describe_endpoints(struct network *network, const char *instance);
+/* [{"host_ip","published","target","protocol"}...] */
+cJSON *network_describe_ports(struct network *network, const char *instance);
+/* All networks: [{"name","project","key","bridge","subnet","gateway","internal","endpoints":[...]}]. */
+cJSON *network_describe_networks(struct network *network);

@@ -1,0 +1,57 @@
+/* The host's end of the agent protocol, one per running VM: connects to the agent's socket in the
+ * instance's run folder, keeps the connection over daemon restarts and lost bytes (design: magic,
+ * CRCs, nonce, resend from what the other side has acknowledged), multiplexes streams with credits.
+ * Wire format: runtime/guest/protocol.h, shared with the agent. Every byte from the guest is hostile:
+ * a frame that breaks the protocol closes the stream or the channel, never the daemon. */
+#pragma once
+
+#include "base/json.h"
+#include "runtime/runtime.h"
+
+#include <uv.h>
+
+struct channel;
+
+struct channel_callbacks {
+    /* The handshake is done. fresh: the agent has no identity yet (a boot, not a reconnect). */
+    void (*on_ready)(void *userdata, bool fresh);
+    /* The service's process runs (in answer to channel_send_identity, or known from the reconnect). */
+    void (*on_service_started)(void *userdata);
+    /* It could not be started or the set-up failed: exit code 126/127/125 and why. */
+    void (*on_service_failed)(void *userdata, int exit_code, const char *message);
+    /* It ended (128 + n: by signal n); the guest powers off after the host has acknowledged this. */
+    void (*on_service_exited)(void *userdata, int exit_code);
+    /* One log record with its sequence number; to be acknowledged with channel_ack_log once stored.
+     * dropped > 0: that many records were lost in the guest's ring before this one. */
+    void (*on_log)(void *userdata, uint64_t sequence, const struct log_record *record,
+                   uint64_t dropped);
+    /* The socket closed (QEMU is gone) or the protocol was broken beyond repair. */
+    void (*on_closed)(void *userdata, const struct error *err);
+};
+
+struct channel_options {
+    const char *socket_path;
+    uint64_t last_log_sequence; /* the last one stored; 0: none */
+};
+
+/* Connects; retries until the agent answers or channel_free(). */
+int channel_new(uv_loop_t *loop, const struct channel_options *options,
+                const struct channel_callbacks *callbacks, void *userdata,
+                struct channel **ret_channel, struct error *err);
+void channel_free(struct channel *channel);
+
+/* identity: {"instance","hostname","argv":[],"environment":{K:V},"user","working_dir",
+ *   "interfaces":[{"name":"eth0","mac","address","prefix","gateway","dns","mtu"}],
+ *   "hosts":[{"address","names":[S]}], "dns":[S], "search":[S], "time_ns":N, "stop_signal":S}
+ * argv is complete (entrypoint + command); the agent looks argv[0] up in the environment's PATH. */
+void channel_send_identity(struct channel *channel, const cJSON *identity);
+void channel_ack_log(struct channel *channel, uint64_t sequence);
+/* The service gets the signal (its stop signal), after timeout_ms SIGKILL; then on_service_exited
+ * and power-off. */
+void channel_send_shutdown(struct channel *channel, int signal_number, uint64_t timeout_ms);
+void channel_send_service_signal(struct channel *channel, int signal_number);
+
+/* exec, as in runtime.h. */
+int channel_exec_start(struct channel *channel, const struct exec_options *options,
+                       const struct exec_callbacks *callbacks, void *userdata,
+                       struct exec **ret_exec, struct error *err);
