@@ -60,8 +60,7 @@ int fs_write_file_atomic(const char *path, const void *data, size_t length, mode
     _cleanup_free_ char *temporary = xasprintf("%s.XXXXXX", path);
     _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return error_set(err, errno, "cannot create a file beside '%s': %s", path,
-                         strerror(errno));
+        return error_set(err, errno, "cannot create a file beside '%s': %s", path, strerror(errno));
     int r = fs_write_all(fd, data, length);
     if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
         r = -errno;

@@ -15,8 +15,8 @@
  *  - Every wait inside has a timeout. After cancel() the operation still ends by operation_done(),
  *    with -ECANCELED or with its true outcome.
  *  - Names are recorded in the store before the effect, the outcome after.
- *  - A result that carries descriptors says so in the member "fds": [N, ...]; the engine closes them
- *    when the plan has ended, so whoever keeps one dups it.
+ *  - A result that carries descriptors says so in the member "fds": [N, ...]; the engine closes
+ * them when the plan has ended, so whoever keeps one dups it.
  */
 #pragma once
 
@@ -43,8 +43,8 @@ struct operation_listener {
     void (*done)(struct operation *operation, cJSON *result, struct error *err);
     /* What it is doing now ("fetching layer 2 of 5"); current/total in `unit` ("B" for bytes, "%"),
      * total 0 where unknown. */
-    void (*progress)(struct operation *operation, const char *text, int64_t current,
-                     int64_t total, const char *unit);
+    void (*progress)(struct operation *operation, const char *text, int64_t current, int64_t total,
+                     const char *unit);
 };
 
 struct operation {
@@ -74,9 +74,9 @@ static inline void operation_progress(struct operation *operation, const char *t
 struct provider {
     const char *kind;
     /* Looks, before a plan starts and before anything is created, at all ENSURE and START
-     * operations of this kind in the plan, and refuses what cannot work (a busy port, no kernel, too
-     * little memory), naming cause and remedy. Changes nothing that outlives the process. May be
-     * NULL. */
+     * operations of this kind in the plan, and refuses what cannot work (a busy port, no kernel,
+     * too little memory), naming cause and remedy. Changes nothing that outlives the process. May
+     * be NULL. */
     int (*check)(void *self, struct operation *const *operations, size_t count, struct error *err);
     int (*start)(void *self, struct operation *operation, struct error *err);
     void (*cancel)(void *self, struct operation *operation); /* may be NULL */

@@ -32,9 +32,9 @@ int store_begin(struct store *store, struct error *err);
 int store_commit(struct store *store, struct error *err);
 void store_rollback(struct store *store);
 
-/* A prepared statement, cached by the address of its SQL text (a literal). It must run to the end or
- * be given back with store_reset before the same text is prepared again; _cleanup_statement_ does.
- * NULL with err set where it cannot be prepared. */
+/* A prepared statement, cached by the address of its SQL text (a literal). It must run to the end
+ * or be given back with store_reset before the same text is prepared again; _cleanup_statement_
+ * does. NULL with err set where it cannot be prepared. */
 sqlite3_stmt *store_prepare(struct store *store, const char *sql, struct error *err);
 void store_reset(sqlite3_stmt **statement);
 #define _cleanup_statement_ _cleanup_(store_reset)

@@ -1,4 +1,5 @@
-/* Strings: a growing buffer, NULL-terminated string vectors, small predicates and strict parsers. */
+/* Strings: a growing buffer, NULL-terminated string vectors, small predicates and strict parsers.
+ */
 #pragma once
 
 #include "base/cleanup.h"
