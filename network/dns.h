@@ -24,6 +24,9 @@ void dns_free(struct dns *dns);
 int dns_add_network(struct dns *dns, const char *network, const char *gateway, const char *subnet,
                     struct error *err);
 void dns_remove_network(struct dns *dns, const char *network);
+/* false for an internal network: a guest that has no other one gets nothing from the host's
+ * resolvers (a name server that forwards is a way out). Default true. */
+void dns_set_forwarding(struct dns *dns, const char *network, bool forwards);
 
 struct dns_endpoint {
     const char *network;
