@@ -1,11 +1,11 @@
 /* The DNS server: UDP and TCP port 53 on each network's gateway, on libldns for the wire format
- * (RFC 1035, 2308 negative answers, 6891 EDNS0, 7766 TCP). Answers from memory what it is told here;
- * everything else goes to the host's resolvers.
+ * (RFC 1035, 2308 negative answers, 6891 EDNS0, 7766 TCP). Answers from memory what it is told
+ * here; everything else goes to the host's resolvers.
  *
  * Who may see what: an asker with an address of ours sees the names on every network it has an
- * endpoint on; anybody else (the host) sees those of the network whose gateway it asked. A name that
- * exists only where the asker may not look does not exist for it and goes upstream. A name of ours
- * with no record of the asked type is NODATA (AAAA!), never NXDOMAIN. */
+ * endpoint on; anybody else (the host) sees those of the network whose gateway it asked. A name
+ * that exists only where the asker may not look does not exist for it and goes upstream. A name of
+ * ours with no record of the asked type is NODATA (AAAA!), never NXDOMAIN. */
 #pragma once
 
 #include "base/error.h"

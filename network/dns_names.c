@@ -177,8 +177,8 @@ static const char *instance_at(const struct dns_names *names, struct in_addr add
     return NULL;
 }
 
-/* The networks an asker sees: those it has an endpoint on, or for somebody who is not a guest the one
- * that was asked. */
+/* The networks an asker sees: those it has an endpoint on, or for somebody who is not a guest the
+ * one that was asked. */
 static bool sees(const struct dns_names *names, const char *asking_instance,
                  const struct dns_asker *asker, const char *network)
 {
