@@ -5,8 +5,9 @@
  * A job is one command on one project. Jobs on one project run one after the other, in order of
  * arrival. Each reports events (JSON objects, one line each on the wire):
  *   {"type":"step","kind":"network","name":"shop_frontend","verb":"ensure",
- *    "state":"waiting"|"working"|"done"|"error","text":"Created","elapsed_ms":N,
- *    "current":N,"total":N,"unit":"B"}
+ *    "state":"waiting"|"working"|"done"|"error"|"skipped","text":"Created","elapsed_ms":N,
+ *    "current":N,"total":N,"unit":"B"}     current, total, unit: only where the provider told; what
+ *   went wrong stands in on_end's error, once, with a line for each step that failed
  *   {"type":"warning","text":S}     {"type":"message","text":S}    e.g. the line about TCG
  * and ends with on_end. */
 #pragma once
@@ -42,9 +43,12 @@ struct orchestrator_world {
     void *userdata;
 };
 
+/* The store is to outlive the orchestrator. */
 int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                      const struct orchestrator_world *world,
                      struct orchestrator **ret_orchestrator, struct error *err);
+/* Jobs that still run are given up without another callback (their journal entries tell the next
+ * daemon): the providers are told to cancel, and may answer later, on the loop. */
 void orchestrator_free(struct orchestrator *orchestrator);
 /* After network_adopt and runtime_adopt: the journal's unfinished entries are settled. */
 int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err);

@@ -1,0 +1,19 @@
+/* What the files behind orchestrator.h share: the orchestrator itself. Private to this folder. */
+#pragma once
+
+#include "orchestrator/observed.h"
+#include "orchestrator/orchestrator.h"
+
+struct orchestrator {
+    uv_loop_t *loop;
+    struct store *store;
+    struct orchestrator_world world;
+    VEC(struct job *) jobs; /* in order of arrival */
+    uv_timer_t *kick;       /* freed by its close callback, hence not embedded */
+};
+
+/* All jobs are looked at again in the next turn of the loop, never from within the caller. */
+void orchestrator_kick(struct orchestrator *orchestrator);
+/* state_observe, and the VMs' states from the world. */
+int orchestrator_observe(struct orchestrator *orchestrator, const char *project,
+                         struct observed **ret_observed, struct error *err);

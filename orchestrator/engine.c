@@ -1,0 +1,423 @@
+/* See engine.h. Sits between the plan and the providers; engine_advance() is the only place where
+ * steps start and where the end is noticed. */
+#include "orchestrator/engine.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "orchestrator/step_event.h"
+
+#include <errno.h>
+
+enum { PROGRESS_INTERVAL_MS = 100 };
+
+struct step_run {
+    struct engine *engine;
+    const struct plan_step *step;
+    enum step_state state;
+    size_t missing; /* dependencies that are not done */
+    uint64_t begun_ms, reported_ms;
+    int64_t entry; /* in the journal */
+    struct operation operation;
+    cJSON *inputs, *result;
+};
+
+struct engine {
+    const struct plan *plan;
+    struct plan *abandoned_plan; /* ours to free */
+    struct engine_options options;
+    struct graph *graph; /* over steps */
+    struct step_run *runs;
+    size_t running, waiting;
+    struct strbuf failures; /* one line each */
+    int first_failure;      /* errno */
+    bool started, cancelled, abandoned;
+    bool advancing; /* engine_advance is on the stack: providers may answer from within start() */
+};
+
+static void on_operation_done(struct operation *operation, cJSON *result, struct error *err);
+static void on_operation_progress(struct operation *operation, const char *text, int64_t current,
+                                  int64_t total, const char *unit);
+static const struct operation_listener listener = {on_operation_done, on_operation_progress};
+
+struct engine *engine_new(const struct plan *plan, const struct engine_options *options)
+{
+    struct engine *engine = new0(struct engine);
+    size_t count = plan->steps.count;
+    engine->plan = plan;
+    engine->options = *options;
+    engine->graph = graph_new(count);
+    engine->runs = xcalloc(count + 1, sizeof(*engine->runs));
+    engine->waiting = count;
+    for (size_t i = 0; i < count; i++) {
+        struct step_run *run = &engine->runs[i];
+        run->engine = engine;
+        run->step = &plan->steps.items[i];
+        for (size_t j = 0; j < run->step->after.count; j++)
+            graph_add(engine->graph, i, run->step->after.items[j]);
+        run->missing = graph_dependencies(engine->graph, i).count;
+    }
+    return engine;
+}
+
+static void close_descriptors(const cJSON *result)
+{
+    const cJSON *fd;
+    cJSON_ArrayForEach(fd, json_array(result, "fds")) if (cJSON_IsNumber(fd) && fd->valueint >= 0)
+        close(fd->valueint);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    for (size_t i = 0; i < engine->plan->steps.count; i++) {
+        close_descriptors(engine->runs[i].result);
+        cJSON_Delete(engine->runs[i].result);
+        cJSON_Delete(engine->runs[i].inputs);
+    }
+    free(engine->runs);
+    graph_free(engine->graph);
+    strbuf_done(&engine->failures);
+    plan_free(engine->abandoned_plan);
+    free(engine);
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+static void report(struct step_run *run, const char *text)
+{
+    struct engine *engine = run->engine;
+    if (engine->abandoned || (run->step->quiet && run->state != STEP_ERROR))
+        return;
+    uint64_t now = engine->options.now_ms(engine->options.userdata);
+    _cleanup_json_ cJSON *event = step_event_new(
+        run->step, run->state, text, run->state == STEP_WAITING ? 0 : now - run->begun_ms);
+    engine->options.on_event(engine->options.userdata, event);
+}
+
+static void report_waiting(struct step_run *run, size_t index)
+{
+    struct graph_neighbours needs = graph_dependencies(run->engine->graph, index);
+    _cleanup_strbuf_ struct strbuf text = {0};
+    for (size_t i = 0; i < needs.count; i++) {
+        const struct plan_step *step = run->engine->runs[needs.items[i]].step;
+        if (!step->quiet)
+            strbuf_addf(&text, "%s%s", text.length ? ", " : "Waiting for ", step->name);
+    }
+    if (text.length)
+        report(run, strbuf_text(&text));
+}
+
+static void on_operation_progress(struct operation *operation, const char *text, int64_t current,
+                                  int64_t total, const char *unit)
+{
+    struct step_run *run = operation->engine_data;
+    struct engine *engine = run->engine;
+    uint64_t now = engine->options.now_ms(engine->options.userdata);
+    if (engine->abandoned || run->step->quiet || now - run->reported_ms < PROGRESS_INTERVAL_MS)
+        return;
+    run->reported_ms = now;
+    _cleanup_json_ cJSON *event =
+        step_event_new(run->step, STEP_WORKING, text, now - run->begun_ms);
+    json_set_int(event, "current", current);
+    json_set_int(event, "total", total);
+    json_set_string(event, "unit", unit ? unit : "");
+    engine->options.on_event(engine->options.userdata, event);
+}
+
+/* --- one step ----------------------------------------------------------------------------------
+ */
+
+static const struct provider *find_provider(const struct engine *engine, const char *kind)
+{
+    for (size_t i = 0; i < engine->options.provider_count; i++)
+        if (streq(engine->options.providers[i]->kind, kind))
+            return engine->options.providers[i];
+    return NULL;
+}
+
+static void describe_operation(struct step_run *run)
+{
+    run->operation = (struct operation){
+        .project = run->engine->plan->project,
+        .kind = run->step->kind,
+        .name = run->step->name,
+        .verb = run->step->verb,
+        .spec = run->step->spec,
+        .inputs = run->inputs,
+        .listener = &listener,
+        .engine_data = run,
+    };
+}
+
+static cJSON *collect_inputs(const struct step_run *run, size_t index)
+{
+    const struct engine *engine = run->engine;
+    cJSON *inputs = cJSON_CreateObject();
+    const cJSON *fact = run->step->fact ? json_object(engine->plan->facts, run->step->fact) : NULL;
+    if (fact)
+        json_set(inputs, run->step->fact, cJSON_Duplicate(fact, true));
+    struct graph_neighbours needs = graph_dependencies(engine->graph, index);
+    for (size_t i = 0; i < needs.count; i++) {
+        const struct step_run *other = &engine->runs[needs.items[i]];
+        _cleanup_free_ char *key = xasprintf("%s/%s", other->step->kind, other->step->name);
+        if (other->step->verb == OPERATION_ENSURE)
+            json_set(inputs, key, cJSON_Duplicate(other->result, true));
+    }
+    return inputs;
+}
+
+static void set_state(struct step_run *run, enum step_state state)
+{
+    log_debug("%s %s '%s': %s -> %s", operation_verb_name(run->step->verb), run->step->kind,
+              run->step->name, step_state_name(run->state), step_state_name(state));
+    run->state = state;
+}
+
+static void skip_dependents(struct engine *engine, size_t index)
+{
+    bool *doomed = xcalloc(graph_count(engine->graph) + 1, sizeof(*doomed));
+    VEC(size_t) queue = {0};
+    vec_add(&queue, index);
+    for (size_t next = 0; next < queue.count; next++) {
+        struct graph_neighbours dependents = graph_dependents(engine->graph, queue.items[next]);
+        for (size_t i = 0; i < dependents.count; i++) {
+            struct step_run *run = &engine->runs[dependents.items[i]];
+            if (run->state != STEP_WAITING || doomed[dependents.items[i]])
+                continue;
+            doomed[dependents.items[i]] = true;
+            vec_add(&queue, dependents.items[i]);
+            _cleanup_free_ char *text =
+                xasprintf("Not done: %s failed", engine->runs[index].step->name);
+            run->begun_ms = engine->options.now_ms(engine->options.userdata);
+            set_state(run, STEP_SKIPPED);
+            engine->waiting--;
+            report(run, text);
+        }
+    }
+    vec_done(&queue);
+    free(doomed);
+}
+
+/* Cancelled steps are no failures of their own: the job's end says what happened. */
+static void note_failure(struct step_run *run, struct error *err)
+{
+    struct engine *engine = run->engine;
+    if (engine->cancelled && err->code == ECANCELED) {
+        report(run, "Cancelled");
+        return;
+    }
+    step_event_name_error(run->step, err);
+    if (engine->first_failure == 0)
+        engine->first_failure = err->code;
+    strbuf_addf(&engine->failures, "%s%s", engine->failures.length ? "\n" : "", error_text(err));
+    report(run, NULL);
+}
+
+/* Takes err's content. */
+static void end_step(struct step_run *run, struct error *err)
+{
+    struct engine *engine = run->engine;
+    size_t index = (size_t)(run - engine->runs);
+    if (err->code == 0) {
+        set_state(run, STEP_DONE);
+        report(run, NULL);
+        struct graph_neighbours dependents = graph_dependents(engine->graph, index);
+        for (size_t i = 0; i < dependents.count; i++)
+            engine->runs[dependents.items[i]].missing--;
+        return;
+    }
+    set_state(run, STEP_ERROR);
+    note_failure(run, err);
+    skip_dependents(engine, index);
+}
+
+static void start_step(struct engine *engine, size_t index)
+{
+    struct step_run *run = &engine->runs[index];
+    const struct provider *provider = find_provider(engine, run->step->kind);
+    _cleanup_error_ struct error err = {0};
+    run->begun_ms = run->reported_ms = engine->options.now_ms(engine->options.userdata);
+    engine->waiting--;
+    set_state(run, STEP_WORKING);
+    report(run, NULL);
+    run->inputs = collect_inputs(run, index);
+    describe_operation(run);
+    int r = provider ? 0 : error_set(&err, EOPNOTSUPP, "nobody provides '%s'", run->step->kind);
+    if (r == 0 && engine->options.begin)
+        r = engine->options.begin(engine->options.userdata, run->step, &run->entry, &err);
+    if (r < 0) {
+        end_step(run, &err);
+        return;
+    }
+    engine->running++;
+    r = provider->start(provider->self, &run->operation, &err);
+    if (r < 0)
+        on_operation_done(&run->operation, NULL, &err);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static bool may_start(const struct engine *engine)
+{
+    return !engine->cancelled && (engine->first_failure == 0 || engine->options.keep_going);
+}
+
+/* Starts what is ready; true where something was. */
+static bool start_ready_steps(struct engine *engine)
+{
+    bool moved = false;
+    for (size_t i = 0; i < engine->plan->steps.count && may_start(engine); i++) {
+        if (engine->runs[i].state != STEP_WAITING || engine->runs[i].missing > 0)
+            continue;
+        start_step(engine, i);
+        moved = true;
+    }
+    return moved;
+}
+
+static void skip_rest(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->plan->steps.count; i++) {
+        struct step_run *run = &engine->runs[i];
+        if (run->state != STEP_WAITING)
+            continue;
+        run->begun_ms = engine->options.now_ms(engine->options.userdata);
+        set_state(run, STEP_SKIPPED);
+        engine->waiting--;
+        report(run, NULL);
+    }
+}
+
+static void end_run(struct engine *engine)
+{
+    _cleanup_error_ struct error err = {0};
+    if (engine->first_failure)
+        error_set(&err, engine->first_failure, "%s", strbuf_text(&engine->failures));
+    else if (engine->cancelled)
+        error_set(&err, ECANCELED, "cancelled");
+    else if (engine->waiting > 0) /* no plan of ours has one; a broken one must not hang */
+        error_set(&err, EDEADLK, "%zu steps of the plan wait for each other", engine->waiting);
+    skip_rest(engine);
+    engine->options.on_end(engine->options.userdata, &err);
+}
+
+static void engine_advance(struct engine *engine)
+{
+    if (engine->advancing || !engine->started)
+        return;
+    engine->advancing = true;
+    while (start_ready_steps(engine))
+        ;
+    engine->advancing = false;
+    if (engine->running == 0)
+        end_run(engine); /* the engine may be gone now */
+}
+
+static void settle_abandoned(struct engine *engine)
+{
+    if (engine->running == 0 && !engine->advancing)
+        engine_free(engine);
+}
+
+static void on_operation_done(struct operation *operation, cJSON *result, struct error *err)
+{
+    struct step_run *run = operation->engine_data;
+    struct engine *engine = run->engine;
+    _cleanup_error_ struct error local = {0};
+    if (err)
+        error_move(&local, err);
+    run->result = result;
+    engine->running--;
+    if (engine->abandoned) {
+        settle_abandoned(engine);
+        return;
+    }
+    if (engine->options.finish) {
+        _cleanup_error_ struct error write = {0};
+        if (engine->options.finish(engine->options.userdata, run->entry, run->step, local.code == 0,
+                                   &write) < 0 &&
+            local.code == 0)
+            error_move(&local, &write);
+    }
+    end_step(run, &local);
+    engine_advance(engine);
+}
+
+int engine_check(struct engine *engine, struct error *err)
+{
+    size_t count = engine->plan->steps.count;
+    _cleanup_free_ struct operation **operations = xcalloc(count + 1, sizeof(*operations));
+    _cleanup_json_ cJSON *no_inputs = cJSON_CreateObject();
+    int r = 0;
+    for (size_t p = 0; p < engine->options.provider_count && r == 0; p++) {
+        const struct provider *provider = engine->options.providers[p];
+        size_t chosen = 0;
+        for (size_t i = 0; i < count; i++) {
+            struct step_run *run = &engine->runs[i];
+            bool makes = run->step->verb == OPERATION_ENSURE || run->step->verb == OPERATION_START;
+            if (!makes || !streq(run->step->kind, provider->kind))
+                continue;
+            describe_operation(run);
+            run->operation.inputs = no_inputs;
+            operations[chosen++] = &run->operation;
+        }
+        if (chosen > 0 && provider->check)
+            r = provider->check(provider->self, operations, chosen, err);
+    }
+    return r;
+}
+
+void engine_run(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->plan->steps.count; i++)
+        if (engine->runs[i].missing > 0)
+            report_waiting(&engine->runs[i], i);
+    engine->started = true;
+    engine_advance(engine);
+}
+
+/* A provider may answer from within cancel(): the end is looked for once, after all were told. */
+static void cancel_running(struct engine *engine)
+{
+    engine->advancing = true;
+    for (size_t i = 0; i < engine->plan->steps.count; i++) {
+        struct step_run *run = &engine->runs[i];
+        const struct provider *provider = find_provider(engine, run->step->kind);
+        if (run->state == STEP_WORKING && provider && provider->cancel)
+            provider->cancel(provider->self, &run->operation);
+    }
+    engine->advancing = false;
+}
+
+void engine_cancel(struct engine *engine)
+{
+    if (engine->cancelled)
+        return;
+    engine->cancelled = true;
+    cancel_running(engine);
+    engine_advance(engine);
+}
+
+void engine_abandon(struct engine *engine, struct plan *plan)
+{
+    engine->abandoned = true;
+    engine->cancelled = true;
+    engine->abandoned_plan = plan;
+    cancel_running(engine);
+    settle_abandoned(engine);
+}
+
+cJSON *engine_results(const struct engine *engine)
+{
+    cJSON *results = cJSON_CreateObject();
+    for (size_t i = 0; i < engine->plan->steps.count; i++) {
+        const struct step_run *run = &engine->runs[i];
+        _cleanup_free_ char *key = xasprintf("%s/%s", run->step->kind, run->step->name);
+        if (run->state == STEP_DONE && run->result)
+            json_set(results, key, cJSON_Duplicate(run->result, true));
+    }
+    return results;
+}

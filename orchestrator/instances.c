@@ -1,0 +1,157 @@
+/* Questions about what is there, for ps, ls and the API: the store's rows with what the world says
+ * of each at this moment. */
+#include "orchestrator/context.h"
+#include "orchestrator/state.h"
+
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+
+enum { ID_PREFIX_MIN = 12 }; /* as ps shows them */
+
+static bool is_alive(const struct vm_status *status)
+{
+    return status->state != VM_CREATED && status->state != VM_EXITED;
+}
+
+/* An instance whose VM the runtime does not know (a crash came between) was only created. */
+static void read_status(struct orchestrator *orchestrator, const char *instance,
+                        struct vm_status *ret_status)
+{
+    *ret_status = (struct vm_status){.state = VM_CREATED};
+    orchestrator->world.vm_status(orchestrator->world.userdata, instance, ret_status);
+}
+
+static struct state_instances list_instances(const struct orchestrator *orchestrator,
+                                             const char *project)
+{
+    struct state_instances instances = {0};
+    _cleanup_error_ struct error err = {0};
+    if (state_list_instances(orchestrator->store, project, &instances, &err) < 0)
+        log_error("cannot list the instances: %s", error_text(&err));
+    return instances;
+}
+
+static cJSON *describe(struct orchestrator *orchestrator, const struct state_instance *instance,
+                       const struct vm_status *status)
+{
+    const struct orchestrator_world *world = &orchestrator->world;
+    cJSON *value = cJSON_CreateObject();
+    json_set_string(value, "Id", instance->id);
+    json_set_string(value, "Name", instance->name);
+    json_set_string(value, "Project", instance->project);
+    json_set_string(value, "Service", instance->service);
+    json_set_int(value, "Number", instance->number);
+    json_set_string(value, "Image", instance->image);
+    json_set_string(value, "ImageID", instance->image_id);
+    json_set_string(value, "Command", instance->command);
+    json_set_int(value, "CreatedMs", instance->created_ms);
+    json_set_string(value, "State", vm_state_name(status->state));
+    json_set_int(value, "ExitCode", status->exit_code);
+    json_set_string(value, "Reason", vm_exit_reason_name(status->reason));
+    json_set_int(value, "StartedMs", status->started_at_ms);
+    json_set_int(value, "FinishedMs", status->finished_at_ms);
+    json_set_int(value, "Pid", status->pid);
+    json_set(value, "Endpoints", world->describe_endpoints(world->userdata, instance->name));
+    json_set(value, "Ports", world->describe_ports(world->userdata, instance->name));
+    return value;
+}
+
+cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *project, bool all)
+{
+    cJSON *list = cJSON_CreateArray();
+    struct state_instances instances = list_instances(orchestrator, project);
+    for (size_t i = 0; i < instances.list.count; i++) {
+        struct vm_status status;
+        read_status(orchestrator, instances.list.items[i].name, &status);
+        if (all || is_alive(&status))
+            cJSON_AddItemToArray(list, describe(orchestrator, &instances.list.items[i], &status));
+    }
+    state_instances_done(&instances);
+    return list;
+}
+
+bool orchestrator_is_idle(const struct orchestrator *orchestrator)
+{
+    if (orchestrator->jobs.count > 0)
+        return false;
+    bool idle = true;
+    struct state_instances instances = list_instances(orchestrator, NULL);
+    for (size_t i = 0; i < instances.list.count; i++) {
+        struct vm_status status = {.state = VM_CREATED};
+        orchestrator->world.vm_status(orchestrator->world.userdata, instances.list.items[i].name,
+                                      &status);
+        idle = idle && !is_alive(&status);
+    }
+    state_instances_done(&instances);
+    return idle;
+}
+
+static cJSON *describe_project(struct orchestrator *orchestrator, const char *name)
+{
+    size_t counts[VM_STATE_COUNT] = {0};
+    struct state_instances instances = list_instances(orchestrator, name);
+    for (size_t i = 0; i < instances.list.count; i++) {
+        struct vm_status status;
+        read_status(orchestrator, instances.list.items[i].name, &status);
+        counts[status.state]++;
+    }
+    _cleanup_strbuf_ struct strbuf text = {0};
+    for (size_t state = 0; state < VM_STATE_COUNT; state++)
+        if (counts[state])
+            strbuf_addf(&text, "%s%s(%zu)", text.length ? ", " : "", vm_state_name(state),
+                        counts[state]);
+    cJSON *value = cJSON_CreateObject();
+    json_set_string(value, "Name", name);
+    json_set_string(value, "Status", strbuf_text(&text));
+    json_set_int(value, "Instances", (int64_t)instances.list.count);
+    state_instances_done(&instances);
+    return value;
+}
+
+cJSON *orchestrator_projects(struct orchestrator *orchestrator)
+{
+    cJSON *list = cJSON_CreateArray();
+    _cleanup_strv_ char **names = NULL;
+    _cleanup_error_ struct error err = {0};
+    if (state_list_projects(orchestrator->store, &names, &err) < 0)
+        log_error("cannot list the projects: %s", error_text(&err));
+    for (size_t i = 0; names && names[i]; i++)
+        cJSON_AddItemToArray(list, describe_project(orchestrator, names[i]));
+    return list;
+}
+
+static bool fits(const struct state_instance *instance, const char *name_or_id)
+{
+    return strlen(name_or_id) >= ID_PREFIX_MIN && str_after_prefix(instance->id, name_or_id);
+}
+
+int orchestrator_find_instance(struct orchestrator *orchestrator, const char *name_or_id,
+                               char **ret_instance, struct error *err)
+{
+    struct state_instances instances = {0};
+    _cleanup_error_ struct error local = {0};
+    int r = state_list_instances(orchestrator->store, NULL, &instances, &local);
+    const char *found = NULL;
+    size_t count = 0;
+    for (size_t i = 0; r >= 0 && i < instances.list.count; i++) {
+        const struct state_instance *instance = &instances.list.items[i];
+        bool is_name = streq(instance->name, name_or_id);
+        if (!is_name && !fits(instance, name_or_id))
+            continue;
+        found = instance->name;
+        count = is_name ? 1 : count + 1;
+        if (is_name)
+            break;
+    }
+    if (r >= 0 && count == 0)
+        r = error_set(&local, ENOENT, "no such container: %s", name_or_id);
+    else if (r >= 0 && count > 1)
+        r = error_set(&local, EEXIST, "'%s' is the beginning of %zu IDs: give more digits",
+                      name_or_id, count);
+    else if (r >= 0)
+        *ret_instance = xstrdup(found);
+    state_instances_done(&instances);
+    return r < 0 ? error_move(err, &local) : 0;
+}

@@ -1,0 +1,249 @@
+/* See state.h. */
+#include "orchestrator/state.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+
+/* specs, hashes and depends_on are JSON text, hex and a JSON array of names. */
+static const char *const scripts[] = {
+    "CREATE TABLE projects (name TEXT PRIMARY KEY, created_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE services (project TEXT NOT NULL REFERENCES projects ON DELETE CASCADE,"
+    "  name TEXT NOT NULL, depends_on TEXT NOT NULL, PRIMARY KEY (project, name)) STRICT;"
+    "CREATE TABLE resources (made INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,"
+    "  kind TEXT NOT NULL, name TEXT NOT NULL, spec TEXT NOT NULL, hash TEXT NOT NULL,"
+    "  UNIQUE (project, kind, name)) STRICT;"
+    "CREATE TABLE instances (made INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+    "  id TEXT NOT NULL, project TEXT NOT NULL, service TEXT NOT NULL, number INTEGER NOT NULL,"
+    "  image TEXT NOT NULL, image_id TEXT NOT NULL, command TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL, state TEXT NOT NULL) STRICT;"
+    "CREATE TABLE journal (entry INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL,"
+    "  kind TEXT NOT NULL, name TEXT NOT NULL, verb TEXT NOT NULL, spec TEXT NOT NULL,"
+    "  begun_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE events (event INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
+    "  project TEXT NOT NULL, service TEXT NOT NULL, instance TEXT NOT NULL, id TEXT NOT NULL,"
+    "  action TEXT NOT NULL, exit_code INTEGER NOT NULL) STRICT;",
+};
+
+int state_migrate(struct store *store, struct error *err)
+{
+    static const struct store_schema schema = {"orchestrator", scripts, ARRAY_SIZE(scripts)};
+    return store_migrate(store, &schema, err);
+}
+
+static int end_transaction(struct store *store, int result, struct error *err)
+{
+    int r = result < 0 ? result : store_commit(store, err);
+    if (r < 0)
+        store_rollback(store);
+    return r;
+}
+
+static int record_services(struct store *store, const struct specs *specs, struct error *err)
+{
+    int r = store_execute(store, err,
+                          "INSERT INTO projects (name, created_ms) VALUES (?, ?)"
+                          " ON CONFLICT (name) DO NOTHING",
+                          "si", specs->project, clock_realtime_ms());
+    if (r < 0)
+        return r;
+    r = store_execute(store, err,
+                      "DELETE FROM services WHERE project = ?1 AND name NOT IN"
+                      " (SELECT service FROM instances WHERE project = ?1)",
+                      "s", specs->project);
+    for (size_t i = 0; r >= 0 && i < specs->service_count; i++) {
+        _cleanup_json_ cJSON *depends_on = json_from_strv(specs->services[i].depends_on);
+        _cleanup_free_ char *text = json_print(depends_on);
+        r = store_execute(store, err,
+                          "INSERT INTO services (project, name, depends_on) VALUES (?, ?, ?)"
+                          " ON CONFLICT DO UPDATE SET depends_on = excluded.depends_on"
+                          " WHERE depends_on <> excluded.depends_on",
+                          "sss", specs->project, specs->services[i].name, text);
+    }
+    return r;
+}
+
+int state_record_project(struct store *store, const struct specs *specs, struct error *err)
+{
+    int r = store_begin(store, err);
+    if (r < 0)
+        return r;
+    return end_transaction(store, record_services(store, specs, err), err);
+}
+
+int state_forget_project(struct store *store, const char *project, struct error *err)
+{
+    return store_execute(store, err,
+                         "DELETE FROM projects WHERE name = ?1"
+                         " AND NOT EXISTS (SELECT 1 FROM resources WHERE project = ?1)"
+                         " AND NOT EXISTS (SELECT 1 FROM journal WHERE project = ?1)",
+                         "s", project);
+}
+
+static int read_resources(struct store *store, struct observed *observed, struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        store, err, "SELECT kind, name, hash, spec FROM resources WHERE project = ? ORDER BY made",
+        "s", observed->project);
+    if (!rows)
+        return -err->code;
+    int r;
+    while ((r = store_step(store, rows, err)) > 0) {
+        const char *text = store_column_text(rows, 3);
+        cJSON *spec = NULL;
+        r = json_parse(text, strlen(text), &spec, err);
+        if (r < 0)
+            return error_prefix(err, "the store's spec of %s '%s'", store_column_text(rows, 0),
+                                store_column_text(rows, 1));
+        observed_add_resource(observed, store_column_text(rows, 0), store_column_text(rows, 1),
+                              store_column_text(rows, 2), spec);
+    }
+    return r;
+}
+
+static int read_services(struct store *store, struct observed *observed, struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        store, err, "SELECT name, depends_on FROM services WHERE project = ? ORDER BY name", "s",
+        observed->project);
+    if (!rows)
+        return -err->code;
+    int r;
+    while ((r = store_step(store, rows, err)) > 0) {
+        const char *text = store_column_text(rows, 1);
+        _cleanup_json_ cJSON *depends_on = NULL;
+        r = json_parse(text, strlen(text), &depends_on, err);
+        if (r < 0)
+            return error_prefix(err, "the store's dependencies of service '%s'",
+                                store_column_text(rows, 0));
+        vec_add(&observed->services, (struct observed_service){
+                                         .name = xstrdup(store_column_text(rows, 0)),
+                                         .depends_on = json_strv(depends_on),
+                                     });
+    }
+    return r;
+}
+
+static int read_instances(struct store *store, struct observed *observed, struct error *err)
+{
+    struct state_instances instances = {0};
+    int r = state_list_instances(store, observed->project, &instances, err);
+    for (size_t i = 0; r >= 0 && i < instances.list.count; i++) {
+        struct state_instance *instance = &instances.list.items[i];
+        vec_add(&observed->instances, (struct observed_instance){
+                                          .name = TAKE_PTR(instance->name),
+                                          .id = TAKE_PTR(instance->id),
+                                          .service = TAKE_PTR(instance->service),
+                                          .image_id = TAKE_PTR(instance->image_id),
+                                          .missing = true,
+                                      });
+    }
+    state_instances_done(&instances);
+    return r;
+}
+
+int state_observe(struct store *store, const char *project, struct observed **ret_observed,
+                  struct error *err)
+{
+    _cleanup_(observed_freep) struct observed *observed = observed_new(project);
+    int r = read_resources(store, observed, err);
+    if (r >= 0)
+        r = read_services(store, observed, err);
+    if (r >= 0)
+        r = read_instances(store, observed, err);
+    if (r < 0)
+        return r;
+    *ret_observed = TAKE_PTR(observed);
+    return 0;
+}
+
+int state_list_instances(struct store *store, const char *project,
+                         struct state_instances *ret_instances, struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        store, err,
+        "SELECT name, id, project, service, image, image_id, command, number, created_ms"
+        " FROM instances WHERE ?1 IS NULL OR project = ?1 ORDER BY created_ms, made",
+        "s", project);
+    if (!rows)
+        return -err->code;
+    struct state_instances instances = {0};
+    int r;
+    while ((r = store_step(store, rows, err)) > 0)
+        vec_add(&instances.list, (struct state_instance){
+                                     .name = xstrdup(store_column_text(rows, 0)),
+                                     .id = xstrdup(store_column_text(rows, 1)),
+                                     .project = xstrdup(store_column_text(rows, 2)),
+                                     .service = xstrdup(store_column_text(rows, 3)),
+                                     .image = xstrdup(store_column_text(rows, 4)),
+                                     .image_id = xstrdup(store_column_text(rows, 5)),
+                                     .command = xstrdup(store_column_text(rows, 6)),
+                                     .number = sqlite3_column_int64(rows, 7),
+                                     .created_ms = sqlite3_column_int64(rows, 8),
+                                 });
+    if (r < 0) {
+        state_instances_done(&instances);
+        return r;
+    }
+    *ret_instances = instances;
+    return 0;
+}
+
+void state_instances_done(struct state_instances *instances)
+{
+    for (size_t i = 0; i < instances->list.count; i++) {
+        struct state_instance *instance = &instances->list.items[i];
+        free(instance->name);
+        free(instance->id);
+        free(instance->project);
+        free(instance->service);
+        free(instance->image);
+        free(instance->image_id);
+        free(instance->command);
+    }
+    vec_done(&instances->list);
+}
+
+int state_list_projects(struct store *store, char ***ret_names, struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows =
+        store_query(store, err, "SELECT name FROM projects ORDER BY name", "");
+    if (!rows)
+        return -err->code;
+    _cleanup_strv_ char **names = NULL;
+    int r;
+    while ((r = store_step(store, rows, err)) > 0)
+        strv_add(&names, xstrdup(store_column_text(rows, 0)));
+    if (r < 0)
+        return r;
+    *ret_names = TAKE_PTR(names);
+    return 0;
+}
+
+int state_set_instance_state(struct store *store, const char *instance, const char *state,
+                             struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *update = store_query(
+        store, err, "UPDATE instances SET state = ?1 WHERE name = ?2 AND state <> ?1 RETURNING 1",
+        "ss", state, instance);
+    if (!update)
+        return -err->code;
+    int changed = store_step(store, update, err);
+    if (changed <= 0)
+        return changed;
+    int r = store_step(store, update, err);
+    return r < 0 ? r : 1;
+}
+
+int state_add_event(struct store *store, const char *instance, const char *action, int exit_code,
+                    struct error *err)
+{
+    int r = store_execute(store, err,
+                          "INSERT INTO events (time_ms, project, service, instance, id, action,"
+                          " exit_code) SELECT ?, project, service, name, id, ?, ? FROM instances"
+                          " WHERE name = ?",
+                          "isis", clock_realtime_ms(), action, (int64_t)exit_code, instance);
+    if (r < 0)
+        return r;
+    return store_execute(
+        store, err, "DELETE FROM events WHERE event <= (SELECT max(event) FROM events) - 1000", "");
+}

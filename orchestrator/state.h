@@ -1,0 +1,41 @@
+/* orchestrator's tables in the store: projects, services (what depends on what, for down without a
+ * file), resources (what was made, from which spec), instances, journal (journal.h), events.
+ *
+ * The store is a hint about the host, and the truth about intentions. err is never NULL here. */
+#pragma once
+
+#include "base/store.h"
+#include "orchestrator/observed.h"
+#include "orchestrator/spec.h"
+
+int state_migrate(struct store *store, struct error *err);
+/* The project and the dependencies of its services; services that are no longer in the file stay as
+ * long as they have an instance. */
+int state_record_project(struct store *store, const struct specs *specs, struct error *err);
+/* Forgets the project when nothing of it is left. */
+int state_forget_project(struct store *store, const char *project, struct error *err);
+/* What the store knows; the instances' states are left for the caller. */
+int state_observe(struct store *store, const char *project, struct observed **ret_observed,
+                  struct error *err);
+
+struct state_instance {
+    char *name, *id, *project, *service, *image, *image_id, *command;
+    int64_t number, created_ms;
+};
+struct state_instances {
+    VEC(struct state_instance) list;
+};
+/* In order of creation; project NULL: of all. */
+int state_list_instances(struct store *store, const char *project,
+                         struct state_instances *ret_instances, struct error *err);
+void state_instances_done(struct state_instances *instances);
+/* Names, sorted. */
+int state_list_projects(struct store *store, char ***ret_names, struct error *err);
+
+/* Remembers the state last seen of an instance. 1 where it differs from the one before, 0 where it
+ * does not or there is no such instance. */
+int state_set_instance_state(struct store *store, const char *instance, const char *state,
+                             struct error *err);
+/* One row of the event log ("start", "die"...), which keeps the latest 1000. */
+int state_add_event(struct store *store, const char *instance, const char *action, int exit_code,
+                    struct error *err);
