@@ -61,8 +61,8 @@ struct vm_status {
     char instance[256];
     enum vm_state state;
     enum vm_exit_reason reason;
-    int exit_code; /* 137 for VM_EXIT_KILLED, as Docker shows a SIGKILL */
-    pid_t pid;     /* QEMU's, 0: none */
+    int exit_code;                         /* 137 for VM_EXIT_KILLED, as Docker shows a SIGKILL */
+    pid_t pid;                             /* QEMU's, 0: none */
     int64_t started_at_ms, finished_at_ms; /* realtime; 0: never */
 };
 
@@ -83,6 +83,9 @@ const struct provider *runtime_providers(struct runtime *runtime, size_t *ret_co
 
 /* -ENOENT where there is no such instance. */
 int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_status *ret_status);
+/* One line for people where VMs run under TCG because KVM does not work here ("KVM cannot be used here
+ * (...): ..."), else NULL. Known from the first START's end on, at the latest. */
+const char *runtime_acceleration_note(const struct runtime *runtime);
 
 /* --- exec ----------------------------------------------------------------------------------- */
 

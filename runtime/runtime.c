@@ -1,0 +1,115 @@
+/* See runtime.h: the front of runtime/. Images go to image_provider.c, VMs to vm_*.c, exec to the
+ * VM's channel, logs to its log store. */
+#include "runtime/runtime.h"
+
+#include "base/alloc.h"
+#include "base/vec.h"
+#include "runtime/image_provider.h"
+#include "runtime/image_store.h"
+#include "runtime/vm.h"
+
+#include <errno.h>
+
+static void on_platform_change(void *userdata)
+{
+    struct runtime *runtime = userdata;
+    for (struct vm *vm = runtime->vms; vm; vm = vm->next)
+        if (vm->phase == VM_PHASE_PLATFORM)
+            vm_kick(vm);
+}
+
+int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
+                runtime_event_fn *on_event, void *userdata, struct runtime **ret_runtime,
+                struct error *err)
+{
+    struct runtime *runtime = new0(struct runtime);
+    runtime->loop = loop;
+    runtime->paths = paths;
+    runtime->store = store;
+    runtime->on_event = on_event;
+    runtime->userdata = userdata;
+    runtime->providers[0] = (struct provider){.kind = "image",
+                                              .start = image_start_operation,
+                                              .cancel = image_cancel_operation,
+                                              .self = runtime};
+    runtime->providers[1] = (struct provider){.kind = "vm",
+                                              .check = vm_check_operations,
+                                              .start = vm_start_operation,
+                                              .cancel = vm_cancel_operation,
+                                              .self = runtime};
+    int r = vm_store_migrate(store, err);
+    if (r == 0)
+        r = image_store_new(loop, paths, &runtime->images, err);
+    if (r == 0) {
+        runtime->platform = platform_new(loop, paths, on_platform_change, runtime);
+        r = vm_store_load(runtime, err);
+    }
+    if (r < 0) {
+        runtime_free(runtime);
+        return r;
+    }
+    *ret_runtime = runtime;
+    return 0;
+}
+
+int runtime_adopt(struct runtime *runtime, struct error *err)
+{
+    return vm_adopt_all(runtime, err);
+}
+
+void runtime_free(struct runtime *runtime)
+{
+    if (!runtime)
+        return;
+    while (runtime->vms)
+        vm_free(runtime->vms);
+    platform_free(runtime->platform);
+    image_store_free(runtime->images);
+    free(runtime);
+}
+
+const struct provider *runtime_providers(struct runtime *runtime, size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(runtime->providers);
+    return runtime->providers;
+}
+
+const char *runtime_acceleration_note(const struct runtime *runtime)
+{
+    return platform_note(runtime->platform);
+}
+
+int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_status *ret_status)
+{
+    const struct vm *vm = vm_find(runtime, instance);
+    if (!vm)
+        return -ENOENT;
+    *ret_status = vm->status;
+    return 0;
+}
+
+int runtime_exec_start(struct runtime *runtime, const char *instance,
+                       const struct exec_options *options, const struct exec_callbacks *callbacks,
+                       void *userdata, struct exec **ret_exec, struct error *err)
+{
+    struct vm *vm = vm_find(runtime, instance);
+    if (!vm)
+        return error_set(err, ENOENT, "there is no instance '%s'", instance);
+    bool runs = vm->channel && !vm->channel_closed &&
+                (vm->phase == VM_PHASE_RUNNING || vm->phase == VM_PHASE_SHUTDOWN);
+    if (!runs)
+        return error_set(err, ENOTCONN, "'%s' does not run: it is %s", instance,
+                         vm_state_name(vm->status.state));
+    return channel_exec_start(vm->channel, options, callbacks, userdata, ret_exec, err);
+}
+
+int runtime_logs_open(struct runtime *runtime, const char *instance, const struct log_query *query,
+                      bool (*on_record)(void *userdata, const struct log_record *record),
+                      void (*on_end)(void *userdata, const struct error *err), void *userdata,
+                      struct log_reader **ret_reader, struct error *err)
+{
+    struct vm *vm = vm_find(runtime, instance);
+    if (!vm)
+        return error_set(err, ENOENT, "there is no instance '%s'", instance);
+    return log_reader_new(vm->log, query, on_record, on_end, userdata, ret_reader, err);
+}
