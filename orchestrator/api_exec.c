@@ -1,0 +1,364 @@
+/* Running processes in guests. Docker's way in two requests (/containers/{id}/exec makes a description, /exec/{id}/start
+ * runs it) and ours in one (/vmstead/exec). */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "orchestrator/api_internal.h"
+#include "orchestrator/exec_session.h"
+
+#include <errno.h>
+
+enum {
+    KEEP_MS =
+        5 * 60 * 1000, /* a description that was not started, and the outcome of one that ended */
+    KEEP_COUNT = 1024,
+};
+
+struct api_exec {
+    struct api *api;
+    char id[HASH_HEX_SIZE];
+    char *instance, *instance_id;
+    char **argv, **environment;
+    char *user, *working_directory;
+    bool tty, attach_stdin;
+    uint16_t rows, columns;
+    bool own; /* of /vmstead/exec: nobody asks for the outcome */
+    struct exec_session *session;
+    bool started, running;
+    int exit_code;
+    int64_t changed_ms;
+    struct api_exec *next;
+};
+
+/* --- the registry ----------------------------------------------------------------------------- */
+
+static void exec_free(struct api_exec *exec)
+{
+    if (exec->session)
+        exec_session_free(exec->session);
+    strv_free(exec->argv);
+    strv_free(exec->environment);
+    free(exec->user);
+    free(exec->working_directory);
+    free(exec->instance);
+    free(exec->instance_id);
+    free(exec);
+}
+DEFINE_FREEP(struct api_exec *, exec_free)
+
+static void exec_remove(struct api_exec *exec)
+{
+    struct api_exec **link = &exec->api->execs;
+    while (*link != exec)
+        link = &(*link)->next;
+    *link = exec->next;
+    exec_free(exec);
+}
+
+void api_execs_close(struct api *api)
+{
+    while (api->execs)
+        exec_remove(api->execs);
+}
+
+/* Drops what nobody asked for in time, and the oldest when there are too many. Newest come first. */
+static void execs_expire(struct api *api)
+{
+    int64_t now_ms = clock_realtime_ms();
+    size_t kept = 0;
+    for (struct api_exec *exec = api->execs, *next; exec; exec = next) {
+        next = exec->next;
+        bool in_use = exec->session;
+        bool expired = now_ms - exec->changed_ms > KEEP_MS || kept >= KEEP_COUNT;
+        if (!in_use && expired)
+            exec_remove(exec);
+        else
+            kept++;
+    }
+}
+
+static struct api_exec *exec_find(const struct api_call *call)
+{
+    struct api_exec *exec = call->api->execs;
+    while (exec && (exec->own || !streq(exec->id, call->name)))
+        exec = exec->next;
+    if (!exec)
+        http_respond_error(call->request, 404, ENOENT, "no such exec instance: %s", call->name);
+    return exec;
+}
+
+static void exec_register(struct api *api, struct api_exec *exec)
+{
+    execs_expire(api);
+    exec->api = api;
+    exec->changed_ms = clock_realtime_ms();
+    hash_random_hex(exec->id);
+    exec->next = api->execs;
+    api->execs = exec;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void on_exited(void *userdata, int exit_code, const struct error *err)
+{
+    struct api_exec *exec = userdata;
+    exec->running = false;
+    exec->exit_code = err && err->code ? 137 : exit_code; /* lost: as if it had been killed */
+    exec->changed_ms = clock_realtime_ms();
+}
+
+static void on_close(void *userdata)
+{
+    struct api_exec *exec = userdata;
+    exec->session = NULL; /* frees itself */
+    if (exec->own)
+        exec_remove(exec);
+}
+
+static const struct exec_session_callbacks session_callbacks = {.on_exit = on_exited,
+                                                                .on_close = on_close};
+
+static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *err)
+{
+    const struct exec_options options = {
+        .argv = (const char *const *)exec->argv,
+        .environment = (const char *const *)exec->environment,
+        .user = exec->user,
+        .working_directory = exec->working_directory,
+        .tty = exec->tty,
+        .rows = exec->rows,
+        .columns = exec->columns,
+        .attach_stdin = exec->attach_stdin,
+    };
+    exec->running = true;
+    int code = exec_session_new(exec->api->options.runtime, exec->instance, &options, wire,
+                                &session_callbacks, exec, &exec->session, err);
+    if (code < 0)
+        exec->running = false;
+    else
+        exec->started = true;
+    return code;
+}
+
+static bool refuse_unless_running(struct http_request *request, const cJSON *instance)
+{
+    if (api_instance_runs(instance))
+        return false;
+    http_respond_error(request, 409, ENOTCONN, "container %s is not running",
+                       json_string(instance, "Name", ""));
+    return true;
+}
+
+static bool refuse_unless_upgrade(struct http_request *request)
+{
+    if (http_request_wants_upgrade(request))
+        return false;
+    http_respond_error(request, 400, EINVAL,
+                       "this request needs the headers 'Connection: Upgrade' and 'Upgrade: tcp'");
+    return true;
+}
+
+/* NULL where the text is missing or empty: the service's own. */
+static char *optional_text(const cJSON *body, const char *key)
+{
+    const char *text = json_string(body, key, "");
+    return *text ? xstrdup(text) : NULL;
+}
+
+static void exec_set_instance(struct api_exec *exec, const cJSON *instance)
+{
+    exec->instance = xstrdup(json_string(instance, "Name", ""));
+    exec->instance_id = xstrdup(json_string(instance, "Id", ""));
+}
+
+/* --- Docker's --------------------------------------------------------------------------------- */
+
+static struct api_exec *read_docker_exec(const cJSON *body)
+{
+    struct api_exec *exec = new0(struct api_exec);
+    exec->argv = json_strv(json_array(body, "Cmd"));
+    exec->environment = json_strv(json_array(body, "Env"));
+    exec->user = optional_text(body, "User");
+    exec->working_directory = optional_text(body, "WorkingDir");
+    exec->tty = json_bool(body, "Tty", false);
+    exec->attach_stdin = json_bool(body, "AttachStdin", false);
+    const cJSON *size = json_array(body, "ConsoleSize");
+    if (cJSON_GetArraySize(size) == 2) {
+        exec->rows = (uint16_t)cJSON_GetArrayItem(size, 0)->valueint;
+        exec->columns = (uint16_t)cJSON_GetArrayItem(size, 1)->valueint;
+    }
+    return exec;
+}
+
+void api_exec_create(const struct api_call *call)
+{
+    _cleanup_json_ cJSON *instance = api_find_instance(call);
+    _cleanup_json_ cJSON *body = instance ? api_read_body(call->request) : NULL;
+    if (!body || refuse_unless_running(call->request, instance))
+        return;
+    _cleanup_(exec_freep) struct api_exec *exec = read_docker_exec(body);
+    if (strv_length(exec->argv) == 0) {
+        http_respond_error(call->request, 400, EINVAL, "no exec command specified");
+        return;
+    }
+    exec_set_instance(exec, instance);
+    exec_register(call->api, exec);
+    _cleanup_json_ cJSON *answer = cJSON_CreateObject();
+    json_set_string(answer, "Id", exec->id);
+    TAKE_PTR(exec);
+    http_respond_json(call->request, 201, answer);
+}
+
+void api_exec_start(const struct api_call *call)
+{
+    struct api_exec *exec = exec_find(call);
+    _cleanup_json_ cJSON *body = exec ? api_read_body(call->request) : NULL;
+    if (!body)
+        return;
+    bool detach = json_bool(body, "Detach", false);
+    if (exec->started) {
+        http_respond_error(call->request, 409, EALREADY, "exec %s has already run", exec->id);
+        return;
+    }
+    if (!detach && refuse_unless_upgrade(call->request))
+        return;
+    if (detach)
+        exec->attach_stdin = false;
+    _cleanup_error_ struct error err = {0};
+    if (exec_run(exec, exec->tty ? EXEC_WIRE_RAW : EXEC_WIRE_DOCKER, &err) < 0) {
+        api_respond_failure(call->request, &err);
+        return;
+    }
+    if (detach) {
+        http_respond(call->request, 200, NULL, "");
+        exec_session_discard(exec->session);
+    } else {
+        exec_session_attach(exec->session, call->request);
+    }
+}
+
+void api_exec_inspect(const struct api_call *call)
+{
+    const struct api_exec *exec = exec_find(call);
+    if (!exec)
+        return;
+    _cleanup_json_ cJSON *answer = cJSON_CreateObject();
+    json_set_string(answer, "ID", exec->id);
+    json_set_bool(answer, "Running", exec->running);
+    json_set(answer, "ExitCode",
+             exec->started && !exec->running ? cJSON_CreateNumber(exec->exit_code)
+                                             : cJSON_CreateNull());
+    json_set_string(answer, "ContainerID", exec->instance_id);
+    json_set_int(answer, "Pid", 0);
+    json_set_bool(answer, "OpenStdin", exec->attach_stdin);
+    json_set_bool(answer, "OpenStdout", true);
+    json_set_bool(answer, "OpenStderr", true);
+    cJSON *process = cJSON_AddObjectToObject(answer, "ProcessConfig");
+    json_set_bool(process, "tty", exec->tty);
+    json_set_string(process, "user", exec->user ? exec->user : "");
+    json_set_string(process, "entrypoint", exec->argv[0]);
+    json_set(process, "arguments", json_from_strv(exec->argv + 1));
+    http_respond_json(call->request, 200, answer);
+}
+
+static uint16_t query_number(struct http_request *request, const char *name)
+{
+    const char *text = http_request_query(request, name);
+    uint16_t value = 0;
+    if (text)
+        str_to_u16(text, &value);
+    return value;
+}
+
+void api_exec_resize(const struct api_call *call)
+{
+    struct api_exec *exec = exec_find(call);
+    if (!exec)
+        return;
+    exec->rows = query_number(call->request, "h");
+    exec->columns = query_number(call->request, "w");
+    if (exec->session)
+        exec_session_resize(exec->session, exec->rows, exec->columns);
+    http_respond(call->request, 201, NULL, "");
+}
+
+/* --- ours ------------------------------------------------------------------------------------- */
+
+static struct api_exec *read_own_exec(const cJSON *body)
+{
+    struct api_exec *exec = new0(struct api_exec);
+    exec->own = true;
+    exec->argv = json_strv(json_array(body, "argv"));
+    exec->environment = json_strv(json_array(body, "environment"));
+    exec->user = optional_text(body, "user");
+    exec->working_directory = optional_text(body, "working_dir");
+    exec->tty = json_bool(body, "tty", false);
+    exec->attach_stdin = json_bool(body, "stdin", false);
+    exec->rows = (uint16_t)json_int(body, "rows", 0);
+    exec->columns = (uint16_t)json_int(body, "columns", 0);
+    return exec;
+}
+
+/* The running instance of a service with the wanted number, or with the lowest (index 0). */
+static cJSON *find_running(const struct api_call *call, const char *project, const char *service,
+                           int64_t index)
+{
+    _cleanup_json_ cJSON *list = api_list_instances(call->api, project, false);
+    cJSON *instance, *best = NULL;
+    cJSON_ArrayForEach(instance, list)
+    {
+        int64_t number = json_int(instance, "Number", 1);
+        if (!streq(json_string(instance, "Service", ""), service) || !api_instance_runs(instance) ||
+            (index && number != index))
+            continue;
+        if (!best || number < json_int(best, "Number", 1))
+            best = instance;
+    }
+    return best ? cJSON_DetachItemViaPointer(list, best) : NULL;
+}
+
+static cJSON *find_target(const struct api_call *call, const cJSON *body)
+{
+    const char *container = json_string(body, "container", NULL);
+    const char *project = json_string(body, "project", NULL);
+    const char *service = json_string(body, "service", NULL);
+    if (container) {
+        const struct api_call named = {
+            .api = call->api, .request = call->request, .name = container};
+        return api_find_instance(&named);
+    }
+    if (!project || !service) {
+        http_respond_error(call->request, 400, EINVAL,
+                           "name a 'container', or a 'project' and its 'service'");
+        return NULL;
+    }
+    cJSON *instance = find_running(call, project, service, json_int(body, "index", 0));
+    if (!instance)
+        http_respond_error(call->request, 409, ENOTCONN, "service \"%s\" is not running", service);
+    return instance;
+}
+
+void api_exec_run(const struct api_call *call)
+{
+    _cleanup_json_ cJSON *body = api_read_body(call->request);
+    if (!body || refuse_unless_upgrade(call->request))
+        return;
+    _cleanup_(exec_freep) struct api_exec *exec = read_own_exec(body);
+    if (strv_length(exec->argv) == 0) {
+        http_respond_error(call->request, 400, EINVAL, "the request's body has no 'argv'");
+        return;
+    }
+    _cleanup_json_ cJSON *instance = find_target(call, body);
+    if (!instance || refuse_unless_running(call->request, instance))
+        return;
+    exec_set_instance(exec, instance);
+    exec->api = call->api;
+    _cleanup_error_ struct error err = {0};
+    if (exec_run(exec, EXEC_WIRE_OWN, &err) < 0) {
+        api_respond_failure(call->request, &err);
+        return;
+    }
+    exec_register(call->api, exec);
+    exec_session_attach(TAKE_PTR(exec)->session, call->request);
+}

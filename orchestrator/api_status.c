@@ -1,0 +1,54 @@
+/* See api_status.h. */
+#include "orchestrator/api_status.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+#include <ctype.h>
+
+/* The bounds are go-units' (duration.go), also where they look odd: hours up to two days, days up to
+ * two weeks, weeks up to two months, months up to two years. */
+char *api_status_duration(int64_t duration_ms)
+{
+    long long seconds = duration_ms / 1000;
+    long long minutes = seconds / 60;
+    long long hours = (seconds + 1800) / 3600; /* rounded */
+    if (seconds < 1)
+        return xstrdup("Less than a second");
+    if (seconds == 1)
+        return xstrdup("1 second");
+    if (seconds < 60)
+        return xasprintf("%lld seconds", seconds);
+    if (minutes == 1)
+        return xstrdup("About a minute");
+    if (minutes < 60)
+        return xasprintf("%lld minutes", minutes);
+    if (hours == 1)
+        return xstrdup("About an hour");
+    if (hours < 48)
+        return xasprintf("%lld hours", hours);
+    if (hours < 24 * 7 * 2)
+        return xasprintf("%lld days", hours / 24);
+    if (hours < 24 * 30 * 2)
+        return xasprintf("%lld weeks", hours / 24 / 7);
+    if (hours < 24 * 365 * 2)
+        return xasprintf("%lld months", hours / 24 / 30);
+    return xasprintf("%lld years", hours / 24 / 365);
+}
+
+char *api_status_text(const char *state, int exit_code, int64_t started_ms, int64_t finished_ms,
+                      int64_t now_ms)
+{
+    if (streq(state, "running") || streq(state, "stopping") || streq(state, "paused")) {
+        _cleanup_free_ char *duration = api_status_duration(now_ms - started_ms);
+        return xasprintf("Up %s%s", duration, streq(state, "paused") ? " (Paused)" : "");
+    }
+    if (streq(state, "exited")) {
+        _cleanup_free_ char *duration = api_status_duration(now_ms - finished_ms);
+        return xasprintf("Exited (%d) %s ago", exit_code, duration);
+    }
+    char *text = xstrdup(state);
+    if (text)
+        text[0] = (char)toupper((unsigned char)text[0]);
+    return text;
+}

@@ -1,0 +1,26 @@
+/* The daemon's listening socket: our own at RUN/daemon.sock, or systemd's. Used by daemon.c. */
+#pragma once
+
+#include "base/error.h"
+#include "base/paths.h"
+
+#include <stdbool.h>
+
+struct daemon_socket {
+    int fd;
+    bool systemd; /* stays when we go */
+    char *path;
+    char *parked_path; /* while we make up our mind to leave */
+};
+
+/* Takes LISTEN_FDS' (sd_listen_fds(3)) when it is meant for us, else binds the path (mode 0600); a file left there
+ * by an earlier daemon is replaced: the caller holds the lock. */
+int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_socket,
+                       struct error *err);
+/* From now on nobody finds it; who had found it already is waiting in the backlog. */
+void daemon_socket_park(struct daemon_socket *socket);
+/* Somebody connected and has not been accepted. */
+bool daemon_socket_has_client(const struct daemon_socket *socket);
+void daemon_socket_unpark(struct daemon_socket *socket);
+/* Closes, and removes our own from the file system. */
+void daemon_socket_done(struct daemon_socket *socket);

@@ -1,0 +1,53 @@
+/* What http.c, http_stream.c and http_tunnel.c share; nobody else includes it. A request is the
+ * anchor of everything that hangs on one connection: libmicrohttpd says "completed" once for each, also
+ * after an upgrade; from then on nothing touches the connection, and after MHD_run() has returned
+ * (it may hold locks in that callback) the request is taken down with its stream or tunnel. */
+#pragma once
+
+#include "base/str.h"
+#include "orchestrator/http.h"
+
+#include <microhttpd.h>
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    char *method, *path;
+    struct strbuf body;
+    bool too_large;
+    size_t discarded; /* bytes beyond the limit */
+    bool answered;
+    enum MHD_Result result; /* of queueing the answer */
+    struct http_stream *stream;
+    struct http_tunnel *tunnel;
+    void (*on_sent)(void *userdata);
+    void *on_sent_userdata;
+    struct http_request *previous, *next; /* in server->requests, or server->finished */
+};
+
+/* Bytes waiting for a client: appended behind, taken from the front, moved seldom. */
+struct http_queue {
+    struct strbuf bytes;
+    size_t offset;
+};
+const char *http_queue_peek(const struct http_queue *queue, size_t *ret_length);
+void http_queue_drop(struct http_queue *queue, size_t length);
+void http_queue_clear(struct http_queue *queue);
+
+/* Queues a response with the server's headers; gives up our reference. */
+void http_request_queue(struct http_request *request, unsigned status, const char *content_type,
+                        struct MHD_Response *response);
+int http_request_socket(const struct http_request *request);
+uv_loop_t *http_server_loop(const struct http_server *server);
+/* The other end is gone altogether; after a half-close it is not. */
+bool http_socket_hung_up(int fd);
+
+/* The connection is over: nothing is sent or resumed any more. */
+void http_stream_detach(struct http_stream *stream);
+void http_tunnel_detach(struct http_tunnel *tunnel);
+/* Gives the last callback and frees. */
+void http_stream_free(struct http_stream *stream);
+void http_tunnel_free(struct http_tunnel *tunnel);
+/* The server leaves: hands the connection back to libmicrohttpd. */
+void http_stream_abort(struct http_stream *stream);
+void http_tunnel_abort(struct http_tunnel *tunnel);
