@@ -1,7 +1,8 @@
 /* The image cache: a reference or a bootstrap description becomes one EROFS, keyed by digest, in
- * CACHE/images. Files only (no database), so that `vmstead pull` works with no daemon and beside one:
+ * CACHE/images. Files only (no database), so that `vmstead pull` works with no daemon and beside
+ * one:
  *
- *   CACHE/images/refs/<sha256 of the reference or description>.json   {"reference","id","created_ms"}
+ *   CACHE/images/refs/<sha256 of the reference or description>.json {"reference","id","created_ms"}
  *   CACHE/images/<digest>/{rootfs.erofs,image.json}                  image.json: runtime.h's result
  *                                                      plus "rootfs_sha256" and "rootfs_bytes"
  *
@@ -20,6 +21,7 @@ struct image_request;
 
 int image_store_new(uv_loop_t *loop, const struct paths *paths, struct image_store **ret_store,
                     struct error *err);
+/* Requests that still run are cancelled and end, on the loop, without a callback. */
 void image_store_free(struct image_store *store);
 
 struct image_callbacks {

@@ -1,0 +1,159 @@
+/* See image_reference.h. The grammar: github.com/distribution/reference. */
+#include "runtime/image_reference.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+
+static int refuse(const char *text, const char *why, struct error *err)
+{
+    return error_set(err, EINVAL, "'%s' is not an image reference: %s", text, why);
+}
+
+/* --- local sources -------------------------------------------------------------------------- */
+
+/* PATH[:NAME] behind "oci:" or "docker-archive:"; a path with ':' cannot be said there. */
+static int parse_local(const char *text, const char *rest, bool is_folder,
+                       struct image_reference *reference, struct error *err)
+{
+    size_t length = strcspn(rest, ":");
+    if (length == 0 || rest[0] != '/')
+        return error_set(err, EINVAL, "'%s': the %s must be named by an absolute path", text,
+                         is_folder ? "folder" : "file");
+    if (is_folder && rest[length] == ':' && rest[length + 1])
+        reference->tag = xstrdup(rest + length + 1);
+    reference->source = xstrdup(text);
+    reference->local = xstrndup(rest, length);
+    reference->is_folder = is_folder;
+    return 0;
+}
+
+/* --- registries ----------------------------------------------------------------------------- */
+
+static bool is_digest(const char *text)
+{
+    const char *hex = str_after_prefix(text, "sha256:");
+    return hex && strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64;
+}
+
+/* Lower-case words joined by '.', '_', '__', dashes; parts joined by '/'. */
+static bool is_repository(const char *name, size_t length)
+{
+    if (length == 0 || length > 255)
+        return false;
+    char before = '/';
+    for (size_t i = 0; i < length; i++) {
+        char c = name[i];
+        bool word = islower((unsigned char)c) || isdigit((unsigned char)c);
+        if (!word && !strchr("._-/", c))
+            return false;
+        if (c == '/' ? !isalnum((unsigned char)before) : !word && before == '/')
+            return false;
+        before = c;
+    }
+    return isalnum((unsigned char)before);
+}
+
+static bool is_tag(const char *tag)
+{
+    size_t length = strlen(tag);
+    if (length == 0 || length > 128 || tag[0] == '.' || tag[0] == '-')
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)tag[i]) && !strchr("._-", tag[i]))
+            return false;
+    return true;
+}
+
+static bool is_loopback(const char *registry)
+{
+    _cleanup_free_ char *host = xstrdup(registry);
+    if (host[0] == '[')
+        return str_after_prefix(host, "[::1]") != NULL;
+    host[strcspn(host, ":")] = '\0';
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == 127;
+    return streq(host, "localhost");
+}
+
+/* HOST, HOST:PORT or [IPv6]:PORT; what stands before the first slash of a name. */
+static bool is_registry(const char *name, size_t length)
+{
+    _cleanup_free_ char *host = xstrndup(name, length);
+    return length && (strpbrk(host, ".:") || streq(host, "localhost"));
+}
+
+static bool registry_is_valid(const char *registry)
+{
+    for (const char *c = registry; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr(".-:[]_", *c))
+            return false;
+    return true;
+}
+
+static int parse_name(const char *text, const char *name, struct image_reference *reference,
+                      struct error *err)
+{
+    size_t first = strcspn(name, "/");
+    const char *rest = name;
+    if (name[first] == '/' && is_registry(name, first)) {
+        reference->registry = xstrndup(name, first);
+        rest = name + first + 1;
+    } else {
+        reference->registry = xstrdup("docker.io");
+    }
+    const char *at = strchr(rest, '@');
+    size_t length = at ? (size_t)(at - rest) : strlen(rest);
+    const char *colon = memchr(rest, ':', length);
+    size_t repository = colon ? (size_t)(colon - rest) : length;
+    _cleanup_free_ char *tag =
+        colon ? xstrndup(colon + 1, length - repository - 1) : xstrdup("latest");
+    if (at && !is_digest(at + 1))
+        return refuse(text, "what follows '@' must be 'sha256:' and 64 hexadecimal digits", err);
+    if (!is_repository(rest, repository) || !registry_is_valid(reference->registry))
+        return refuse(text,
+                      "a name is lower-case letters, digits, '.', '_', '-' and '/', as in "
+                      "'nginx:1.25' or 'registry.example:5000/team/app'",
+                      err);
+    if (!is_tag(tag))
+        return refuse(text, "a tag is up to 128 letters, digits, '.', '_' and '-'", err);
+    bool official = streq(reference->registry, "docker.io") && !memchr(rest, '/', repository);
+    reference->source =
+        xasprintf("docker://%s/%s%.*s%s%s", reference->registry, official ? "library/" : "",
+                  (int)repository, rest, at ? "" : ":", at ? at : tag);
+    reference->loopback = is_loopback(reference->registry);
+    return 0;
+}
+
+int image_reference_parse(const char *text, struct image_reference *ret_reference,
+                          struct error *err)
+{
+    _cleanup_(image_reference_done) struct image_reference reference = {0};
+    const char *rest;
+    int r;
+    if ((rest = str_after_prefix(text, "oci:")))
+        r = parse_local(text, rest, true, &reference, err);
+    else if ((rest = str_after_prefix(text, "docker-archive:")))
+        r = parse_local(text, rest, false, &reference, err);
+    else
+        r = parse_name(text, (rest = str_after_prefix(text, "docker://")) ? rest : text, &reference,
+                       err);
+    if (r < 0)
+        return r;
+    *ret_reference = reference;
+    reference = (struct image_reference){0};
+    return 0;
+}
+
+void image_reference_done(struct image_reference *reference)
+{
+    free(reference->source);
+    free(reference->registry);
+    free(reference->local);
+    free(reference->tag);
+    *reference = (struct image_reference){0};
+}
