@@ -1,0 +1,55 @@
+/* See desired.h. */
+#include "network/desired.h"
+
+#include "base/hash.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void desired_done(struct desired *desired)
+{
+    for (size_t i = 0; i < desired->networks.count; i++) {
+        free(desired->networks.items[i].name);
+        free(desired->networks.items[i].project);
+    }
+    for (size_t i = 0; i < desired->endpoints.count; i++)
+        free(desired->endpoints.items[i].name);
+    for (size_t i = 0; i < desired->ports.count; i++) {
+        free(desired->ports.items[i].project);
+        free(desired->ports.items[i].instance);
+    }
+    vec_done(&desired->networks);
+    vec_done(&desired->endpoints);
+    vec_done(&desired->ports);
+}
+
+void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "vs%.6s-br%u", root_id, (unsigned)number % 10000);
+}
+
+void desired_tap_name(const char *root_id, int64_t number, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "vs%.6s-t%u", root_id, (unsigned)number % 100000);
+}
+
+void desired_mac(const char *owner, const char *network, uint8_t mac[6])
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    strbuf_addf(&text, "%s/%s", owner, network);
+    char hex[HASH_HEX_SIZE];
+    hash_sha256_hex(text.data, text.length, hex);
+    mac[0] = 0x02;
+    for (size_t i = 1; i < 6; i++) {
+        char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        mac[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+}
+
+char *desired_format_mac(const uint8_t mac[6], char *buffer)
+{
+    snprintf(buffer, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
+    return buffer;
+}

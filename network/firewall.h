@@ -1,0 +1,24 @@
+/* The nftables ruleset of one vmstead root: struct desired -> text (pure, golden-tested) -> one
+ * atomic transaction through libnftables, in-process. Never touches another program's table, with
+ * one exception: where Docker has set the FORWARD policy to drop, a drop nobody else's accept can
+ * lift, two accept rules for our bridges go into the chain Docker offers for that (DOCKER-USER),
+ * marked with our table's name, and go again with the last network. */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+#include "network/desired.h"
+
+/* The whole ruleset: tables `inet vmstead_<root_id>` and `bridge vmstead_<root_id>` replaced, or,
+ * with no network, removed. */
+void firewall_format(const struct desired *desired, struct strbuf *text);
+/* The first line of what libnftables says, without positions and without the command. */
+char *firewall_cut_error(const char *text);
+
+/* Blocking (20 ms). Connections that are already translated live on. */
+int firewall_apply(const struct desired *desired, struct error *err);
+/* Whether a table of this root exists; needs CAP_NET_ADMIN, false without it. */
+bool firewall_exists(const char *root_id);
+/* Foreign chains that drop forwarded traffic by policy and that we could not open: a line for the
+ * log naming them and the remedy, or NULL. Owned by the caller. */
+char *firewall_find_obstacle(const char *root_id);

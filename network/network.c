@@ -1,0 +1,198 @@
+/* The façade of network/: one object, three providers, adoption, and what is known of it all. */
+#include "network/internal.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "network/firewall.h"
+#include "network/link.h"
+
+int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
+                struct network **ret_network, struct error *err)
+{
+    int r = tables_migrate(store, err);
+    if (r < 0)
+        return r;
+    struct network *network = new0(struct network);
+    network->loop = loop;
+    network->store = store;
+    network->last = &network->first;
+    memcpy(network->root_id, paths->root_id, sizeof(network->root_id));
+    if ((r = dns_new(loop, "/etc/resolv.conf", &network->dns, err)) < 0) {
+        free(network);
+        return r;
+    }
+    network->publish = publish_new(store);
+    network->providers[0] = network_provider(network);
+    network->providers[1] = endpoint_provider(network);
+    network->providers[2] = ports_provider(network);
+    *ret_network = network;
+    return 0;
+}
+
+void network_free(struct network *network)
+{
+    if (!network)
+        return;
+    while (network->run) /* milliseconds: what the pool does with the host ends first */
+        uv_run(network->loop, UV_RUN_ONCE);
+    publish_free(network->publish);
+    dns_free(network->dns);
+    planned_forget_networks(network, NULL);
+    planned_forget_endpoints(network, NULL);
+    vec_done(&network->planned_networks);
+    vec_done(&network->planned_endpoints);
+    free(network);
+}
+
+const struct provider *network_providers(struct network *network, size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(network->providers);
+    return network->providers;
+}
+
+void network_set_instance_running(struct network *network, const char *instance, bool running)
+{
+    dns_set_running(network->dns, instance, running);
+}
+
+/* --- adoption ------------------------------------------------------------------------------- */
+
+static void adopt_network(const struct network_row *row, void *userdata)
+{
+    struct error err = {0};
+    if (network_tell_dns(userdata, row, &err) < 0)
+        log_warning("%s", error_text(&err));
+    error_done(&err);
+}
+
+static void adopt_endpoint(const struct endpoint_row *row, void *userdata)
+{
+    endpoint_tell_dns(userdata, row);
+}
+
+static void adopt_port(const struct port_row *row, void *userdata)
+{
+    struct network *network = userdata;
+    struct port_row copy = *row;
+    struct error err = {0};
+    if (publish_hold(network->publish, &copy, &err) < 0)
+        log_warning("%s", error_text(&err));
+    error_done(&err);
+}
+
+/* Rows of another boot or namespace are kept for the next `up`, but nothing is built from them
+ * here: their guests are not here either. Links of ours without rows are leftovers. */
+static bool has_work_on_host(struct network *network)
+{
+    _cleanup_free_ char *scope = change_current_scope(), *saved = tables_read_scope(network->store);
+    return streq(scope, saved) || link_exists(network->root_id) ||
+           firewall_exists(network->root_id);
+}
+
+int network_adopt(struct network *network, struct error *err)
+{
+    if (!has_work_on_host(network))
+        return tables_delete_removing(network->store, err);
+    struct error refused = {0};
+    if (change_apply_now(network, &refused) < 0)
+        log_warning("the networks of running VMs could not be checked: %s", error_text(&refused));
+    error_done(&refused);
+    int r = tables_delete_removing(network->store, err);
+    if (r < 0)
+        return r;
+    tables_each_network(network->store, adopt_network, network);
+    tables_each_endpoint(network->store, NULL, adopt_endpoint, network);
+    tables_each_port(network->store, NULL, adopt_port, network);
+    return 0;
+}
+
+/* --- what is known -------------------------------------------------------------------------- */
+
+struct describer {
+    struct network *network;
+    cJSON *array;
+    const char *only_network; /* NULL: all */
+};
+
+static void set_address(cJSON *object, const char *key, uint32_t address)
+{
+    char text[SUBNET_TEXT_SIZE];
+    json_set_string(object, key, subnet_format_address(address, text));
+}
+
+static void describe_endpoint(const struct endpoint_row *row, void *userdata)
+{
+    struct describer *describer = userdata;
+    if (describer->only_network && !streq(describer->only_network, row->network))
+        return;
+    _cleanup_(network_row_done) struct network_row network = {0};
+    if (tables_find_network(describer->network->store, row->network, &network, NULL) <= 0)
+        return;
+    uint8_t mac[6];
+    char mac_text[MAC_TEXT_SIZE];
+    desired_mac(row->instance, row->network, mac);
+    cJSON *object = cJSON_CreateObject();
+    json_set_string(object, "instance", row->instance);
+    json_set_string(object, "network", row->network);
+    json_set_string(object, "interface", row->interface);
+    json_set_string(object, "mac", desired_format_mac(mac, mac_text));
+    set_address(object, "address", row->address);
+    json_set_int(object, "prefix", network.subnet.prefix);
+    set_address(object, "gateway", network.gateway);
+    cJSON_AddItemToArray(describer->array, object);
+}
+
+cJSON *network_describe_endpoints(struct network *network, const char *instance)
+{
+    struct describer describer = {.network = network, .array = cJSON_CreateArray()};
+    tables_each_endpoint(network->store, instance, describe_endpoint, &describer);
+    return describer.array;
+}
+
+static void describe_port(const struct port_row *row, void *userdata)
+{
+    struct describer *describer = userdata;
+    cJSON *object = cJSON_CreateObject();
+    if (row->host_ip == 0)
+        json_set_string(object, "host_ip", "0.0.0.0");
+    else
+        set_address(object, "host_ip", row->host_ip);
+    json_set_int(object, "published", row->published);
+    json_set_int(object, "target", row->target);
+    json_set_string(object, "protocol", row->udp ? "udp" : "tcp");
+    cJSON_AddItemToArray(describer->array, object);
+}
+
+cJSON *network_describe_ports(struct network *network, const char *instance)
+{
+    struct describer describer = {.network = network, .array = cJSON_CreateArray()};
+    tables_each_port(network->store, instance, describe_port, &describer);
+    return describer.array;
+}
+
+static void describe_network(const struct network_row *row, void *userdata)
+{
+    struct describer *describer = userdata;
+    char bridge[IFNAMSIZ], subnet[SUBNET_TEXT_SIZE];
+    desired_bridge_name(describer->network->root_id, row->number, bridge);
+    cJSON *object = cJSON_CreateObject();
+    json_set_string(object, "name", row->name);
+    json_set_string(object, "project", row->project);
+    json_set_string(object, "key", row->key);
+    json_set_string(object, "bridge", bridge);
+    json_set_string(object, "subnet", subnet_format(row->subnet, subnet));
+    set_address(object, "gateway", row->gateway);
+    json_set_bool(object, "internal", row->internal);
+    struct describer endpoints = {
+        .network = describer->network, .array = cJSON_CreateArray(), .only_network = row->name};
+    tables_each_endpoint(describer->network->store, NULL, describe_endpoint, &endpoints);
+    json_set(object, "endpoints", endpoints.array);
+    cJSON_AddItemToArray(describer->array, object);
+}
+
+cJSON *network_describe_networks(struct network *network)
+{
+    struct describer describer = {.network = network, .array = cJSON_CreateArray()};
+    tables_each_network(network->store, describe_network, &describer);
+    return describer.array;
+}

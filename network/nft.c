@@ -1,0 +1,162 @@
+/* The half of firewall.h that talks to the kernel: rulesets of firewall.c run here, in-process. */
+#include "network/firewall.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <nftables/libnftables.h>
+
+static inline void nft_ctx_freep(struct nft_ctx **context)
+{
+    if (*context)
+        nft_ctx_free(*context);
+}
+
+/* "internal:0:0-0: Error: Could not process rule: Operation not permitted\n<the whole command>" */
+char *firewall_cut_error(const char *text)
+{
+    const char *start = strstr(text, "Error: ");
+    start = start ? start + strlen("Error: ") : text;
+    size_t length = strcspn(start, "\n");
+    return length > 0 ? xstrndup(start, length < 300 ? length : 300) : xstrdup("no reason given");
+}
+
+static int error_number_of(const char *reason)
+{
+    static const int known[] = {EPERM, ENOENT, EBUSY, EEXIST, ENOMEM, EOPNOTSUPP};
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strstr(reason, strerror(known[i])))
+            return known[i];
+    return EIO;
+}
+
+/* A context for each transaction: it costs 0.1 ms, and the caches of a large one are given back. */
+static int run(const char *commands, char **ret_output, struct error *err)
+{
+    _cleanup_(nft_ctx_freep) struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!context)
+        return error_set(err, ENOMEM, "cannot open a connection to nftables");
+    nft_ctx_buffer_output(context);
+    nft_ctx_buffer_error(context);
+    if (ret_output)
+        nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+    if (nft_run_cmd_from_buffer(context, commands) != 0) {
+        _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(context));
+        return error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
+    }
+    if (ret_output)
+        *ret_output = xstrdup(nft_ctx_get_output_buffer(context));
+    return 0;
+}
+
+/* The "nftables" array of a JSON listing; NULL where the command fails (nothing to list). */
+static cJSON *list(const char *command)
+{
+    _cleanup_free_ char *output = NULL;
+    cJSON *root = NULL;
+    if (run(command, &output, NULL) < 0 || json_parse(output, strlen(output), &root, NULL) < 0)
+        return NULL;
+    cJSON *items = cJSON_DetachItemFromObject(root, "nftables");
+    cJSON_Delete(root);
+    return items;
+}
+
+static void format_table_name(const char *root_id, char name[32])
+{
+    snprintf(name, 32, "vmstead_%s", root_id);
+}
+
+bool firewall_exists(const char *root_id)
+{
+    char name[32];
+    format_table_name(root_id, name);
+    _cleanup_json_ cJSON *items = list("list tables");
+    cJSON *item;
+    cJSON_ArrayForEach(item, items) if (streq(json_string(json_object(item, "table"), "name", ""),
+                                              name)) return true;
+    return false;
+}
+
+static bool has_docker_chain(void)
+{
+    _cleanup_json_ cJSON *items = list("list chains ip");
+    cJSON *item;
+    cJSON_ArrayForEach(item, items)
+    {
+        const cJSON *chain = json_object(item, "chain");
+        if (streq(json_string(chain, "table", ""), "filter") &&
+            streq(json_string(chain, "name", ""), "DOCKER-USER"))
+            return true;
+    }
+    return false;
+}
+
+/* Two rules cover all our bridges by the beginning of their name; what they may do is decided in
+ * our own table, whose drops are as final as Docker's. */
+static void add_docker_rules(const char *root_id, struct strbuf *commands)
+{
+    const char *directions[] = {"iifname", "oifname"};
+    for (size_t i = 0; i < ARRAY_SIZE(directions); i++)
+        strbuf_addf(commands,
+                    "insert rule ip filter DOCKER-USER %s \"vs%s-br*\" accept comment "
+                    "\"vmstead_%s\"\n",
+                    directions[i], root_id, root_id);
+}
+
+/* Both rules are there exactly when wanted. */
+static int apply_docker_rules(const char *root_id, bool wanted, struct error *err)
+{
+    if (!has_docker_chain())
+        return 0;
+    char name[32];
+    format_table_name(root_id, name);
+    _cleanup_strbuf_ struct strbuf commands = {0};
+    _cleanup_json_ cJSON *items = list("list chain ip filter DOCKER-USER");
+    unsigned found = 0;
+    cJSON *item;
+    cJSON_ArrayForEach(item, items)
+    {
+        const cJSON *rule = json_object(item, "rule");
+        if (!rule || !streq(json_string(rule, "comment", ""), name))
+            continue;
+        found++;
+        strbuf_addf(&commands, "delete rule ip filter DOCKER-USER handle %lld\n",
+                    (long long)json_int(rule, "handle", 0));
+    }
+    if (wanted && found == 2)
+        return 0;
+    if (wanted)
+        add_docker_rules(root_id, &commands);
+    return commands.length > 0 ? run(commands.data, NULL, err) : 0;
+}
+
+int firewall_apply(const struct desired *desired, struct error *err)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    firewall_format(desired, &text);
+    int r = run(text.data, NULL, err);
+    return r < 0 ? r : apply_docker_rules(desired->root_id, desired->networks.count > 0, err);
+}
+
+char *firewall_find_obstacle(const char *root_id)
+{
+    if (has_docker_chain())
+        return NULL;
+    _cleanup_json_ cJSON *items = list("list chains");
+    cJSON *item;
+    cJSON_ArrayForEach(item, items)
+    {
+        const cJSON *chain = json_object(item, "chain");
+        const char *family = json_string(chain, "family", "");
+        if (!streq(json_string(chain, "hook", ""), "forward") ||
+            !streq(json_string(chain, "policy", ""), "drop") ||
+            (!streq(family, "ip") && !streq(family, "inet")))
+            continue;
+        const char *table = json_string(chain, "table", ""), *name = json_string(chain, "name", "");
+        return xasprintf("the firewall's chain '%s %s %s' drops forwarded packets by policy, those "
+                         "of the VMs too unless it accepts them: nft add rule %s %s %s iifname "
+                         "\"vs%s-br*\" accept, and the same with oifname",
+                         family, table, name, family, table, name, root_id);
+    }
+    return NULL;
+}

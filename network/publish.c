@@ -1,0 +1,198 @@
+/* See publish.h. */
+#include "network/publish.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* A hold without a row gives way to another project after this time: the plan that checked it has
+ * ended, or will find the port taken when it gets there. */
+#define STALE_MS 60000
+
+struct hold {
+    struct port_row row;
+    uint64_t since_ms;
+    int fd;
+};
+
+struct publish {
+    struct store *store;
+    VEC(struct hold) holds;
+};
+
+struct publish *publish_new(struct store *store)
+{
+    struct publish *publish = new0(struct publish);
+    publish->store = store;
+    return publish;
+}
+
+static void remove_hold(struct publish *publish, size_t index)
+{
+    struct hold *hold = &publish->holds.items[index];
+    close(hold->fd);
+    port_row_done(&hold->row);
+    *hold = publish->holds.items[--publish->holds.count];
+}
+
+void publish_free(struct publish *publish)
+{
+    if (!publish)
+        return;
+    while (publish->holds.count > 0)
+        remove_hold(publish, 0);
+    vec_done(&publish->holds);
+    free(publish);
+}
+
+size_t publish_count(const struct publish *publish)
+{
+    return publish->holds.count;
+}
+
+static bool has_row(struct publish *publish, const struct port_row *row)
+{
+    char address[SUBNET_TEXT_SIZE];
+    _cleanup_statement_ sqlite3_stmt *query = store_query(
+        publish->store, NULL,
+        "SELECT 1 FROM published_ports WHERE host_ip = ? AND protocol = ? AND published = ? "
+        "AND instance = ?",
+        "ssis", subnet_format_address(row->host_ip, address), row->udp ? "udp" : "tcp",
+        (int64_t)row->published, row->instance);
+    return query && store_step(publish->store, query, NULL) > 0;
+}
+
+static bool collide(const struct port_row *a, const struct port_row *b)
+{
+    return a->udp == b->udp && a->published == b->published &&
+           (a->host_ip == b->host_ip || a->host_ip == 0 || b->host_ip == 0);
+}
+
+/* The index of a hold that collides, or -1. A stale one is dropped. */
+static int64_t find_collision(struct publish *publish, const struct port_row *row)
+{
+    for (size_t i = 0; row->published != 0 && i < publish->holds.count; i++) {
+        struct hold *hold = &publish->holds.items[i];
+        if (!collide(&hold->row, row))
+            continue;
+        bool stale = !streq(hold->row.instance, row->instance) && !has_row(publish, &hold->row) &&
+                     clock_monotonic_ms() - hold->since_ms > STALE_MS;
+        if (!stale)
+            return (int64_t)i;
+        remove_hold(publish, i--);
+    }
+    return -1;
+}
+
+static void format_port(const struct port_row *row, char *buffer, size_t size)
+{
+    char address[SUBNET_TEXT_SIZE];
+    snprintf(buffer, size, "%s:%u/%s", subnet_format_address(row->host_ip, address), row->published,
+             row->udp ? "udp" : "tcp");
+}
+
+/* Bound and not listening is enough, as long as SO_REUSEADDR is off: then the kernel lets nobody
+ * else bind, and refuses a connection that no rule has translated. */
+static int bind_plain(const struct port_row *row, bool reuse)
+{
+    _cleanup_close_ int fd =
+        socket(AF_INET, (row->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(row->published),
+        .sin_addr.s_addr = htonl(row->host_ip),
+    };
+    if (fd < 0)
+        return -errno;
+    int one = 1;
+    if (reuse)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+/* Connections in TIME_WAIT that an earlier listener left forbid the plain way for a minute. With
+ * SO_REUSEADDR the port is free, and listening keeps it from others. */
+static int bind_over_remains(const struct port_row *row)
+{
+    _cleanup_close_ int fd = bind_plain(row, true);
+    if (fd < 0)
+        return TAKE_FD(fd);
+    if (listen(fd, 0) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t length = sizeof(address);
+    return getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? 0 : ntohs(address.sin_port);
+}
+
+static int bind_error(const struct port_row *row, int code, struct error *err)
+{
+    char port[64];
+    format_port(row, port, sizeof(port));
+    if (code == EADDRINUSE) {
+        _cleanup_free_ char *owner = publish_find_owner(row->host_ip, row->published, row->udp);
+        return error_set(err, code,
+                         "the port '%s' for '%s' is already in use by %s: stop it or publish "
+                         "another port",
+                         port, row->instance, owner ? owner : "a program that cannot be seen");
+    }
+    if (code == EADDRNOTAVAIL)
+        return error_set(err, code,
+                         "the port '%s' for '%s' cannot be published: the host has no such address",
+                         port, row->instance);
+    return error_set(err, code, "the port '%s' for '%s' cannot be published: %s", port,
+                     row->instance, strerror(code));
+}
+
+int publish_hold(struct publish *publish, struct port_row *row, struct error *err)
+{
+    int64_t index = find_collision(publish, row);
+    if (index >= 0) {
+        const struct port_row *other = &publish->holds.items[index].row;
+        if (streq(other->instance, row->instance) && other->host_ip == row->host_ip)
+            return 0;
+        char port[64];
+        format_port(row, port, sizeof(port));
+        return error_set(err, EADDRINUSE,
+                         "the port '%s' for '%s' is already published by '%s' of project '%s': "
+                         "publish another port, or take that one down",
+                         port, row->instance, other->instance, other->project);
+    }
+    _cleanup_close_ int fd = bind_plain(row, false);
+    if (fd == -EADDRINUSE && !row->udp)
+        fd = bind_over_remains(row);
+    if (fd < 0)
+        return bind_error(row, -fd, err);
+    row->published = port_of(fd);
+    struct hold hold = {.row = *row, .since_ms = clock_monotonic_ms(), .fd = TAKE_FD(fd)};
+    hold.row.instance = xstrdup(row->instance);
+    hold.row.project = xstrdup(row->project);
+    vec_add(&publish->holds, hold);
+    return 0;
+}
+
+void publish_release(struct publish *publish, const char *instance)
+{
+    for (size_t i = publish->holds.count; i-- > 0;)
+        if (streq(publish->holds.items[i].row.instance, instance))
+            remove_hold(publish, i);
+}
+
+void publish_release_stale(struct publish *publish, const char *project)
+{
+    for (size_t i = publish->holds.count; i-- > 0;)
+        if (streq(publish->holds.items[i].row.project, project) &&
+            !has_row(publish, &publish->holds.items[i].row))
+            remove_hold(publish, i);
+}

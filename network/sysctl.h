@@ -1,0 +1,34 @@
+/* The kernel's settings that network/ changes below /proc/sys/net, and their way back. Settings of
+ * our own links vanish with them; those of the whole namespace are saved in the store before the
+ * first network and restored after the last. */
+#pragma once
+
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+/* /proc/sys/net/FAMILY/conf/LINK/KEY; -ENOENT where the kernel has no such setting. */
+int sysctl_write_link(const char *family, const char *link, const char *key, const char *value,
+                      struct error *err);
+
+struct sysctl_value {
+    char *path;  /* below /proc/sys/net: "ipv4/ip_forward" */
+    char *value; /* as it was, without the newline */
+};
+struct sysctl_list {
+    struct sysctl_value *items;
+    size_t count, capacity;
+};
+void sysctl_list_done(struct sysctl_list *list);
+
+/* What stands in the settings that sysctl_enable() is going to change, and in those the kernel
+ * changes along with them: ip_forward resets forwarding of every link and
+ * conf/all/accept_redirects (kernel, Documentation/networking/ip-sysctl.rst). */
+int sysctl_collect(struct sysctl_list *ret_list, struct error *err);
+/* Forwarding on; iptables' view of bridged frames off, because with it a published port cannot be
+ * reached from its own network and a foreign FORWARD policy cuts VMs of one network off each
+ * other. */
+int sysctl_enable(struct error *err);
+/* Writes back what differs; settings that are gone (a link's) are left out. */
+int sysctl_restore(const struct sysctl_list *list, struct error *err);
