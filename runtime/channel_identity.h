@@ -1,0 +1,8 @@
+/* The identity as runtime/ has it (JSON, channel.h) -> the tagged fields the agent reads
+ * (guest/protocol.h). Pure. */
+#pragma once
+
+#include "base/json.h"
+#include "base/str.h"
+
+void channel_identity_encode(const cJSON *identity, struct strbuf *buffer);

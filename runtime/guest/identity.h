@@ -1,0 +1,33 @@
+/* What a guest is told to be: IDENTITY of protocol.h, decoded. Read by everything that sets the guest
+ * up and by what starts processes in it. */
+#pragma once
+
+#include "base/error.h"
+#include "base/vec.h"
+
+#include <stdint.h>
+
+struct interface_address {
+    char *address;
+    uint32_t prefix;
+};
+
+struct interface {
+    char *name, *mac, *gateway; /* gateway NULL: no default route by this one */
+    uint32_t mtu;               /* 0: as it is */
+    VEC(struct interface_address) addresses;
+};
+
+struct identity {
+    char *instance, *hostname, *user, *working_dir; /* "" where absent */
+    char **argv, **environment;
+    char **hosts, **dns, **search;
+    VEC(struct interface) interfaces;
+    int64_t time_ns;
+    uint32_t stop_signal;
+};
+
+/* -EPROTO where it is no identity. */
+int identity_decode(const void *data, size_t length, struct identity *ret_identity,
+                    struct error *err);
+void identity_done(struct identity *identity);

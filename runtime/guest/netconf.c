@@ -1,0 +1,201 @@
+/* rtnetlink requests, see netconf.h. */
+#include "runtime/guest/netconf.h"
+
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct request {
+    struct nlmsghdr header;
+    uint8_t body[512];
+};
+
+static void *request_begin(struct request *request, uint16_t type, uint16_t flags, size_t size)
+{
+    *request = (struct request){.header = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
+                                           .nlmsg_type = type,
+                                           .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags}};
+    return NLMSG_DATA(&request->header);
+}
+
+static void request_add(struct request *request, uint16_t type, const void *data, size_t length)
+{
+    size_t at = NLMSG_ALIGN(request->header.nlmsg_len);
+    if (at + RTA_SPACE(length) > sizeof(*request))
+        return;
+    struct rtattr *attribute = (void *)((uint8_t *)request + at);
+    attribute->rta_type = type;
+    attribute->rta_len = (uint16_t)RTA_LENGTH(length);
+    memcpy(RTA_DATA(attribute), data, length);
+    request->header.nlmsg_len = (uint32_t)(at + RTA_ALIGN(attribute->rta_len));
+}
+
+/* Sends it and reads the kernel's verdict: 0 or -errno. */
+static int request_run(int fd, struct request *request)
+{
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr verdict;
+        uint8_t rest[1024];
+    } answer;
+    if (send(fd, request, request->header.nlmsg_len, 0) < 0)
+        return -errno;
+    ssize_t length = recv(fd, &answer, sizeof(answer), 0);
+    if (length < 0)
+        return -errno;
+    if ((size_t)length < sizeof(answer.header) + sizeof(int) ||
+        answer.header.nlmsg_type != NLMSG_ERROR)
+        return -EPROTO;
+    return answer.verdict.error;
+}
+
+/* Changes a link: any of name, mtu, state. */
+static int link_change(int fd, unsigned index, const char *name, uint32_t mtu, bool up)
+{
+    struct request request;
+    struct ifinfomsg *info = request_begin(&request, RTM_NEWLINK, 0, sizeof(*info));
+    info->ifi_family = AF_UNSPEC;
+    info->ifi_index = (int)index;
+    if (up)
+        info->ifi_flags = info->ifi_change = IFF_UP;
+    if (name)
+        request_add(&request, IFLA_IFNAME, name, strlen(name) + 1);
+    if (mtu)
+        request_add(&request, IFLA_MTU, &mtu, sizeof(mtu));
+    return request_run(fd, &request);
+}
+
+/* Bytes of an address, by its family; 0: it is none. */
+static size_t parse_address(const char *text, uint8_t bytes[16], uint8_t *ret_family)
+{
+    bool six = strchr(text, ':') != NULL;
+    *ret_family = six ? AF_INET6 : AF_INET;
+    if (inet_pton(*ret_family, text, bytes) != 1)
+        return 0;
+    return six ? 16 : 4;
+}
+
+static int add_address(int fd, unsigned index, const struct interface_address *address)
+{
+    struct request request;
+    uint8_t bytes[16], family;
+    size_t length = address->address ? parse_address(address->address, bytes, &family) : 0;
+    if (!length)
+        return -EINVAL;
+    struct ifaddrmsg *message =
+        request_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof(*message));
+    message->ifa_family = family;
+    message->ifa_prefixlen = (uint8_t)address->prefix;
+    message->ifa_index = index;
+    /* The host chose it for us alone: no waiting for duplicate address detection. */
+    message->ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0;
+    request_add(&request, IFA_LOCAL, bytes, length);
+    request_add(&request, IFA_ADDRESS, bytes, length);
+    if (family == AF_INET && address->prefix < 31) {
+        uint32_t broadcast;
+        memcpy(&broadcast, bytes, sizeof(broadcast));
+        broadcast |= htonl(0xffffffffu >> address->prefix);
+        request_add(&request, IFA_BROADCAST, &broadcast, sizeof(broadcast));
+    }
+    return request_run(fd, &request);
+}
+
+static int add_default_route(int fd, unsigned index, const char *gateway)
+{
+    struct request request;
+    uint8_t bytes[16], family;
+    size_t length = parse_address(gateway, bytes, &family);
+    if (!length)
+        return -EINVAL;
+    struct rtmsg *message = request_begin(&request, RTM_NEWROUTE, NLM_F_CREATE, sizeof(*message));
+    message->rtm_family = family;
+    message->rtm_table = RT_TABLE_MAIN;
+    message->rtm_protocol = RTPROT_BOOT;
+    message->rtm_scope = RT_SCOPE_UNIVERSE;
+    message->rtm_type = RTN_UNICAST;
+    request_add(&request, RTA_GATEWAY, bytes, length);
+    request_add(&request, RTA_OIF, &index, sizeof(index));
+    return request_run(fd, &request);
+}
+
+/* The index of the NIC with this MAC address; 0: there is none. */
+static unsigned find_by_mac(const char *mac)
+{
+    struct if_nameindex *list = if_nameindex();
+    unsigned found = 0;
+    for (struct if_nameindex *entry = list; entry && entry->if_index && !found; entry++) {
+        char path[96], text[64] = "";
+        snprintf(path, sizeof(path), "/sys/class/net/%.32s/address", entry->if_name);
+        FILE *file = fopen(path, "re");
+        if (file && fgets(text, sizeof(text), file) && strcspn(text, "\n") == strlen(mac) &&
+            strncasecmp(text, mac, strlen(mac)) == 0)
+            found = entry->if_index;
+        if (file)
+            fclose(file);
+    }
+    if_freenameindex(list);
+    return found;
+}
+
+/* Names may be somebody else's still: everybody steps aside first. */
+static int rename_all(int fd, const struct identity *identity, unsigned *indexes, struct error *err)
+{
+    for (size_t i = 0; i < identity->interfaces.count; i++) {
+        const struct interface *interface = &identity->interfaces.items[i];
+        char aside[IFNAMSIZ];
+        snprintf(aside, sizeof(aside), "aside%u", (unsigned)i);
+        indexes[i] = find_by_mac(interface->mac);
+        if (!indexes[i])
+            return error_set(err, ENODEV, "interface \"%s\": the virtual machine has no NIC \"%s\"",
+                             interface->name, interface->mac);
+        link_change(fd, indexes[i], aside, 0, false);
+    }
+    for (size_t i = 0; i < identity->interfaces.count; i++) {
+        const struct interface *interface = &identity->interfaces.items[i];
+        int result = link_change(fd, indexes[i], interface->name, interface->mtu, false);
+        if (result < 0)
+            return error_set(err, -result, "interface \"%s\": cannot set its name and MTU: %s",
+                             interface->name, strerror(-result));
+    }
+    return 0;
+}
+
+static int bring_up(int fd, const struct interface *interface, unsigned index, struct error *err)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < interface->addresses.count; i++)
+        result = add_address(fd, index, &interface->addresses.items[i]);
+    if (result == 0)
+        result = link_change(fd, index, NULL, 0, true);
+    if (result < 0)
+        return error_set(err, -result, "interface \"%s\": cannot set its address: %s",
+                         interface->name, strerror(-result));
+    if (interface->gateway)
+        result = add_default_route(fd, index, interface->gateway);
+    if (result < 0 && result != -EEXIST)
+        return error_set(err, -result, "interface \"%s\": cannot set the gateway \"%s\": %s",
+                         interface->name, interface->gateway, strerror(-result));
+    return 0;
+}
+
+int netconf_apply(const struct identity *identity, struct error *err)
+{
+    _cleanup_free_ unsigned *indexes = xcalloc(identity->interfaces.count + 1, sizeof(unsigned));
+    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return error_set(err, errno, "cannot talk to the kernel's network: %s", strerror(errno));
+    link_change(fd, if_nametoindex("lo"), NULL, 0, true);
+    int result = rename_all(fd, identity, indexes, err);
+    for (size_t i = 0; result == 0 && i < identity->interfaces.count; i++)
+        result = bring_up(fd, &identity->interfaces.items[i], indexes[i], err);
+    return result;
+}

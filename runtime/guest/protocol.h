@@ -1,0 +1,145 @@
+/* The wire between the daemon (host) and vmstead-agent (guest): this header is its manual. Both ends
+ * include it; frame.h and link.h carry it out, agent.c and ../channel.c give it meaning.
+ *
+ * The carrier is a byte pipe (the virtio-serial port PROTOCOL_PORT_NAME) that loses bytes silently,
+ * at any place, whenever the host side goes away. All integers are little-endian.
+ *
+ * FRAME: 40 bytes of header, then `length` bytes of payload (at most FRAME_PAYLOAD_MAX)
+ *    0 u32 magic            "VMSA"
+ *    4 u8  type             enum message_type
+ *    5 u8  flags            FRAME_MORE: the message goes on in the next frame
+ *    6 u16 zero
+ *    8 u32 stream           0, or the exec that the message belongs to; chosen by the host, used once
+ *   12 u32 length           of the payload
+ *   16 u64 sequence         counts up by one from 1 per direction and session; 0 in the four link
+ *                           messages (HELLO, WELCOME, ACK, RESYNC), which are never resent
+ *   24 u64 acknowledged     the last sequence that this side has taken in order
+ *   32 u32 payload CRC      zlib's crc32 of the payload
+ *   36 u32 header CRC       zlib's crc32 of the 36 bytes before
+ *
+ * SESSION AND NONCE. A session is one life of the daemon's channel object; a nonce is one attempt at
+ * a handshake. Within a session messages arrive in order, exactly once, over any number of lost
+ * connections: each side keeps what it has sent until the other has acknowledged it. With a new
+ * session both sequences start again at 1, the guest ends all execs, and goes back in its log to what
+ * the HELLO says is stored.
+ *
+ * HANDSHAKE
+ *  1. The host sends HELLO and then FRAME_SIZE_MAX zeros. The zeros complete any frame that was cut
+ *     off before, in whose payload HELLO would otherwise be swallowed.
+ *  2. The guest, on a bad CRC, steps one byte on and hunts for the magic: it finds HELLO, forgets
+ *     what it was about to write, and answers WELCOME with the same nonce.
+ *  3. The host discards everything until a WELCOME with its own nonce. Then both sides resend what
+ *     the other's `received` does not cover.
+ * The host repeats HELLO while no WELCOME comes (same nonce: harmless twice). A host that finds a
+ * damaged frame or a gap in the sequence handshakes again; a guest asks for that with RESYNC.
+ *
+ * ACKNOWLEDGING. Every frame carries it; a side that has nothing to send sends an ACK after
+ * LINK_ACK_FRAMES frames or LINK_ACK_BYTES bytes. There is no timer: an idle link is silent.
+ *
+ * CREDITS. An exec has STREAM_WINDOW bytes for stdin, and STREAM_WINDOW for stdout and stderr
+ * together. The sender counts down, the receiver gives back with CREDIT what its reader has taken,
+ * so that a reader that is stuck holds up nobody else. Log records in flight (sent, without LOG_ACK)
+ * are bounded by LOG_WINDOW.
+ *
+ * TAGGED FIELDS (IDENTITY, EXEC_START): a row of {u16 tag, u32 length, bytes}; unknown tags are
+ * skipped, so that an agent and a daemon of neighbouring versions understand each other. */
+#pragma once
+
+#include <stdint.h>
+
+#define PROTOCOL_PORT_NAME "vmstead.agent"
+#define PROTOCOL_VERSION 1u
+
+#define FRAME_MAGIC 0x41534d56u /* "VMSA" */
+#define FRAME_HEADER_SIZE 40u
+#define FRAME_PAYLOAD_MAX 32768u
+#define FRAME_SIZE_MAX (FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX)
+#define FRAME_MORE 1u
+
+/* Bounds on a message that is put together from several frames. */
+#define MESSAGE_TO_GUEST_MAX (4u << 20)
+#define MESSAGE_TO_HOST_MAX FRAME_PAYLOAD_MAX
+
+#define LINK_ACK_FRAMES 64u
+#define LINK_ACK_BYTES 65536u
+#define STREAM_WINDOW (256u << 10)
+#define LOG_WINDOW (256u << 10)
+
+enum message_type {
+    /* Link messages, outside the sequence. */
+    MESSAGE_HELLO = 1,   /* host: link_hello */
+    MESSAGE_WELCOME = 2, /* guest: link_hello */
+    MESSAGE_ACK = 3,     /* either: no payload, the header says it all */
+    MESSAGE_RESYNC = 4,  /* guest: no payload; something was lost, please say HELLO */
+
+    /* Host to guest. */
+    MESSAGE_IDENTITY = 16,       /* tagged, enum identity_tag; once in a guest's life */
+    MESSAGE_LOG_ACK = 17,        /* u64: every record up to this one is stored */
+    MESSAGE_SHUTDOWN = 18,       /* u32 signal, u64 timeout_ms: signal, later SIGKILL */
+    MESSAGE_SERVICE_SIGNAL = 19, /* u32 signal */
+    MESSAGE_REPORT_ACK = 20,     /* FAILED or EXITED is stored: the guest may power off */
+    MESSAGE_EXEC_START = 21,     /* tagged, enum exec_tag; opens the stream */
+    MESSAGE_EXEC_STDIN = 22,     /* bytes */
+    MESSAGE_EXEC_EOF = 23,       /* end of stdin */
+    MESSAGE_EXEC_RESIZE = 24,    /* u16 rows, u16 columns */
+    MESSAGE_EXEC_SIGNAL = 25,    /* u32 signal, to the process group */
+    MESSAGE_EXEC_ABANDON = 26,   /* nobody listens: SIGHUP; closes the stream */
+
+    /* Guest to host. */
+    MESSAGE_STARTED = 48,     /* the service's process runs */
+    MESSAGE_FAILED = 49,      /* u32 exit code, text: it could not be started */
+    MESSAGE_EXITED = 50,      /* u32 exit code; after the last log record */
+    MESSAGE_LOG = 51,         /* one or more records, see below */
+    MESSAGE_EXEC_STDOUT = 52, /* bytes */
+    MESSAGE_EXEC_STDERR = 53, /* bytes */
+    MESSAGE_EXEC_EXIT = 54,   /* u32 exit code; closes the stream */
+
+    /* Either way. */
+    MESSAGE_CREDIT = 80, /* u32 bytes that may be sent on this stream in addition */
+};
+
+/* HELLO and WELCOME: u32 version, u32 flags, u64 session, u64 nonce, u64 received, u64 log.
+ * received: the last sequence taken in this session. log: in HELLO the last record that is stored,
+ * in WELCOME the newest one there is. */
+#define LINK_HELLO_SIZE 40u
+#define WELCOME_FRESH 1u       /* flag: the agent has no identity yet */
+#define WELCOME_NEW_SESSION 2u /* flag: the guest has not seen this session before */
+
+/* A log record: u64 sequence (counts from 1 over the guest's life; a gap is what the ring dropped),
+ * u64 time in ns since 1970, u32 length of the text, u8 stream (1 stdout, 2 stderr),
+ * u8 partial (the line goes on in the next record of that stream), text. */
+#define LOG_RECORD_HEADER_SIZE 22u
+#define LOG_TEXT_MAX 16384u
+
+enum identity_tag {
+    IDENTITY_INSTANCE = 1,    /* text */
+    IDENTITY_HOSTNAME = 2,    /* text */
+    IDENTITY_ARGUMENT = 3,    /* text, once per argument */
+    IDENTITY_ENVIRONMENT = 4, /* "K=V", once per variable */
+    IDENTITY_USER = 5,        /* "user[:group]", names or numbers */
+    IDENTITY_WORKING_DIR = 6, /* text */
+    IDENTITY_INTERFACE = 7,   /* tagged, enum interface_tag; once per NIC */
+    IDENTITY_HOST = 8,        /* a line of /etc/hosts: "ADDRESS NAME..." */
+    IDENTITY_DNS = 9,         /* a nameserver's address */
+    IDENTITY_SEARCH = 10,     /* a search domain */
+    IDENTITY_TIME_NS = 11,    /* u64, ns since 1970 */
+    IDENTITY_STOP_SIGNAL = 12 /* u32; what the agent sends when the machine's button is pressed */
+};
+
+enum interface_tag {
+    INTERFACE_NAME = 1,    /* text */
+    INTERFACE_MAC = 2,     /* "02:..." */
+    INTERFACE_ADDRESS = 3, /* text, IPv4 or IPv6 */
+    INTERFACE_PREFIX = 4,  /* u32, belongs to the address before it */
+    INTERFACE_GATEWAY = 5, /* text; absent: no default route */
+    INTERFACE_MTU = 6      /* u32 */
+};
+
+enum exec_tag {
+    EXEC_ARGUMENT = 1,    /* text, once per argument */
+    EXEC_ENVIRONMENT = 2, /* "K=V" added to the service's */
+    EXEC_USER = 3,        /* absent: the service's */
+    EXEC_WORKING_DIR = 4, /* absent: the service's */
+    EXEC_TTY = 5,         /* u16 rows, u16 columns; absent: three pipes */
+    EXEC_ATTACH_STDIN = 6 /* empty; absent: the process reads end-of-file */
+};

@@ -1,0 +1,56 @@
+/* The service's process: started once, its stdout and stderr become log records in the ring, and the
+ * ring goes to the host as far as LOG_WINDOW allows. Owned by struct agent.
+ *
+ * Back-pressure: with a host that is there, a full ring makes us stop reading the pipes, so that
+ * nothing is lost while the host is merely slow; after SERVICE_STALL_MS without progress, or with no
+ * host, the ring drops its oldest: the service must not hang because the daemon is gone. */
+#pragma once
+
+#include "base/error.h"
+#include "runtime/guest/loop.h"
+#include "runtime/guest/ring.h"
+#include "runtime/guest/splitter.h"
+
+#include <sys/types.h>
+
+#define SERVICE_STALL_MS 5000u
+
+struct agent;
+
+struct service_output {
+    struct watch watch; /* fd -1: at its end */
+    struct splitter splitter;
+    struct service *service;
+};
+
+struct service {
+    struct agent *agent;
+    struct ring ring;
+    struct service_output outputs[2];
+    pid_t pid;     /* 0: not started, or reaped */
+    bool dropping; /* the host has made no progress: reading goes on, the oldest go */
+    struct timer stall;
+    struct timer kill;
+};
+
+void service_init(struct service *service, struct agent *agent);
+void service_done(struct service *service);
+/* By the agent's identity. On failure *ret_exit_code is what is to be reported. */
+int service_start(struct service *service, int *ret_exit_code, struct error *err);
+void service_signal(struct service *service, int signal_number);
+/* Signal now, SIGKILL after timeout_ms. */
+void service_stop(struct service *service, int signal_number, uint64_t timeout_ms);
+/* Both pipes are at their end: nobody holds them any more. */
+bool service_output_ended(const struct service *service);
+/* Reads what is in the pipes and closes them, whoever else still holds them. */
+void service_finish_output(struct service *service);
+/* True where the pid was the service's: then all other processes have been ended, too. */
+bool service_reap(struct service *service, pid_t pid, int status);
+/* The host has stored records: there is room again. */
+void service_logs_stored(struct service *service, uint64_t sequence);
+/* A new session: send again what comes after `stored`. */
+void service_logs_rewind(struct service *service, uint64_t stored);
+/* Moves log records into the link, as far as the window allows; adjusts what is read. */
+void service_pump(struct service *service);
+/* Everything that is in the ring has been handed to the link. */
+bool service_logs_sent(const struct service *service);
