@@ -86,28 +86,53 @@ static bool is_echo(const char *line)
     return false;
 }
 
-/* The last line that says anything; a line that begins with "E: " wins over one that does not. */
-static char *last_telling_line(const char *errors)
+/* apt's "E: " lines, the first three; NULL: none. */
+static char *apt_errors(char *const *lines)
 {
-    _cleanup_free_ char *copy = xstrdup(errors);
-    char *rest = copy;
-    const char *last = "", *last_error = NULL;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        if (!*line || is_echo(line))
-            continue;
-        last = line;
-        if (str_after_prefix(line, "E: "))
-            last_error = line + 3;
-    }
-    return xstrdup(last_error ? last_error : last);
+    _cleanup_strv_ char **found = NULL;
+    for (size_t i = 0; lines[i] && strv_length(found) < 3; i++)
+        if (str_after_prefix(lines[i], "E: ") && !is_echo(lines[i]) &&
+            !strv_contains(found, lines[i] + 3))
+            strv_add(&found, xstrdup(lines[i] + 3));
+    return found ? strv_join(found, "; ") : NULL;
+}
+
+/* "pinging container registry R: Get "https://R/v2/": dial tcp: ..." says it all from "dial" on, and
+ * registries say "manifest unknown: manifest unknown". */
+static char *shorten(const char *message)
+{
+    const char *dial = strstr(message, ": dial ");
+    const char *text = dial ? dial + 2 : message;
+    const char *last = text;
+    for (const char *colon = text; (colon = strstr(colon, ": ")); last = colon)
+        colon += 2;
+    size_t length = strlen(last), before = (size_t)(last - text);
+    if (before >= length + 2 && strncmp(last - 2 - length, last, length) == 0)
+        return xstrndup(text, before - 2);
+    return xstrdup(text);
+}
+
+static char **split_lines(const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    char *rest = copy, **lines = NULL;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (*line)
+            strv_add(&lines, xstrdup(line));
+    return lines;
 }
 
 char *image_failure_essence(const char *errors)
 {
-    _cleanup_free_ char *line = last_telling_line(errors);
-    _cleanup_free_ char *message = logrus_message(line);
-    const char *text = message ? skip_image_name(message) : line;
-    return xstrdup(*text ? text : "it gave no reason");
+    _cleanup_strv_ char **lines = split_lines(errors);
+    if (!lines)
+        return xstrdup("it gave no reason");
+    char *essence = apt_errors(lines);
+    if (essence)
+        return essence;
+    const char *last = lines[strv_length(lines) - 1];
+    _cleanup_free_ char *message = logrus_message(last);
+    return shorten(skip_image_name(message ? message : last));
 }
 
 /* --- causes --------------------------------------------------------------------------------- */
@@ -166,37 +191,51 @@ static enum cause find_cause(const char *essence)
     return CAUSE_OTHER;
 }
 
-/* What to do about it; the errno that callers may tell apart. */
-static const struct {
-    int code;
-    const char *what, *remedy;
-} answers[] = {
-    [CAUSE_OTHER] = {EIO, "cannot be got ready", NULL},
-    [CAUSE_MISSING] = {ENOENT, "does not exist", "check its name, tag or digest"},
-    [CAUSE_NETWORK] = {ENETUNREACH, "cannot be fetched: its source is not reachable",
-                       "check the network; from within a private network namespace there is no "
-                       "way out: run 'vmstead pull' outside of it first"},
-    [CAUSE_LOGIN] = {EACCES, "does not exist, or needs a login",
-                     "check its name, or log in with 'skopeo login REGISTRY' or 'docker login'"},
-    [CAUSE_TLS] = {EPROTO, "cannot be fetched: its registry's TLS is not trusted",
-                   "install the registry's certificate in /etc/docker/certs.d/REGISTRY/ca.crt"},
-    [CAUSE_SPACE] = {ENOSPC, "cannot be got ready: the disk is full",
-                     "make room where the image cache and temporary files are"},
-    [CAUSE_PLATFORM] = {ENOEXEC, "is not for linux/amd64, which this machine is",
-                        "use an image that was built for it"},
-    [CAUSE_PACKAGE] = {ENOENT, "names a package that its suite does not have",
-                       "check 'packages' and 'suite'"},
-    [CAUSE_SUITE] = {ENOENT, "names a suite that this host's package mirror does not have",
-                     "check 'suite', or add a mirror that has it to the host's apt sources"},
-};
+/* Sets err to "image 'x' WHAT (essence); REMEDY". */
+static int answer(const char *name, const char *essence, struct error *err, int code,
+                  const char *what, const char *remedy)
+{
+    return error_set(err, code, "image '%s' %s (%s); %s", name, what, essence, remedy);
+}
 
 int image_failure_explain(const char *name, const char *registry, const char *essence,
                           struct error *err)
 {
-    enum cause cause = find_cause(essence);
-    if (cause == CAUSE_OTHER)
-        return error_set(err, EIO, "image '%s' cannot be got ready: %s", name, essence);
-    return error_set(err, answers[cause].code, "image '%s' %s%s%s%s (%s); %s", name,
-                     answers[cause].what, registry ? " (registry '" : "", registry ? registry : "",
-                     registry ? "')" : "", essence, answers[cause].remedy);
+    const char *host = registry ? registry : "";
+    switch (find_cause(essence)) {
+    case CAUSE_MISSING:
+        return answer(name, essence, err, ENOENT, "does not exist",
+                      "check its name, tag or digest");
+    case CAUSE_NETWORK:
+        return answer(name, essence, err, ENETUNREACH,
+                      "cannot be fetched: its source is not reachable",
+                      "check the network; from within a private network namespace there is no way "
+                      "out: run 'vmstead pull' outside of it first");
+    case CAUSE_LOGIN:
+        return error_set(err, EACCES,
+                         "image '%s' does not exist or needs a login (%s); check its name, or log "
+                         "in with 'docker login %s' or 'skopeo login %s'",
+                         name, essence, host, host);
+    case CAUSE_TLS:
+        return error_set(err, EPROTO,
+                         "image '%s' cannot be fetched: the TLS of '%s' is not trusted (%s); put "
+                         "its CA certificate into /etc/docker/certs.d/%s/ca.crt",
+                         name, host, essence, host);
+    case CAUSE_SPACE:
+        return answer(name, essence, err, ENOSPC, "cannot be made: the disk is full",
+                      "make room where the image cache is");
+    case CAUSE_PLATFORM:
+        return answer(name, essence, err, ENOEXEC, "is not for linux/amd64, which this machine is",
+                      "use an image that was built for it");
+    case CAUSE_PACKAGE:
+        return answer(name, essence, err, ENOENT, "asks for a package that its suite does not have",
+                      "check 'packages' and 'suite'");
+    case CAUSE_SUITE:
+        return answer(name, essence, err, ENOENT,
+                      "asks for a suite that the host's package mirror does not have",
+                      "check 'suite', or add a mirror that has it to the host's apt sources");
+    case CAUSE_OTHER:
+        break;
+    }
+    return error_set(err, EIO, "image '%s' cannot be made: %s", name, essence);
 }

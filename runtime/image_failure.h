@@ -9,9 +9,9 @@
 int image_failure_check_programs(const char *name, const char *action, const char *const *programs,
                                  struct error *err);
 
-/* The essence of a program's stderr: of logrus' time="..." level=fatal msg="..." the message
- * without its repetition of the image's name, else the last "E: " or "error: " line, else the last
- * line. Owned by the caller; never NULL. */
+/* The essence of a program's stderr: apt's "E: " lines; else the last line, of skopeo's
+ * time="..." level=fatal msg="..." the message without its repetition of the image's name. Owned by
+ * the caller; never NULL. */
 char *image_failure_essence(const char *errors);
 
 /* Sets err for the image `name` (as the person wrote it): what went wrong, why, what to do.

@@ -1,0 +1,224 @@
+/* See image_steps.h. */
+#include "runtime/image_steps.h"
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/str.h"
+#include "runtime/image_cache.h"
+#include "runtime/image_failure.h"
+
+#include <errno.h>
+
+/* --- jobs ----------------------------------------------------------------------------------- */
+
+static int compute_key(struct image_making *making)
+{
+    if (making->bootstrap)
+        return image_bootstrap_key(making->bootstrap, making->key, &making->err);
+    hash_sha256_hex(making->reference.source, strlen(making->reference.source), making->key);
+    free(making->fingerprint);
+    return image_oci_fingerprint(making->name, &making->reference, &making->fingerprint,
+                                 &making->err);
+}
+
+static void find_cached(struct image_making *making)
+{
+    free(making->damage);
+    image_cache_find(making->images, making->key, making->fingerprint, &making->result,
+                     &making->damage);
+}
+
+/* A bootstrap is what its description says: there is nothing newer to look for. */
+static bool must_ask_registry(const struct image_making *making)
+{
+    return making->pull == IMAGE_PULL_ALWAYS && making->reference.registry;
+}
+
+int image_step_lookup(struct image_making *making)
+{
+    int r = compute_key(making);
+    if (r < 0 || must_ask_registry(making))
+        return r;
+    find_cached(making);
+    if (!making->result && making->pull == IMAGE_PULL_NEVER)
+        return error_set(&making->err, ENOENT,
+                         "image '%s' is not in the cache%s%s%s and may not be fetched; get it with "
+                         "'vmstead pull', or leave out 'pull_policy: never'",
+                         making->name, making->damage ? " (damaged: " : "",
+                         making->damage ? making->damage : "", making->damage ? ")" : "");
+    return 0;
+}
+
+int image_step_prepare(struct image_making *making)
+{
+    static const char *const for_oci[] = {"skopeo", "umoci", "mkfs.erofs", NULL};
+    static const char *const for_bootstrap[] = {"apt-get", "mmdebstrap", "mkfs.erofs", NULL};
+    image_cache_sweep(making->images, making->key);
+    if (!must_ask_registry(making))
+        find_cached(making);
+    if (making->result)
+        return 0;
+    if (making->bootstrap && geteuid() != 0)
+        return error_set(&making->err, EPERM,
+                         "image '%s' can be built by root only: mmdebstrap makes device nodes and "
+                         "files of many owners; run 'vmstead pull' as root",
+                         making->name);
+    int r = image_failure_check_programs(making->name, making->bootstrap ? "build" : "fetch",
+                                         making->bootstrap ? for_bootstrap : for_oci, &making->err);
+    return r < 0 ? r
+                 : image_cache_make_folder(making->images, making->key, &making->folder,
+                                           &making->err);
+}
+
+int image_step_compare(struct image_making *making)
+{
+    if (making->reference.registry) {
+        free(making->fingerprint);
+        making->fingerprint = xstrdup(making->facts.digest);
+    }
+    if (must_ask_registry(making) && *making->fingerprint)
+        find_cached(making);
+    return 0;
+}
+
+static const char *reference_text(const struct image_making *making)
+{
+    return making->bootstrap ? image_bootstrap_suite(making->bootstrap) : making->reference.source;
+}
+
+static int write_ref(struct image_making *making)
+{
+    return image_cache_write_ref(making->images, making->key, reference_text(making),
+                                 making->fingerprint ? making->fingerprint : "",
+                                 json_string(making->result, "id", ""), &making->err);
+}
+
+int image_step_layout(struct image_making *making)
+{
+    int r = image_oci_read_layout(making->name, making->folder, &making->image, &making->err);
+    if (r < 0)
+        return r;
+    free(making->damage);
+    image_cache_find_id(making->images, json_string(making->image, "id", ""), &making->result,
+                        &making->damage);
+    return making->result ? write_ref(making) : 0;
+}
+
+int image_step_files(struct image_making *making)
+{
+    _cleanup_free_ char *rootfs = xasprintf("%s/rootfs", making->folder);
+    making->image = image_bootstrap_image();
+    return image_bootstrap_write_files(making->bootstrap, rootfs, &making->err);
+}
+
+int image_step_install(struct image_making *making)
+{
+    int r = image_cache_install(making->images, making->folder, making->image, &making->result,
+                                &making->err);
+    return r < 0 ? r : write_ref(making);
+}
+
+int image_step_cleanup(struct image_making *making)
+{
+    if (making->folder)
+        fs_remove_tree(making->folder, NULL);
+    free(TAKE_PTR(making->folder));
+    closep(&making->bootstrap_lock);
+    closep(&making->lock);
+    making->lock = making->bootstrap_lock = -1;
+    return 0;
+}
+
+/* --- programs ------------------------------------------------------------------------------- */
+
+int image_step_read_inspection(struct image_making *making, const struct spawn_result *result)
+{
+    return image_oci_read_inspection(making->name, result->output, result->output_length,
+                                     &making->facts, &making->err);
+}
+
+int image_step_read_sources(struct image_making *making, const struct spawn_result *result)
+{
+    making->targets = xstrndup(result->output, result->output_length);
+    return 0;
+}
+
+int image_step_inspect(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_oci_inspect_argv(&making->reference);
+    return 0;
+}
+
+int image_step_copy(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_oci_copy_argv(&making->reference);
+    return 0;
+}
+
+int image_step_unpack(struct image_making *making, char ***ret_argv)
+{
+    (void)making;
+    *ret_argv = image_oci_unpack_argv();
+    return 0;
+}
+
+int image_step_sources(struct image_making *making, char ***ret_argv)
+{
+    (void)making;
+    *ret_argv = strv_copy(image_bootstrap_targets_argv);
+    return 0;
+}
+
+/* VERSION_CODENAME=bookworm, quoted or not; "" where there is none. */
+static char *host_codename(void)
+{
+    _cleanup_free_ char *text = NULL;
+    if (fs_read_file("/etc/os-release", 65536, &text, NULL, NULL) < 0)
+        return xstrdup("");
+    const char *value = strstr(text, "\nVERSION_CODENAME=");
+    if (!value)
+        return xstrdup("");
+    value += strlen("\nVERSION_CODENAME=");
+    value += strspn(value, "\"'");
+    return xstrndup(value, strcspn(value, "\"'\n"));
+}
+
+int image_step_bootstrap(struct image_making *making, char ***ret_argv)
+{
+    _cleanup_free_ char *codename = host_codename();
+    return image_bootstrap_argv(making->bootstrap, making->targets, codename, ret_argv,
+                                &making->err);
+}
+
+int image_step_erofs(struct image_making *making, char ***ret_argv)
+{
+    /* Without privileges files are ours in the bundle, and were root's in the image. */
+    static const char *const as_root[] = {
+        "mkfs.erofs",   "--quiet", "-zlz4", "-U", "00000000-0000-0000-0000-000000000000",
+        "rootfs.erofs", NULL};
+    *ret_argv = strv_copy(as_root);
+    if (geteuid() != 0) {
+        strv_add(ret_argv, xstrdup("--all-root"));
+        strv_add(ret_argv, xstrdup("-x-1"));
+    }
+    strv_add(ret_argv, xstrdup(making->bootstrap ? "rootfs" : "bundle/rootfs"));
+    return 0;
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+void image_making_done(struct image_making *making)
+{
+    image_step_cleanup(making);
+    image_reference_done(&making->reference);
+    image_bootstrap_free(making->bootstrap);
+    cJSON_Delete(making->image);
+    cJSON_Delete(making->result);
+    error_done(&making->err);
+    free(making->images);
+    free(making->name);
+    free(making->fingerprint);
+    free(making->damage);
+    free(making->targets);
+    *making = (struct image_making){0};
+}

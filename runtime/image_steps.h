@@ -1,0 +1,52 @@
+/* What is done to make an image, step by step; image_request.c says in which order and runs them.
+ * A job blocks and runs in the thread pool; a program is an argument vector for base/spawn.h, run in
+ * making->folder. Each returns 0, or -errno with making->err set. */
+#pragma once
+
+#include "base/hash.h"
+#include "base/spawn.h"
+#include "runtime/image_bootstrap.h"
+#include "runtime/image_oci.h"
+
+enum image_pull { IMAGE_PULL_MISSING, IMAGE_PULL_ALWAYS, IMAGE_PULL_NEVER, IMAGE_PULL_COUNT };
+
+struct image_making {
+    char *images; /* CACHE/images */
+    char *name;   /* as the person wrote it */
+    enum image_pull pull;
+    struct image_reference reference; /* one of the two is set */
+    struct image_bootstrap *bootstrap;
+
+    char key[HASH_HEX_SIZE];  /* of the reference or description */
+    char *fingerprint;        /* the source's state: a local source's, or the registry's digest */
+    char *damage;             /* what is wrong with the copy that was cached */
+    int lock, bootstrap_lock; /* of the image and of mmdebstrap; -1: not held */
+    char *folder;             /* private, below CACHE/images/tmp */
+    struct image_oci_facts facts;
+    char *targets; /* apt-get's index targets */
+    cJSON *image;  /* "id", "architecture", "config" */
+    cJSON *result; /* set: the image is ready, nothing is left to do */
+    struct error err;
+};
+
+void image_making_done(struct image_making *making);
+
+/* Jobs. */
+int image_step_lookup(struct image_making *making);  /* is it cached and whole? */
+int image_step_prepare(struct image_making *making); /* look again, programs there?, folder */
+int image_step_compare(struct image_making *making); /* does the registry have what is cached? */
+int image_step_layout(struct image_making *making);  /* id and configuration of what was fetched */
+int image_step_files(struct image_making *making);   /* bootstrap's files */
+int image_step_install(struct image_making *making); /* hash, rename, reference */
+int image_step_cleanup(struct image_making *making); /* the folder and the locks go */
+
+/* Programs. *ret_argv is owned by the caller. */
+int image_step_inspect(struct image_making *making, char ***ret_argv);
+int image_step_copy(struct image_making *making, char ***ret_argv);
+int image_step_unpack(struct image_making *making, char ***ret_argv);
+int image_step_sources(struct image_making *making, char ***ret_argv);
+int image_step_bootstrap(struct image_making *making, char ***ret_argv);
+int image_step_erofs(struct image_making *making, char ***ret_argv);
+/* And what two of them wrote. */
+int image_step_read_inspection(struct image_making *making, const struct spawn_result *result);
+int image_step_read_sources(struct image_making *making, const struct spawn_result *result);
