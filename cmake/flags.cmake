@@ -3,6 +3,9 @@ add_compile_definitions(_GNU_SOURCE VMSTEAD_VERSION="${PROJECT_VERSION}")
 add_compile_options(
   -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
   -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough -Wswitch-enum
+  # Hidden, or the loader lets our json_array() and others stand in for those of libjansson, which
+  # libnftables uses.
+  -fvisibility=hidden
   -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-common)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wlogical-op -Wduplicated-cond)
