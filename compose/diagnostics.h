@@ -1,7 +1,7 @@
 /* The list of problems found while reading Compose files: each with the place where the value was
  * written, in order, all of one run. Printed by cmd/ (or by diagnostics_print for golden tests) as
  *
- *     compose.yaml:4:11: error: invalid port '80:80:80:80'
+ *     compose.yaml:4:9: error: invalid port '80:80:80:80'
  *         4 |       - "80:80:80:80"
  *           |         ^
  *     hint: use [HOST:]CONTAINER[/PROTOCOL]
@@ -29,7 +29,12 @@ struct diagnostics *diagnostics_new(void);
 void diagnostics_free(struct diagnostics *diagnostics);
 DEFINE_FREEP(struct diagnostics *, diagnostics_free)
 
-/* Adds one; hint may be NULL. */
+/* Makes a file known under the name that positions show; text (copied) is what the lines are shown
+ * from. Returns the interned name. Positions sort in the order in which files were added. */
+const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *name,
+                                 const char *text, size_t length);
+
+/* Adds one; hint may be NULL. The same text at the same place is added once. */
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

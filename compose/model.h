@@ -17,9 +17,9 @@ struct model_variable { /* one environment entry */
 };
 
 struct model_port {
-    char *host_ip;              /* "" = all addresses */
-    uint16_t published;         /* 0: chosen at up */
-    uint16_t published_last;    /* end of a published range, else = published */
+    char *host_ip;           /* "" = all addresses */
+    uint16_t published;      /* 0: chosen at up */
+    uint16_t published_last; /* end of a published range, else = published */
     uint16_t target;
     bool udp;
     struct position position;
@@ -68,9 +68,9 @@ struct model_service {
     size_t attachment_count;
     struct model_dependency *dependencies;
     size_t dependency_count;
-    char *hostname;    /* NULL: the service's name */
-    char *working_dir; /* NULL: the image's */
-    char *user;        /* NULL: the image's */
+    char *hostname;        /* NULL: the service's name */
+    char *working_dir;     /* NULL: the image's */
+    char *user;            /* NULL: the image's */
     double cpus;           /* 0: default */
     uint64_t memory_bytes; /* 0: default */
     struct position position;
@@ -85,9 +85,9 @@ struct model_network {
 };
 
 struct model {
-    char *name;      /* the project's */
-    char *directory; /* absolute */
-    char **files;    /* absolute, as read; empty for a canonical model */
+    char *name;                     /* the project's */
+    char *directory;                /* absolute */
+    char **files;                   /* absolute, as read; empty for a canonical model */
     struct model_service *services; /* in the file's order */
     size_t service_count;
     struct model_network *networks; /* in the file's order, only those in use */

@@ -1,0 +1,108 @@
+/* See compose/arena.h. A list of blocks, filled from the front. */
+#include "compose/arena.h"
+
+#include "base/alloc.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* With AddressSanitizer every allocation is a block of its own, so that an overrun is seen. */
+#if defined(__SANITIZE_ADDRESS__)
+#define BLOCK_SIZE 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BLOCK_SIZE 0
+#endif
+#endif
+#ifndef BLOCK_SIZE
+#define BLOCK_SIZE ((size_t)32 * 1024)
+#endif
+
+struct block {
+    struct block *next;
+    size_t size, used;
+    max_align_t data[];
+};
+
+struct arena {
+    struct block *blocks; /* the one being filled first */
+};
+
+struct arena *arena_new(void)
+{
+    return new0(struct arena);
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    while (arena->blocks) {
+        struct block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+    }
+    free(arena);
+}
+
+static struct block *add_block(struct arena *arena, size_t size)
+{
+    struct block *block = xcalloc(1, sizeof(*block) + size);
+    block->size = size;
+    block->next = arena->blocks;
+    arena->blocks = block;
+    return block;
+}
+
+static size_t round_up(size_t size, size_t alignment)
+{
+    return (size + alignment - 1) / alignment * alignment;
+}
+
+static void *allocate(struct arena *arena, size_t size, size_t alignment)
+{
+    struct block *block = arena->blocks;
+    size_t start = block ? round_up(block->used, alignment) : 0;
+    if (!block || start + size > block->size) {
+        block = add_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+        start = 0;
+    }
+    block->used = start + size;
+    return (char *)block->data + start;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    return allocate(arena, size, sizeof(void *));
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t total = 0;
+    if (__builtin_mul_overflow(count, size, &total))
+        return xreallocarray(NULL, count, size); /* ends the process as every allocation does */
+    return arena_alloc(arena, total);
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t length)
+{
+    char *copy = allocate(arena, length + 1, 1);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+    return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *text = xvasprintf(format, args);
+    va_end(args);
+    return arena_strdup(arena, text);
+}

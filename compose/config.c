@@ -1,0 +1,120 @@
+/* What leaves compose/ as text: `config`'s output and the form for the wire (compose/compose.h). */
+#include "compose/compose.h"
+
+#include "base/str.h"
+#include "compose/complete.h"
+#include "compose/model_build.h"
+#include "compose/print.h"
+#include "compose/schema.h"
+#include "compose/validate.h"
+#include "compose/yaml.h"
+
+#include <errno.h>
+
+/* The canonical form is larger than its files: ports and environments are spelt out. */
+#define WIRE_SIZE_LIMIT ((size_t)64 * 1024 * 1024)
+
+/* Docker Compose's JSON has a few members even where they say nothing. */
+static void put_reference_members(struct arena *arena, struct node *tree)
+{
+    struct node *services = node_get(tree, "services"), *networks = node_get(tree, "networks");
+    const struct schema_object *rows = schema_find(&schema_root, "services")->object;
+    static const char *const always[] = {"command", "entrypoint"};
+    for (size_t i = 0; services && i < services->count; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (!node_find(services->pairs[i].value, always[j]))
+                node_put_ranked(arena, services->pairs[i].value,
+                                &(struct node_pair){
+                                    .key = always[j],
+                                    .rank = (unsigned)(schema_find(rows, always[j]) - rows->keys),
+                                    .value = node_new(arena, NODE_NULL, tree->position)});
+    rows = schema_find(&schema_root, "networks")->object;
+    for (size_t i = 0; networks && i < networks->count; i++)
+        if (!node_find(networks->pairs[i].value, "ipam"))
+            node_put_ranked(
+                arena, networks->pairs[i].value,
+                &(struct node_pair){.key = "ipam",
+                                    .rank = (unsigned)(schema_find(rows, "ipam") - rows->keys),
+                                    .value = node_new(arena, NODE_MAP, tree->position)});
+}
+
+char *compose_print(const struct model *model, enum compose_format format)
+{
+    struct strbuf out = {0};
+    struct print_options options = {.sort = true, .escape_dollars = true};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    size_t count = 0;
+    struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
+    if (format == COMPOSE_YAML) {
+        print_yaml(tree, &options, &out);
+    } else {
+        put_reference_members(arena, tree);
+        print_json(tree, &options, &out);
+        strbuf_add_char(&out, '\n');
+    }
+    return strbuf_take(&out);
+}
+
+/* {"directory": ..., "tree": the canonical tree} */
+char *compose_serialize(const struct model *model)
+{
+    struct strbuf out = {0};
+    struct print_options options = {0};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    struct position nowhere = {0};
+    struct node *wrapper = node_new(arena, NODE_MAP, nowhere);
+    node_put(arena, wrapper, "directory", nowhere,
+             node_new_string(arena, model->directory, nowhere));
+    node_put(arena, wrapper, "tree", nowhere, model->tree);
+    print_json(wrapper, &options, &out);
+    return strbuf_take(&out);
+}
+
+/* Positions mean nothing where the files are not. */
+static void forget_positions(struct node *node)
+{
+    node->position = (struct position){0};
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        forget_positions(node->items[i]);
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++) {
+        node->pairs[i].position = (struct position){0};
+        forget_positions(node->pairs[i].value);
+    }
+}
+
+static int deserialize(struct arena *arena, struct node *wrapper, struct diagnostics *diagnostics,
+                       struct model **ret_model, struct error *err)
+{
+    struct node *tree = node_get(wrapper, "tree");
+    const char *directory = node_get_string(wrapper, "directory", NULL);
+    if (!tree || !directory)
+        return error_set(err, EINVAL, "the project has no 'tree' or no 'directory'");
+    forget_positions(tree);
+    tree = schema_normalise(arena, diagnostics, tree);
+    const char *name = node_get_string(tree, "name", "");
+    struct completion completion = {
+        .arena = arena, .diagnostics = diagnostics, .directory = directory, .project = name};
+    complete_tree(&completion, tree);
+    struct model *model = model_build(arena, diagnostics, tree, directory, NULL);
+    validate_model(model, diagnostics);
+    if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0 || name[0] == '\0')
+        return error_set(err, EINVAL, "the project is not valid");
+    *ret_model = model;
+    return 0;
+}
+
+int compose_deserialize(const char *text, size_t length, struct diagnostics *diagnostics,
+                        struct model **ret_model, struct error *err)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    if (length > WIRE_SIZE_LIMIT)
+        return error_set(err, EFBIG, "the project is larger than %zu MiB",
+                         WIRE_SIZE_LIMIT / (1024 * 1024));
+    struct node *documents = yaml_read(arena, diagnostics, "(project)", text, length);
+    if (!documents || documents->count != 1)
+        return error_set(err, EINVAL, "the project is no JSON object");
+    int r = deserialize(arena, documents->items[0], diagnostics, ret_model, err);
+    if (r == 0)
+        (void)TAKE_PTR(arena); /* the model's now */
+    return r;
+}

@@ -1,0 +1,254 @@
+/* See compose/diagnostics.h. Filled by every stage of compose/, printed once at the end. */
+#include "compose/diagnostics.h"
+
+#include "base/alloc.h"
+#include "base/vec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SHOWN_WIDTH 160  /* characters of a line that are shown at most */
+#define SHOWN_BEFORE 100 /* of these, how many stand before the caret in a longer line */
+#define COUNT_LIMIT 1000 /* what a hostile file can make us say */
+
+struct source {
+    char *name;
+    char *text;
+    size_t length;
+    VEC(size_t) lines; /* offsets of line starts, found when the first line is asked for */
+};
+
+struct diagnostic {
+    enum severity severity;
+    struct position position;
+    char *message;
+    char *hint;
+    size_t order;
+};
+
+struct diagnostics {
+    VEC(struct source *) sources;
+    VEC(struct diagnostic) entries;
+    size_t counts[2];
+};
+
+struct diagnostics *diagnostics_new(void)
+{
+    return new0(struct diagnostics);
+}
+
+void diagnostics_free(struct diagnostics *diagnostics)
+{
+    if (!diagnostics)
+        return;
+    for (size_t i = 0; i < diagnostics->sources.count; i++) {
+        struct source *source = diagnostics->sources.items[i];
+        free(source->name);
+        free(source->text);
+        vec_done(&source->lines);
+        free(source);
+    }
+    vec_done(&diagnostics->sources);
+    for (size_t i = 0; i < diagnostics->entries.count; i++) {
+        free(diagnostics->entries.items[i].message);
+        free(diagnostics->entries.items[i].hint);
+    }
+    vec_done(&diagnostics->entries);
+    free(diagnostics);
+}
+
+const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *name,
+                                 const char *text, size_t length)
+{
+    struct source *source = new0(struct source);
+    source->name = xstrdup(name);
+    source->text = xstrndup(text, length);
+    source->length = length;
+    vec_add(&diagnostics->sources, source);
+    return source->name;
+}
+
+static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry)
+{
+    if (diagnostics->entries.count == 0)
+        return false;
+    const struct diagnostic *last = &diagnostics->entries.items[diagnostics->entries.count - 1];
+    return last->position.file == entry->position.file &&
+           last->position.line == entry->position.line &&
+           last->position.column == entry->position.column && streq(last->message, entry->message);
+}
+
+void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
+                     struct position position, const char *hint, const char *format, ...)
+{
+    diagnostics->counts[severity]++;
+    if (diagnostics->entries.count >= COUNT_LIMIT)
+        return;
+    va_list args;
+    va_start(args, format);
+    struct diagnostic entry = {.severity = severity,
+                               .position = position,
+                               .message = xvasprintf(format, args),
+                               .hint = xstrdup(hint),
+                               .order = diagnostics->entries.count};
+    va_end(args);
+    if (!is_repeated(diagnostics, &entry)) {
+        vec_add(&diagnostics->entries, entry);
+        return;
+    }
+    diagnostics->counts[severity]--;
+    free(entry.message);
+    free(entry.hint);
+}
+
+size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity)
+{
+    return diagnostics->counts[severity];
+}
+
+/* --- printing ------------------------------------------------------------------------------- */
+
+static const struct diagnostics *sorted_list; /* qsort has no argument; one thread, one call */
+
+static size_t source_rank(const char *file)
+{
+    size_t i = 0;
+    while (i < sorted_list->sources.count && sorted_list->sources.items[i]->name != file)
+        i++;
+    return i;
+}
+
+static int compare_sizes(size_t a, size_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct diagnostic *a = left, *b = right;
+    int result = compare_sizes(source_rank(a->position.file), source_rank(b->position.file));
+    if (result == 0)
+        result = compare_sizes(a->position.line, b->position.line);
+    if (result == 0)
+        result = compare_sizes(a->position.column, b->position.column);
+    return result ? result : compare_sizes(a->order, b->order);
+}
+
+static void find_lines(struct source *source)
+{
+    vec_add(&source->lines, 0);
+    for (size_t i = 0; i < source->length; i++)
+        if (source->text[i] == '\n')
+            vec_add(&source->lines, i + 1);
+}
+
+/* The line without its end, or NULL where the file has no such line. */
+static const char *source_line(struct source *source, unsigned line, size_t *ret_length)
+{
+    if (source->lines.count == 0)
+        find_lines(source);
+    if (line == 0 || line > source->lines.count)
+        return NULL;
+    size_t start = source->lines.items[line - 1];
+    size_t end = line < source->lines.count ? source->lines.items[line] - 1 : source->length;
+    if (end > start && source->text[end - 1] == '\r')
+        end--;
+    *ret_length = end - start;
+    return source->text + start;
+}
+
+static bool is_continuation(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Bytes of the first `characters` characters. */
+static size_t character_offset(const char *text, size_t length, size_t characters)
+{
+    size_t i = 0;
+    while (i < length && characters > 0) {
+        i++;
+        while (i < length && is_continuation(text[i]))
+            i++;
+        characters--;
+    }
+    return i;
+}
+
+/* Control characters (but tabs) would move the terminal's cursor. */
+static void add_visible(struct strbuf *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        strbuf_add_char(out, (c < 0x20 && c != '\t') || c == 0x7f ? '?' : text[i]);
+    }
+}
+
+static void add_caret_blanks(struct strbuf *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!is_continuation(text[i]))
+            strbuf_add_char(out, text[i] == '\t' ? '\t' : ' ');
+}
+
+static void print_source(const struct diagnostics *diagnostics, struct position position,
+                         bool color, struct strbuf *out)
+{
+    struct source *source = NULL;
+    for (size_t i = 0; i < diagnostics->sources.count; i++)
+        if (diagnostics->sources.items[i]->name == position.file)
+            source = diagnostics->sources.items[i];
+    size_t length = 0;
+    const char *text = source ? source_line(source, position.line, &length) : NULL;
+    if (!text)
+        return;
+    size_t column = position.column > 0 ? position.column - 1 : 0;
+    size_t first = column > SHOWN_BEFORE ? column - SHOWN_BEFORE : 0;
+    size_t skipped = character_offset(text, length, first);
+    text += skipped;
+    length -= skipped;
+    size_t shown = character_offset(text, length, SHOWN_WIDTH);
+    strbuf_addf(out, "%9u | ", position.line);
+    add_visible(out, text, shown);
+    strbuf_add_str(out, "\n          | ");
+    add_caret_blanks(out, text, character_offset(text, shown, column - first));
+    strbuf_add_str(out, color ? "\033[1;32m^\033[0m\n" : "^\n");
+}
+
+static void print_head(const struct diagnostic *entry, bool color, struct strbuf *out)
+{
+    const struct position *position = &entry->position;
+    bool is_error = entry->severity == SEVERITY_ERROR;
+    if (position->file) {
+        strbuf_addf(out, "%s%s:", color ? "\033[1m" : "", position->file);
+        if (position->line > 0)
+            strbuf_addf(out, "%u:%u:", position->line, position->column);
+        strbuf_addf(out, "%s ", color ? "\033[0m" : "");
+    }
+    if (color)
+        strbuf_add_str(out, is_error ? "\033[1;31m" : "\033[1;33m");
+    strbuf_addf(out, "%s:%s ", is_error ? "error" : "warning", color ? "\033[0m" : "");
+    add_visible(out, entry->message, strlen(entry->message));
+    strbuf_add_char(out, '\n');
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out)
+{
+    size_t count = diagnostics->entries.count;
+    struct diagnostic *sorted = xcalloc(count + 1, sizeof(*sorted));
+    if (count > 0)
+        memcpy(sorted, diagnostics->entries.items, count * sizeof(*sorted));
+    sorted_list = diagnostics;
+    qsort(sorted, count, sizeof(*sorted), compare_entries);
+    for (size_t i = 0; i < count; i++) {
+        print_head(&sorted[i], color, out);
+        if (sorted[i].position.line > 0)
+            print_source(diagnostics, sorted[i].position, color, out);
+        if (sorted[i].hint)
+            strbuf_addf(out, "hint: %s\n", sorted[i].hint);
+    }
+    free(sorted);
+    size_t total = diagnostics->counts[SEVERITY_ERROR] + diagnostics->counts[SEVERITY_WARNING];
+    if (total > count)
+        strbuf_addf(out, "(%zu more)\n", total - count);
+}

@@ -1,0 +1,248 @@
+/* See compose/interpolate.h. */
+#include "compose/interpolate.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#define NESTING_LIMIT 32
+#define TEXT_LIMIT ((size_t)1024 * 1024)       /* one value, expanded */
+#define TOTAL_LIMIT ((size_t)16 * 1024 * 1024) /* all that expansion adds */
+
+struct interpolation {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    const struct variables *variables;
+    struct node *warned; /* names of unset variables */
+    size_t total;
+};
+
+/* One text that is being expanded. */
+struct expansion {
+    struct interpolation *owner;
+    const char *start; /* the whole text */
+    size_t offset;     /* of the problem */
+    const char *problem;
+    const char *hint;
+    const struct node *node; /* NULL: no warnings */
+};
+
+struct interpolation *interpolation_new(struct arena *arena, struct diagnostics *diagnostics,
+                                        const struct variables *variables)
+{
+    struct interpolation *interpolation = arena_new0(arena, struct interpolation);
+    interpolation->arena = arena;
+    interpolation->diagnostics = diagnostics;
+    interpolation->variables = variables;
+    interpolation->warned = node_new(arena, NODE_MAP, (struct position){0});
+    return interpolation;
+}
+
+static int fail(struct expansion *expansion, const char *at, const char *hint, const char *problem)
+{
+    expansion->offset = (size_t)(at - expansion->start);
+    expansion->problem = problem;
+    expansion->hint = hint;
+    return -EINVAL;
+}
+
+static bool begins_name(char c)
+{
+    return c == '_' || isalpha((unsigned char)c);
+}
+
+static size_t name_length(const char *text)
+{
+    size_t length = 0;
+    if (begins_name(text[0]))
+        while (text[length] == '_' || isalnum((unsigned char)text[length]))
+            length++;
+    return length;
+}
+
+/* The place of the `$` in the file, as far as that can be told. */
+static struct position position_of(const struct node *node, const char *text, size_t offset)
+{
+    struct position position = node->position;
+    if (!node->single_line)
+        return position;
+    position.column = node->text_column;
+    for (size_t i = 0; i < offset && text[i]; i++)
+        if (((unsigned char)text[i] & 0xc0) != 0x80)
+            position.column++;
+    return position;
+}
+
+static void warn_unset(struct expansion *expansion, const char *name, const char *at)
+{
+    struct interpolation *owner = expansion->owner;
+    if (!expansion->node || node_find(owner->warned, name))
+        return;
+    node_put(owner->arena, owner->warned, name, (struct position){0},
+             node_new(owner->arena, NODE_NULL, (struct position){0}));
+    diagnostics_add(owner->diagnostics, SEVERITY_WARNING,
+                    position_of(expansion->node, expansion->start, (size_t)(at - expansion->start)),
+                    NULL, "the '%s' variable is not set, defaulting to a blank string", name);
+}
+
+static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
+                  struct strbuf *out);
+
+/* The `}` that closes the `{` which text follows, or NULL. */
+static const char *closing_brace(const char *text, const char *end)
+{
+    size_t open = 1;
+    for (; text < end; text++) {
+        if (*text == '{')
+            open++;
+        else if (*text == '}' && --open == 0)
+            return text;
+    }
+    return NULL;
+}
+
+/* What follows the name in ${NAME...}: operator, then word. */
+static int expand_operator(struct expansion *expansion, const char *dollar, const char *name,
+                           const char *operator, const char * end, unsigned depth,
+                           struct strbuf *out)
+{
+    const char *value = variables_get(expansion->owner->variables, name);
+    const char *word = operator;
+    bool blank_counts_as_unset = *word == ':';
+    word += blank_counts_as_unset;
+    char action = *word++;
+    bool is_set = value && !(blank_counts_as_unset && *value == '\0');
+    switch (action) {
+    case '-':
+        if (!is_set)
+            return expand(expansion, word, end, depth + 1, out);
+        strbuf_add_str(out, value);
+        return 0;
+    case '+':
+        return is_set ? expand(expansion, word, end, depth + 1, out) : 0;
+    case '?': {
+        if (is_set) {
+            strbuf_add_str(out, value);
+            return 0;
+        }
+        _cleanup_strbuf_ struct strbuf message = {0};
+        int r = expand(expansion, word, end, depth + 1, &message);
+        if (r < 0)
+            return r;
+        return fail(expansion, dollar, "set it in the environment or in .env",
+                    arena_printf(expansion->owner->arena,
+                                 "required variable '%s' is missing a value%s%s", name,
+                                 message.length ? ": " : "", strbuf_text(&message)));
+    }
+    default:
+        return fail(expansion, dollar,
+                    "the forms are ${NAME}, ${NAME:-default}, ${NAME:?message} and "
+                    "${NAME:+other}; a literal $ is written $$",
+                    "invalid interpolation format");
+    }
+}
+
+/* text points behind "${". Returns where to go on, NULL on error. */
+static const char *expand_braced(struct expansion *expansion, const char *text, const char *end,
+                                 unsigned depth, struct strbuf *out)
+{
+    const char *dollar = text - 2;
+    const char *close = closing_brace(text, end);
+    size_t length = name_length(text);
+    if (!close || length == 0) {
+        fail(expansion, dollar, "a literal $ is written $$",
+             close ? "invalid interpolation format" : "'${' is not closed by '}'");
+        return NULL;
+    }
+    const char *name = arena_strndup(expansion->owner->arena, text, length);
+    if (text + length < close) {
+        int r = expand_operator(expansion, dollar, name, text + length, close, depth, out);
+        return r < 0 ? NULL : close + 1;
+    }
+    const char *value = variables_get(expansion->owner->variables, name);
+    if (value)
+        strbuf_add_str(out, value);
+    else
+        warn_unset(expansion, name, dollar);
+    return close + 1;
+}
+
+/* text points to a `$`. Returns where to go on, NULL on error. */
+static const char *expand_dollar(struct expansion *expansion, const char *text, const char *end,
+                                 unsigned depth, struct strbuf *out)
+{
+    if (text + 1 < end && text[1] == '{')
+        return expand_braced(expansion, text + 2, end, depth, out);
+    size_t length = text + 1 < end ? name_length(text + 1) : 0;
+    if (length == 0) {
+        strbuf_add_char(out, '$');
+        return text + (text + 1 < end && text[1] == '$' ? 2 : 1);
+    }
+    const char *name = arena_strndup(expansion->owner->arena, text + 1, length);
+    const char *value = variables_get(expansion->owner->variables, name);
+    if (value)
+        strbuf_add_str(out, value);
+    else
+        warn_unset(expansion, name, text);
+    return text + 1 + length;
+}
+
+static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
+                  struct strbuf *out)
+{
+    if (depth > NESTING_LIMIT)
+        return fail(expansion, text, NULL, "variables nest too deep");
+    while (text < end) {
+        const char *dollar = memchr(text, '$', (size_t)(end - text));
+        strbuf_add(out, text, (size_t)((dollar ? dollar : end) - text));
+        if (!dollar)
+            break;
+        text = expand_dollar(expansion, dollar, end, depth, out);
+        if (!text)
+            return -EINVAL;
+        if (out->length > TEXT_LIMIT)
+            return fail(expansion, dollar, NULL, "the value grows beyond 1 MiB");
+    }
+    return 0;
+}
+
+int interpolate_text(struct interpolation *interpolation, const char *text, struct strbuf *out,
+                     size_t *ret_offset, const char **ret_problem)
+{
+    struct expansion expansion = {.owner = interpolation, .start = text};
+    int r = expand(&expansion, text, text + strlen(text), 0, out);
+    if (r < 0) {
+        *ret_offset = expansion.offset;
+        *ret_problem = expansion.problem;
+    }
+    return r;
+}
+
+static void interpolate_string(struct interpolation *interpolation, struct node *node)
+{
+    if (!strchr(node->text, '$'))
+        return;
+    _cleanup_strbuf_ struct strbuf out = {0};
+    struct expansion expansion = {.owner = interpolation, .start = node->text, .node = node};
+    int r = expand(&expansion, node->text, node->text + strlen(node->text), 0, &out);
+    interpolation->total += out.length;
+    if (r == 0 && interpolation->total > TOTAL_LIMIT)
+        r = fail(&expansion, node->text, NULL, "the file's values grow beyond 16 MiB");
+    if (r == 0) {
+        node->text = arena_strndup(interpolation->arena, strbuf_text(&out), out.length);
+        return;
+    }
+    diagnostics_add(interpolation->diagnostics, SEVERITY_ERROR,
+                    position_of(node, node->text, expansion.offset), expansion.hint, "%s",
+                    expansion.problem);
+    node->kind = NODE_BAD;
+}
+
+void interpolate_tree(struct interpolation *interpolation, struct node *node)
+{
+    if (node->kind == NODE_STRING)
+        interpolate_string(interpolation, node);
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        interpolate_tree(interpolation, node->items[i]);
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
+        interpolate_tree(interpolation, node->pairs[i].value);
+}

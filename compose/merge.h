@@ -1,0 +1,10 @@
+/* Fourth stage: the canonical trees of several files (or documents of one) become one, the later over
+ * the earlier, by each key's rule in the schema table. */
+#pragma once
+
+#include "compose/schema.h"
+
+/* Changes base; over's nodes become part of it. */
+void merge_tree(struct arena *arena, struct node *base, struct node *over);
+/* A list without what it holds twice; the last one counts, at the place of the first. */
+struct node *merge_unique(struct arena *arena, const struct node *list);

@@ -1,0 +1,272 @@
+/* See compose/node.h. */
+#include "compose/node.h"
+
+#include "base/str.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const kind_names[] = {
+    [NODE_NULL] = "null",      [NODE_BOOL] = "a boolean",       [NODE_INT] = "a number",
+    [NODE_FLOAT] = "a number", [NODE_STRING] = "a string",      [NODE_LIST] = "a list",
+    [NODE_MAP] = "a mapping",  [NODE_BAD] = "an invalid value",
+};
+static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == NODE_KIND_COUNT, "a name per kind");
+
+const char *node_kind_name(enum node_kind kind)
+{
+    return kind_names[kind];
+}
+
+struct node *node_new(struct arena *arena, enum node_kind kind, struct position position)
+{
+    struct node *node = arena_new0(arena, struct node);
+    node->kind = kind;
+    node->position = position;
+    return node;
+}
+
+struct node *node_new_string(struct arena *arena, const char *text, struct position position)
+{
+    struct node *node = node_new(arena, NODE_STRING, position);
+    node->text = text;
+    return node;
+}
+
+struct node *node_new_int(struct arena *arena, int64_t value, struct position position)
+{
+    struct node *node = node_new(arena, NODE_INT, position);
+    node->integer = value;
+    return node;
+}
+
+struct node *node_new_bool(struct arena *arena, bool value, struct position position)
+{
+    struct node *node = node_new(arena, NODE_BOOL, position);
+    node->boolean = value;
+    return node;
+}
+
+static bool copy_children(struct arena *arena, const struct node *from, struct node *to,
+                          size_t depth, size_t limit, size_t *count)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct node *child = from->kind == NODE_MAP ? from->pairs[i].value : from->items[i];
+        struct node *copy = node_copy(arena, child, depth - 1, limit, count);
+        if (!copy)
+            return false;
+        if (from->kind == NODE_MAP) {
+            struct node_pair pair = from->pairs[i];
+            pair.value = copy;
+            node_put_ranked(arena, to, &pair);
+        }
+        if (from->kind == NODE_LIST)
+            node_append(arena, to, copy);
+    }
+    return true;
+}
+
+struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,
+                       size_t *count)
+{
+    if (depth == 0 || ++*count > limit)
+        return NULL;
+    struct node *copy = arena_new0(arena, struct node);
+    *copy = *node;
+    if (node->kind != NODE_MAP && node->kind != NODE_LIST)
+        return copy;
+    copy->items = NULL;
+    copy->count = copy->capacity = 0;
+    copy->index = NULL;
+    copy->index_size = 0;
+    return copy_children(arena, node, copy, depth, limit, count) ? copy : NULL;
+}
+
+bool node_is(const struct node *node, enum node_kind kind)
+{
+    return node && node->kind == kind;
+}
+
+bool node_is_scalar(const struct node *node)
+{
+    return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
+}
+
+static void grow(struct arena *arena, void **array, struct node *node, size_t size)
+{
+    if (node->count < node->capacity)
+        return;
+    size_t capacity = node->capacity ? node->capacity * 2 : 4;
+    void *larger = arena_array(arena, capacity, size);
+    if (node->count > 0)
+        memcpy(larger, *array, node->count * size);
+    *array = larger;
+    node->capacity = capacity;
+}
+
+void node_append(struct arena *arena, struct node *list, struct node *item)
+{
+    void *array = list->items;
+    grow(arena, &array, list, sizeof(*list->items));
+    list->items = array;
+    list->items[list->count++] = item;
+}
+
+/* --- maps ----------------------------------------------------------------------------------- */
+
+#define INDEX_FROM 12 /* smaller maps are searched from front to back */
+
+static size_t hash_key(const char *key)
+{
+    uint64_t hash = 14695981039346656037U; /* FNV-1a */
+    for (const unsigned char *c = (const unsigned char *)key; *c; c++)
+        hash = (hash ^ *c) * 1099511628211U;
+    return (size_t)(hash ^ (hash >> 32));
+}
+
+static void index_add(struct node *map, size_t place)
+{
+    size_t slot = hash_key(map->pairs[place].key) & (map->index_size - 1);
+    while (map->index[slot])
+        slot = (slot + 1) & (map->index_size - 1);
+    map->index[slot] = (uint32_t)place + 1;
+}
+
+static void index_rebuild(struct arena *arena, struct node *map)
+{
+    map->index_size = map->index_size ? map->index_size * 2 : (size_t)INDEX_FROM * 4;
+    while (map->index_size & (map->index_size - 1))
+        map->index_size += map->index_size & -map->index_size;
+    map->index = arena_array(arena, map->index_size, sizeof(*map->index));
+    for (size_t i = 0; i < map->count; i++)
+        index_add(map, i);
+}
+
+struct node_pair *node_find(const struct node *map, const char *key)
+{
+    if (!node_is(map, NODE_MAP))
+        return NULL;
+    if (map->index) {
+        size_t slot = hash_key(key) & (map->index_size - 1);
+        for (; map->index[slot]; slot = (slot + 1) & (map->index_size - 1))
+            if (streq(map->pairs[map->index[slot] - 1].key, key))
+                return &map->pairs[map->index[slot] - 1];
+        return NULL;
+    }
+    for (size_t i = 0; i < map->count; i++)
+        if (streq(map->pairs[i].key, key))
+            return &map->pairs[i];
+    return NULL;
+}
+
+void node_put_ranked(struct arena *arena, struct node *map, const struct node_pair *pair)
+{
+    struct node_pair *existing = node_find(map, pair->key);
+    if (existing) {
+        *existing = *pair;
+        return;
+    }
+    void *array = map->pairs;
+    grow(arena, &array, map, sizeof(*map->pairs));
+    map->pairs = array;
+    map->pairs[map->count++] = *pair;
+    if (map->count >= INDEX_FROM && map->count * 2 > map->index_size)
+        index_rebuild(arena, map);
+    else if (map->index)
+        index_add(map, map->count - 1);
+}
+
+void node_put(struct arena *arena, struct node *map, const char *key, struct position position,
+              struct node *value)
+{
+    node_put_ranked(arena, map,
+                    &(struct node_pair){.key = key, .position = position, .value = value});
+}
+
+void node_remove(struct node *map, const char *key)
+{
+    struct node_pair *pair = node_find(map, key);
+    if (!pair)
+        return;
+    size_t place = (size_t)(pair - map->pairs);
+    memmove(pair, pair + 1, (map->count - place - 1) * sizeof(*pair));
+    map->count--;
+    if (!map->index)
+        return;
+    memset(map->index, 0, map->index_size * sizeof(*map->index));
+    for (size_t i = 0; i < map->count; i++)
+        index_add(map, i);
+}
+
+struct node *node_get(const struct node *map, const char *key)
+{
+    const struct node_pair *pair = node_find(map, key);
+    return pair && pair->value->kind != NODE_BAD ? pair->value : NULL;
+}
+
+const char *node_get_string(const struct node *map, const char *key, const char *fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_STRING) ? value->text : fallback;
+}
+
+int64_t node_get_int(const struct node *map, const char *key, int64_t fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_INT) ? value->integer : fallback;
+}
+
+bool node_get_bool(const struct node *map, const char *key, bool fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_BOOL) ? value->boolean : fallback;
+}
+
+/* --- scalars as text ------------------------------------------------------------------------ */
+
+char *node_format_double(double value, char *buffer)
+{
+    if (isnan(value) || isinf(value)) {
+        snprintf(buffer, NODE_NUMBER_SIZE, "%s",
+                 isnan(value) ? "NaN"
+                 : value > 0  ? "+Inf"
+                              : "-Inf");
+        return buffer;
+    }
+    int digits = 1;
+    for (; digits < 17; digits++) { /* the shortest that reads back as the same number */
+        snprintf(buffer, NODE_NUMBER_SIZE, "%.*g", digits, value);
+        if (strtod(buffer, NULL) == value)
+            break;
+    }
+    double magnitude = fabs(value);
+    if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21))
+        snprintf(buffer, NODE_NUMBER_SIZE, "%.*e", digits - 1, value);
+    else if (strpbrk(buffer, "e"))
+        snprintf(buffer, NODE_NUMBER_SIZE, "%.0f", value);
+    return buffer;
+}
+
+const char *node_scalar_text(struct arena *arena, const struct node *node)
+{
+    char buffer[NODE_NUMBER_SIZE];
+    switch (node->kind) {
+    case NODE_BOOL:
+        return node->boolean ? "true" : "false";
+    case NODE_INT:
+        return arena_printf(arena, "%lld", (long long)node->integer);
+    case NODE_FLOAT:
+        return arena_strdup(arena, node_format_double(node->number, buffer));
+    case NODE_STRING:
+        return node->text;
+    case NODE_NULL:
+    case NODE_LIST:
+    case NODE_MAP:
+    case NODE_BAD:
+    case NODE_KIND_COUNT:
+        break;
+    }
+    return "";
+}

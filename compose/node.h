@@ -1,0 +1,92 @@
+/* The tree between YAML and the model: maps, lists and scalars, each with the place where it was
+ * written. Made by compose/yaml.h, changed by interpolation, schema and merge; lives in an arena.
+ *
+ * Maps keep the order of insertion and find a key in constant time. Strings hold no NUL. */
+#pragma once
+
+#include "compose/arena.h"
+#include "compose/diagnostics.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum node_kind {
+    NODE_NULL,
+    NODE_BOOL,
+    NODE_INT,
+    NODE_FLOAT,
+    NODE_STRING,
+    NODE_LIST,
+    NODE_MAP,
+    NODE_BAD, /* a value that was reported already: present, but nobody should look at it */
+    NODE_KIND_COUNT
+};
+
+/* "a string", "a list"...: for messages. */
+const char *node_kind_name(enum node_kind kind);
+
+struct node_pair {
+    const char *key;
+    struct position position; /* the key's */
+    unsigned rank;            /* place among its siblings when printed; equal ranks by name */
+    struct node *value;
+};
+
+struct node {
+    enum node_kind kind;
+    /* The text follows the position directly on its line (no block scalar, no folding): a place
+     * inside the text can be told. text_column is where it begins. */
+    bool single_line;
+    unsigned text_column;
+    struct position position;
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+    };
+    const char *text; /* of scalars: the string, or the number as it was written */
+    union {
+        struct node **items;
+        struct node_pair *pairs;
+    };
+    size_t count, capacity;
+    uint32_t *index; /* of a larger map: open addressing, position + 1 in pairs, 0 free */
+    size_t index_size;
+};
+
+struct node *node_new(struct arena *arena, enum node_kind kind, struct position position);
+struct node *node_new_string(struct arena *arena, const char *text, struct position position);
+struct node *node_new_int(struct arena *arena, int64_t value, struct position position);
+struct node *node_new_bool(struct arena *arena, bool value, struct position position);
+/* A deep copy, positions as they were. Adds the number of nodes to *count; NULL where that exceeds
+ * limit or the copy is deeper than depth. */
+struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,
+                       size_t *count);
+
+bool node_is(const struct node *node, enum node_kind kind); /* false for NULL */
+bool node_is_scalar(const struct node *node);               /* a number, bool or string */
+
+void node_append(struct arena *arena, struct node *list, struct node *item);
+
+/* A new key goes to the end; an existing one gets the value and position. key is kept by reference. */
+void node_put(struct arena *arena, struct node *map, const char *key, struct position position,
+              struct node *value);
+/* As node_put, with a rank. */
+void node_put_ranked(struct arena *arena, struct node *map, const struct node_pair *pair);
+struct node_pair *node_find(const struct node *map, const char *key);
+/* The value; NULL where there is none, or a bad one. map may be NULL. */
+struct node *node_get(const struct node *map, const char *key);
+void node_remove(struct node *map, const char *key);
+
+/* The string; fallback where the member is missing or no string. */
+const char *node_get_string(const struct node *map, const char *key, const char *fallback);
+int64_t node_get_int(const struct node *map, const char *key, int64_t fallback);
+bool node_get_bool(const struct node *map, const char *key, bool fallback);
+
+/* The scalar as Compose writes it where a string is wanted (environment): numbers in their shortest
+ * decimal form, true, false; "" for null. */
+const char *node_scalar_text(struct arena *arena, const struct node *node);
+/* As Go's %v and JSON write a double; buffer of NODE_NUMBER_SIZE bytes. */
+#define NODE_NUMBER_SIZE 40
+char *node_format_double(double value, char *buffer);

@@ -1,0 +1,43 @@
+/* Values of Compose files from their text: pure functions used by the schema's types. Each returns 0
+ * or -EINVAL (-ERANGE where a number is too large) and says nothing: the caller knows the place. */
+#pragma once
+
+#include "compose/arena.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Splits a command line as the reference's library does (mattn/go-shellwords): blanks, '...', "...",
+ * a backslash before any character outside '...'; nothing is expanded. An unquoted ; & | < or > ends
+ * it: *ret_used tells where. -EINVAL: a quote, a backslash or a parenthesis is left alone. The vector
+ * lives in the arena. */
+int parse_shell_words(struct arena *arena, const char *text, char ***ret_words, size_t *ret_count,
+                      size_t *ret_used);
+
+/* "64m", "1.5gb", "512": units b, k, m, g, t, p (each also with b or ib), powers of 1024. */
+int parse_bytes(const char *text, uint64_t *ret_bytes);
+/* A decimal number, not negative. */
+int parse_decimal(const char *text, double *ret_value);
+
+/* "80" or "8000-8010", 1..65535 (0 allowed where zero), ascending. */
+struct port_range {
+    uint16_t first, last;
+};
+int parse_port_range(const char *text, bool zero, struct port_range *ret_range);
+
+/* Addresses in host byte order. */
+int parse_ipv4(const char *text, uint32_t *ret_address);
+bool parse_is_ipv6(const char *text);
+struct subnet {
+    uint32_t address; /* as written: host bits may be set */
+    unsigned prefix;
+};
+int parse_subnet(const char *text, struct subnet *ret_subnet);
+static inline uint32_t subnet_mask(const struct subnet *subnet)
+{
+    return subnet->prefix == 0 ? 0 : UINT32_MAX << (32 - subnet->prefix);
+}
+/* "10.0.0.1" in a buffer of INET_ADDRSTRLEN. */
+char *format_ipv4(uint32_t address, char *buffer);

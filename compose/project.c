@@ -1,0 +1,216 @@
+/* See compose/project.h. */
+#include "compose/project.h"
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "compose/dotenv.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+static const char *const file_names[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
+                                         "docker-compose.yaml", NULL};
+static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
+                                             "docker-compose.override.yml",
+                                             "docker-compose.override.yaml", NULL};
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+/* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute. */
+static const char *clean_path(struct arena *arena, const char *base, const char *path)
+{
+    char *joined =
+        path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
+    char *out = arena_alloc(arena, strlen(joined) + 2);
+    size_t length = 0;
+    for (const char *part = joined; *part;) {
+        part += strspn(part, "/");
+        size_t size = strcspn(part, "/");
+        if (size == 2 && strncmp(part, "..", 2) == 0) {
+            while (length > 0 && out[--length] != '/')
+                continue;
+        } else if (size > 0 && !(size == 1 && *part == '.')) {
+            out[length++] = '/';
+            memcpy(out + length, part, size);
+            length += size;
+        }
+        part += size;
+    }
+    if (length == 0)
+        out[length++] = '/';
+    out[length] = '\0';
+    return out;
+}
+
+static const char *folder_of(struct arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash > path ? arena_strndup(arena, path, (size_t)(slash - path)) : "/";
+}
+
+/* --- which files ----------------------------------------------------------------------------- */
+
+struct file_list {
+    struct arena *arena;
+    const char *working_directory;
+    char **paths, **names;
+    size_t count, capacity;
+};
+
+static void add_file(struct file_list *list, const char *name)
+{
+    if (list->count + 1 >= list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 8;
+        char **paths = arena_array(list->arena, capacity, sizeof(char *));
+        char **names = arena_array(list->arena, capacity, sizeof(char *));
+        for (size_t i = 0; i < list->count; i++) {
+            paths[i] = list->paths[i];
+            names[i] = list->names[i];
+        }
+        list->paths = paths;
+        list->names = names;
+        list->capacity = capacity;
+    }
+    const char *path =
+        streq(name, "-") ? name : clean_path(list->arena, list->working_directory, name);
+    const char *inside = str_after_prefix(name, list->working_directory);
+    if (inside && inside[0] == '/')
+        name = inside + 1;
+    list->paths[list->count] = arena_strdup(list->arena, path);
+    list->names[list->count++] = arena_strdup(list->arena, streq(name, "-") ? "(stdin)" : name);
+}
+
+/* Adds the first of the names that is there in the folder; warns of further ones. */
+static bool add_first_of(struct file_list *list, const char *folder, const char *const *names,
+                         struct diagnostics *diagnostics)
+{
+    const char *found = NULL, *other = NULL;
+    for (; *names; names++) {
+        const char *path =
+            arena_printf(list->arena, "%s/%s", streq(folder, "/") ? "" : folder, *names);
+        if (fs_exists(path) && !found)
+            found = path;
+        else if (fs_exists(path) && !other)
+            other = path;
+    }
+    if (other)
+        diagnostics_add(diagnostics, SEVERITY_WARNING, (struct position){0}, NULL,
+                        "found several files with supported names, using '%s' and not '%s'", found,
+                        other);
+    if (found)
+        add_file(list, found);
+    return found != NULL;
+}
+
+static bool look_upwards(struct file_list *list, struct diagnostics *diagnostics)
+{
+    const char *folder = list->working_directory;
+    while (!add_first_of(list, folder, file_names, diagnostics)) {
+        if (streq(folder, "/"))
+            return false;
+        folder = folder_of(list->arena, folder);
+    }
+    add_first_of(list, folder, override_names, diagnostics);
+    return true;
+}
+
+/* COMPOSE_FILE: paths, separated by COMPOSE_PATH_SEPARATOR (":"). */
+static void add_listed(struct file_list *list, const char *value, const char *separator)
+{
+    size_t width = strlen(separator);
+    while (*value) {
+        const char *end = strstr(value, separator);
+        size_t length = end ? (size_t)(end - value) : strlen(value);
+        if (length > 0)
+            add_file(list, arena_strndup(list->arena, value, length));
+        value += length + (end ? width : 0);
+    }
+}
+
+int project_find_files(struct arena *arena, const struct compose_options *options,
+                       const struct variables *variables, struct diagnostics *diagnostics,
+                       struct project_files *ret_files, struct error *err)
+{
+    struct file_list list = {
+        .arena = arena, .working_directory = clean_path(arena, "/", options->working_directory)};
+    const char *listed = variables_get(variables, "COMPOSE_FILE");
+    const char *separator = variables_get(variables, "COMPOSE_PATH_SEPARATOR");
+    for (char *const *file = options->files; file && *file; file++)
+        add_file(&list, *file);
+    if (list.count == 0 && listed)
+        add_listed(&list, listed, separator && *separator ? separator : ":");
+    if (list.count == 0 && !look_upwards(&list, diagnostics))
+        return error_set(err, ENOENT, "no configuration file provided: not found");
+    const char *directory = list.working_directory;
+    if (options->project_directory)
+        directory = clean_path(arena, list.working_directory, options->project_directory);
+    else if (!streq(list.paths[0], "-"))
+        directory = folder_of(arena, list.paths[0]);
+    *ret_files = (struct project_files){list.paths, list.names, directory};
+    return 0;
+}
+
+/* --- .env ------------------------------------------------------------------------------------ */
+
+void project_read_dotenv(struct arena *arena, const char *directory,
+                         struct diagnostics *diagnostics, struct variables *variables)
+{
+    const char *path = arena_printf(arena, "%s/.env", directory);
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
+    if (r == -ENOENT || r == -ENOTDIR || r == -EISDIR)
+        return;
+    if (r < 0) {
+        diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){0}, NULL,
+                        "cannot read '%s': %s", path, strerror(-r));
+        return;
+    }
+    struct node *map = node_new(arena, NODE_MAP, (struct position){0});
+    const char *file = diagnostics_add_file(diagnostics, path, text, length);
+    dotenv_read(arena, diagnostics, file, text, variables, map);
+    for (size_t i = 0; i < map->count; i++)
+        variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static bool is_project_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    return name[0] != '_' && name[0] != '-' && name[0] != '\0' &&
+           name[strspn(name, allowed)] == '\0';
+}
+
+int project_given_name(const struct compose_options *options, const struct variables *variables,
+                       const char **ret_name, struct error *err)
+{
+    const char *name = options->project_name;
+    if (!name || name[0] == '\0')
+        name = variables_get(variables, "COMPOSE_PROJECT_NAME");
+    if (name && name[0] == '\0')
+        name = NULL;
+    if (name && !is_project_name(name))
+        return error_set(err, EINVAL,
+                         "invalid project name '%s': must consist only of lowercase alphanumeric "
+                         "characters, hyphens, and underscores as well as start with a letter or "
+                         "number",
+                         name);
+    *ret_name = name;
+    return 0;
+}
+
+const char *project_fitting_name(struct arena *arena, const char *text)
+{
+    char *name = arena_alloc(arena, strlen(text) + 1);
+    size_t length = 0;
+    for (; *text; text++) {
+        char c = (char)tolower((unsigned char)*text);
+        bool edge = length == 0 && (c == '_' || c == '-');
+        if ((islower((unsigned char)c) || isdigit((unsigned char)c) || c == '_' || c == '-') &&
+            !edge)
+            name[length++] = c;
+    }
+    return name;
+}

@@ -1,0 +1,170 @@
+/* See compose/schema.h. The walk over the table; the types are in schema_types.c and schema_ports.c. */
+#include "compose/schema.h"
+
+#include "base/alloc.h"
+#include "compose/schema_types.h"
+
+#include <stdio.h>
+
+size_t schema_enter(struct schema *schema, const char *key)
+{
+    size_t length = schema->path.length;
+    if (length > 0)
+        strbuf_add_char(&schema->path, '.');
+    strbuf_add_str(&schema->path, key);
+    return length;
+}
+
+size_t schema_enter_item(struct schema *schema, size_t index)
+{
+    size_t length = schema->path.length;
+    strbuf_addf(&schema->path, "[%zu]", index);
+    return length;
+}
+
+void schema_leave(struct schema *schema, size_t length)
+{
+    schema->path.length = length;
+    schema->path.data[length] = '\0';
+}
+
+struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
+                          const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *message = xvasprintf(format, args);
+    va_end(args);
+    diagnostics_add(schema->diagnostics, SEVERITY_ERROR, node->position, hint, "'%s' %s",
+                    strbuf_text(&schema->path), message);
+    return NULL;
+}
+
+struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted)
+{
+    if (node->kind == NODE_NULL)
+        return schema_error(schema, node, NULL, "must be %s, but has no value", wanted);
+    return schema_error(schema, node, NULL, "must be %s, not %s", wanted,
+                        node_kind_name(node->kind));
+}
+
+const struct schema_key *schema_find(const struct schema_object *object, const char *name)
+{
+    for (size_t i = 0; i < object->count; i++)
+        if (streq(object->keys[i].name, name))
+            return &object->keys[i];
+    return NULL;
+}
+
+void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
+                const char *name, struct node *value)
+{
+    const struct schema_key *key = schema_find(object, name);
+    size_t rank = key ? (size_t)(key - object->keys) : object->count;
+    node_put_ranked(
+        schema->arena, map,
+        &(struct node_pair){
+            .key = name, .position = value->position, .rank = (unsigned)rank, .value = value});
+}
+
+static void report_unknown(struct schema *schema, const struct schema_object *object,
+                           const struct node_pair *pair)
+{
+    const char *names[256];
+    size_t count = 0;
+    for (; count < object->count && count < 256; count++)
+        names[count] = object->keys[count].name;
+    const char *nearest = str_nearest(pair->key, names, count);
+    const char *hint = nearest ? arena_printf(schema->arena, "did you mean '%s'?", nearest) : NULL;
+    if (schema->path.length > 0)
+        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
+                        "unknown key '%s' in '%s'", pair->key, strbuf_text(&schema->path));
+    else
+        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
+                        "unknown key '%s'", pair->key);
+}
+
+struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    if (node->kind == NODE_BAD)
+        return NULL;
+    return key->type->parse(schema, key, node);
+}
+
+static void parse_known(struct schema *schema, const struct schema_object *object,
+                        const struct schema_key *key, const struct node_pair *pair,
+                        struct node *result)
+{
+    if (pair->value->kind == NODE_NULL && key->type->null_is_absent)
+        return;
+    struct node *value = schema_parse_value(schema, key, pair->value);
+    if (!value)
+        value = node_new(schema->arena, NODE_BAD, pair->value->position);
+    node_put_ranked(schema->arena, result,
+                    &(struct node_pair){.key = key->name,
+                                        .position = pair->position,
+                                        .rank = (unsigned)(key - object->keys),
+                                        .value = value});
+}
+
+static void parse_pair(struct schema *schema, const struct schema_object *object,
+                       const struct node_pair *pair, struct node *result)
+{
+    const struct schema_key *key = schema_find(object, pair->key);
+    if (!key && object->extensions && str_after_prefix(pair->key, "x-")) {
+        node_put_ranked(schema->arena, result,
+                        &(struct node_pair){.key = pair->key,
+                                            .position = pair->position,
+                                            .rank = (unsigned)object->count,
+                                            .value = pair->value});
+        return;
+    }
+    if (!key) {
+        report_unknown(schema, object, pair);
+        return;
+    }
+    size_t length = schema_enter(schema, pair->key);
+    switch (key->class) {
+    case KEY_WORKS:
+        parse_known(schema, object, key, pair, result);
+        break;
+    case KEY_LATER:
+        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
+                        "'%s' is not supported yet", strbuf_text(&schema->path));
+        break;
+    case KEY_IGNORED:
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
+                        "'%s' is obsolete and ignored, please remove it",
+                        strbuf_text(&schema->path));
+        break;
+    case KEY_CLASS_COUNT:
+        break;
+    }
+    schema_leave(schema, length);
+}
+
+struct node *schema_parse_object(struct schema *schema, const struct schema_object *object,
+                                 struct node *node)
+{
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a mapping");
+    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
+    for (size_t i = 0; i < node->count; i++)
+        parse_pair(schema, object, &node->pairs[i], result);
+    return result;
+}
+
+struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
+                              struct node *document)
+{
+    struct schema schema = {.arena = arena, .diagnostics = diagnostics};
+    struct node *result = NULL;
+    if (document->kind == NODE_MAP)
+        result = schema_parse_object(&schema, &schema_root, document);
+    else
+        diagnostics_add(diagnostics, SEVERITY_ERROR, document->position, "begin with 'services:'",
+                        "a Compose file must be a mapping, not %s", node_kind_name(document->kind));
+    strbuf_done(&schema.path);
+    return result ? result : node_new(arena, NODE_MAP, document->position);
+}

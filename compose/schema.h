@@ -1,0 +1,64 @@
+/* Third stage: one file's tree, interpolated, -> its canonical form: every key known, every value of
+ * the right type and in its long form (environment as a mapping, ports one by one, sizes in bytes).
+ *
+ * All of it is driven by one table (schema_table.c), one row per key. The same table tells how two
+ * files merge (merge.c), in which order `config` prints (print.c), and is docs/compose-reference.md
+ * (reference.c). */
+#pragma once
+
+#include "compose/node.h"
+
+enum key_class {
+    KEY_WORKS,   /* on VMs as in the specification */
+    KEY_LATER,   /* of the specification, not supported yet: an error */
+    KEY_IGNORED, /* accepted with a warning, and gone */
+    KEY_CLASS_COUNT
+};
+
+/* How the values of two files become one (Compose Specification, "Merge"). */
+enum merge_rule {
+    MERGE_REPLACE, /* the later one counts */
+    MERGE_MAP,     /* per key; values that are mappings again, others replaced */
+    MERGE_APPEND,  /* the later list goes behind the earlier, without duplicates */
+    MERGE_RULE_COUNT
+};
+
+struct schema;
+struct schema_key;
+
+/* Takes a value apart and returns it in canonical form; NULL where it was reported. */
+typedef struct node *schema_parse_fn(struct schema *schema, const struct schema_key *key,
+                                     struct node *node);
+
+struct schema_type {
+    const char *name; /* as the reference page says it: "string or list of strings" */
+    schema_parse_fn *parse;
+    enum merge_rule merge;
+    bool null_is_absent; /* `key:` with no value is as if it were not there */
+};
+
+struct schema_key {
+    const char *name;
+    const struct schema_type *type; /* NULL for KEY_LATER */
+    const struct schema_object
+        *object; /* of a mapping: its keys; of a list or mapping of names: the
+                                           keys of each value */
+    enum key_class class;
+    const char *help;
+};
+
+struct schema_object {
+    const char *title; /* "services.NAME" */
+    const struct schema_key *keys;
+    size_t count;
+    bool extensions; /* x-... is let through */
+};
+
+/* The keys of a file's top level. */
+extern const struct schema_object schema_root;
+const struct schema_key *schema_find(const struct schema_object *object, const char *name);
+
+/* Checks a document and returns its canonical form. Problems go to diagnostics; what was wrong is
+ * NODE_BAD in the result, so that later stages can go on and find more. */
+struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
+                              struct node *document);

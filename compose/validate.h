@@ -1,0 +1,7 @@
+/* Last stage: what no single key can tell. Cycles, host ports and addresses taken twice, addresses
+ * outside their subnet, services with nothing to boot. No engine comes after that would find them. */
+#pragma once
+
+#include "compose/model.h"
+
+void validate_model(const struct model *model, struct diagnostics *diagnostics);

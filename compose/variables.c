@@ -1,0 +1,52 @@
+/* See compose/variables.h. A map node does the looking up. */
+#include "compose/variables.h"
+
+#include "compose/node.h"
+
+#include <string.h>
+
+struct variables {
+    struct arena *arena;
+    const struct variables *outer;
+    struct node *map;
+};
+
+struct variables *variables_new(struct arena *arena, const struct variables *outer)
+{
+    struct variables *variables = arena_new0(arena, struct variables);
+    variables->arena = arena;
+    variables->outer = outer;
+    variables->map = node_new(arena, NODE_MAP, (struct position){0});
+    return variables;
+}
+
+void variables_add(struct variables *variables, const char *name, const char *value)
+{
+    if (!node_find(variables->map, name))
+        node_put(variables->arena, variables->map, name, (struct position){0},
+                 node_new_string(variables->arena, value, (struct position){0}));
+}
+
+void variables_set(struct variables *variables, const char *name, const char *value)
+{
+    node_put(variables->arena, variables->map, name, (struct position){0},
+             node_new_string(variables->arena, value, (struct position){0}));
+}
+
+void variables_add_all(struct variables *variables, char *const *environment)
+{
+    for (; environment && *environment; environment++) {
+        const char *equals = strchr(*environment, '=');
+        if (equals)
+            variables_add(
+                variables,
+                arena_strndup(variables->arena, *environment, (size_t)(equals - *environment)),
+                arena_strdup(variables->arena, equals + 1));
+    }
+}
+
+const char *variables_get(const struct variables *variables, const char *name)
+{
+    const char *value = variables->outer ? variables_get(variables->outer, name) : NULL;
+    return value ? value : node_get_string(variables->map, name, NULL);
+}

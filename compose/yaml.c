@@ -1,0 +1,344 @@
+/* See compose/yaml.h. */
+#include "compose/yaml.h"
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "compose/scalar.h"
+
+#include <yaml.h>
+
+struct anchor {
+    const char *name;
+    struct node *node; /* NULL while its value is being read */
+};
+
+/* A collection that is being read. */
+struct level {
+    struct node *node;
+    const char *key; /* of a map: set while its value is awaited */
+    struct position key_position;
+    bool key_is_merge;
+    size_t anchor; /* index + 1 into anchors; 0: none */
+};
+
+struct reader {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    const char *file;
+    yaml_parser_t parser;
+    struct node *documents;
+    struct level levels[YAML_DEPTH_LIMIT];
+    size_t depth;
+    VEC(struct anchor) anchors;
+    size_t alias_nodes;
+    bool failed; /* nothing sensible can be read any more */
+};
+
+static struct position position_at(const struct reader *reader, const yaml_mark_t *mark)
+{
+    return (struct position){.file = reader->file,
+                             .line = (unsigned)mark->line + 1,
+                             .column = (unsigned)mark->column + 1};
+}
+
+#define fail_at(reader, position, hint, ...)                                                       \
+    do {                                                                                           \
+        (reader)->failed = true;                                                                   \
+        diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__);       \
+    } while (0)
+
+#define complain_at(reader, position, hint, ...)                                                   \
+    diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__)
+
+/* --- placing a finished node ---------------------------------------------------------------- */
+
+/* One source of a merge key: what the map has already wins. */
+static void merge_one(struct reader *reader, struct node *map, const struct node *source,
+                      struct node *inherited)
+{
+    if (source->kind != NODE_MAP) {
+        complain_at(reader, source->position, "write `<<: *anchor` or `<<: [*one, *two]`",
+                    "a merge key takes a mapping, not %s", node_kind_name(source->kind));
+        return;
+    }
+    for (size_t i = 0; i < source->count; i++)
+        if (!node_find(map, source->pairs[i].key) && !node_find(inherited, source->pairs[i].key))
+            node_put_ranked(reader->arena, inherited, &source->pairs[i]);
+}
+
+/* `<<` is kept under its own name until the map is complete, for explicit keys win wherever they
+ * stand. */
+static void apply_merge_key(struct reader *reader, struct node *map)
+{
+    struct node_pair *pair = node_find(map, "<<");
+    if (!pair || pair->rank != 1)
+        return;
+    const struct node *source = pair->value;
+    struct node *inherited = node_new(reader->arena, NODE_MAP, map->position);
+    node_remove(map, "<<");
+    if (source->kind == NODE_LIST)
+        for (size_t i = 0; i < source->count; i++)
+            merge_one(reader, map, source->items[i], inherited);
+    else
+        merge_one(reader, map, source, inherited);
+    for (size_t i = 0; i < inherited->count; i++)
+        node_put_ranked(reader->arena, map, &inherited->pairs[i]);
+}
+
+static void put_value(struct reader *reader, struct level *level, struct node *node)
+{
+    const struct node_pair *earlier = node_find(level->node, level->key);
+    if (earlier)
+        complain_at(reader, level->key_position, NULL, "key '%s' is given twice (first in line %u)",
+                    level->key, earlier->position.line);
+    else
+        node_put_ranked(reader->arena, level->node,
+                        &(struct node_pair){.key = level->key,
+                                            .position = level->key_position,
+                                            .rank = level->key_is_merge,
+                                            .value = node});
+    level->key = NULL;
+}
+
+static void take_key(struct reader *reader, struct level *level, const struct node *node,
+                     bool is_plain)
+{
+    level->key_position = node->position;
+    level->key = node_is_scalar(node) || node->kind == NODE_NULL ? node->text : "";
+    level->key_is_merge = is_plain && streq(level->key, "<<");
+    if (node->kind == NODE_MAP || node->kind == NODE_LIST)
+        complain_at(reader, node->position, NULL, "a key must be a string, not %s",
+                    node_kind_name(node->kind));
+    else if (node->kind != NODE_STRING)
+        complain_at(reader, node->position, "put it in quotes",
+                    "a key must be a string, not %s ('%s')", node_kind_name(node->kind),
+                    node->text);
+}
+
+static void place(struct reader *reader, struct node *node, bool is_plain)
+{
+    if (reader->depth == 0) {
+        node_append(reader->arena, reader->documents, node);
+        return;
+    }
+    struct level *level = &reader->levels[reader->depth - 1];
+    if (level->node->kind == NODE_LIST)
+        node_append(reader->arena, level->node, node);
+    else if (!level->key)
+        take_key(reader, level, node, is_plain);
+    else
+        put_value(reader, level, node);
+}
+
+/* --- anchors and aliases -------------------------------------------------------------------- */
+
+/* Returns its number (index + 1), 0 where there is none. The last definition of a name counts. */
+static size_t define_anchor(struct reader *reader, const yaml_char_t *name, struct node *node)
+{
+    if (!name)
+        return 0;
+    struct anchor anchor = {.name = arena_strdup(reader->arena, (const char *)name), .node = node};
+    vec_add(&reader->anchors, anchor);
+    return reader->anchors.count;
+}
+
+static void read_alias(struct reader *reader, const yaml_event_t *event)
+{
+    struct position position = position_at(reader, &event->start_mark);
+    const char *name = (const char *)event->data.alias.anchor;
+    size_t i = reader->anchors.count;
+    while (i > 0 && !streq(reader->anchors.items[i - 1].name, name))
+        i--;
+    if (i == 0) {
+        fail_at(reader, position, NULL, "alias '*%s' has no anchor '&%s' before it", name, name);
+        return;
+    }
+    const struct node *target = reader->anchors.items[i - 1].node;
+    if (!target) {
+        fail_at(reader, position, NULL, "anchor '%s' contains itself", name);
+        return;
+    }
+    struct node *copy = node_copy(reader->arena, target, YAML_DEPTH_LIMIT - reader->depth + 1,
+                                  YAML_ALIAS_LIMIT, &reader->alias_nodes);
+    if (copy)
+        place(reader, copy, false);
+    else if (reader->alias_nodes > YAML_ALIAS_LIMIT)
+        fail_at(reader, position, NULL, "aliases make more than %d values of this file",
+                YAML_ALIAS_LIMIT);
+    else
+        fail_at(reader, position, NULL, "alias '*%s' nests deeper than %d levels", name,
+                YAML_DEPTH_LIMIT);
+}
+
+/* --- events --------------------------------------------------------------------------------- */
+
+static const char *tag_name(const yaml_char_t *tag)
+{
+    const char *text = (const char *)tag;
+    const char *core = text ? str_after_prefix(text, "tag:yaml.org,2002:") : NULL;
+    return core ? core : text;
+}
+
+static void check_tag(struct reader *reader, const yaml_char_t *tag, struct position position)
+{
+    const char *name = tag_name(tag);
+    if (name && (streq(name, "!reset") || streq(name, "!override")))
+        complain_at(reader, position, NULL, "tag '%s' is not supported yet", name);
+}
+
+static void read_scalar(struct reader *reader, const yaml_event_t *event)
+{
+    const char *value = (const char *)event->data.scalar.value;
+    size_t length = event->data.scalar.length;
+    yaml_scalar_style_t style = event->data.scalar.style;
+    const char *tag = tag_name(event->data.scalar.tag);
+    struct node *node =
+        node_new(reader->arena, NODE_STRING, position_at(reader, &event->start_mark));
+    check_tag(reader, event->data.scalar.tag, node->position);
+    if (strlen(value) != length) {
+        complain_at(reader, node->position, NULL, "a string must not hold a NUL character");
+        length = strlen(value);
+    }
+    node->text = arena_strndup(reader->arena, value, length);
+    bool quoted =
+        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    node->text_column = node->position.column + (quoted ? 1 : 0);
+    /* Escapes and folds would shift what stands behind them. */
+    size_t written = event->end_mark.index - event->start_mark.index;
+    node->single_line = written <= length + (quoted ? 2 : 0);
+    bool is_plain = style == YAML_PLAIN_SCALAR_STYLE && !(tag && streq(tag, "str"));
+    if (is_plain)
+        scalar_resolve(reader->arena, node, node->text);
+    define_anchor(reader, event->data.scalar.anchor, node);
+    place(reader, node, is_plain);
+}
+
+static void open_level(struct reader *reader, enum node_kind kind, const yaml_event_t *event,
+                       const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+    struct position position = position_at(reader, &event->start_mark);
+    if (reader->depth == YAML_DEPTH_LIMIT) {
+        fail_at(reader, position, NULL, "values nest deeper than %d levels", YAML_DEPTH_LIMIT);
+        return;
+    }
+    check_tag(reader, tag, position);
+    struct node *node = node_new(reader->arena, kind, position);
+    reader->levels[reader->depth++] =
+        (struct level){.node = node, .anchor = define_anchor(reader, anchor, NULL)};
+}
+
+static void close_level(struct reader *reader)
+{
+    const struct level *level = &reader->levels[--reader->depth];
+    if (level->node->kind == NODE_MAP)
+        apply_merge_key(reader, level->node);
+    if (level->anchor > 0)
+        reader->anchors.items[level->anchor - 1].node = level->node;
+    place(reader, level->node, false);
+}
+
+static void read_event(struct reader *reader, const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        read_alias(reader, event);
+        break;
+    case YAML_SCALAR_EVENT:
+        read_scalar(reader, event);
+        break;
+    case YAML_SEQUENCE_START_EVENT:
+        open_level(reader, NODE_LIST, event, event->data.sequence_start.anchor,
+                   event->data.sequence_start.tag);
+        break;
+    case YAML_MAPPING_START_EVENT:
+        open_level(reader, NODE_MAP, event, event->data.mapping_start.anchor,
+                   event->data.mapping_start.tag);
+        break;
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        close_level(reader);
+        break;
+    case YAML_DOCUMENT_END_EVENT:
+        reader->anchors.count = 0;
+        break;
+    case YAML_NO_EVENT:
+    case YAML_STREAM_START_EVENT:
+    case YAML_STREAM_END_EVENT:
+    case YAML_DOCUMENT_START_EVENT:
+        break;
+    }
+}
+
+/* --- errors of libyaml ---------------------------------------------------------------------- */
+
+/* The reader (decoder) tells an offset in bytes only. */
+static struct position position_of_offset(const struct reader *reader, const char *text,
+                                          size_t length, size_t offset)
+{
+    struct position position = {.file = reader->file, .line = 1, .column = 1};
+    for (size_t i = 0; i < offset && i < length; i++) {
+        if (text[i] == '\n') {
+            position.line++;
+            position.column = 1;
+        } else if (((unsigned char)text[i] & 0xc0) != 0x80) {
+            position.column++;
+        }
+    }
+    return position;
+}
+
+static void report_parser_error(struct reader *reader, const char *text, size_t length)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    const char *problem = parser->problem ? parser->problem : "unreadable";
+    if (parser->error == YAML_READER_ERROR) {
+        fail_at(reader, position_of_offset(reader, text, length, parser->problem_offset),
+                "save the file as UTF-8", "not valid UTF-8 text: %s", problem);
+        return;
+    }
+    const char *hint = NULL;
+    size_t offset = parser->problem_mark.index;
+    if (strstr(problem, "cannot start any token") && offset < length && strchr(text, '\t'))
+        hint = "indent with blanks, not with tabs; quote values that begin with % @ or `";
+    else if (strstr(problem, "mapping values are not allowed"))
+        hint = "quote a value that holds ': ', and check the indentation";
+    fail_at(reader, position_at(reader, &parser->problem_mark), hint, "not valid YAML: %s%s%s",
+            problem, parser->context ? " " : "", parser->context ? parser->context : "");
+}
+
+static void read_events(struct reader *reader, const char *text, size_t length)
+{
+    bool ended = false;
+    while (!ended && !reader->failed) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&reader->parser, &event)) {
+            report_parser_error(reader, text, length);
+            return;
+        }
+        ended = event.type == YAML_STREAM_END_EVENT;
+        read_event(reader, &event);
+        yaml_event_delete(&event);
+    }
+}
+
+struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
+                       const char *text, size_t length)
+{
+    struct position start = {.file = file, .line = 1, .column = 1};
+    struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
+    reader.documents = node_new(arena, NODE_LIST, start);
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        text += 3;
+        length -= 3;
+    }
+    if (!yaml_parser_initialize(&reader.parser)) {
+        fail_at(&reader, start, NULL, "out of memory");
+        return NULL;
+    }
+    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
+    read_events(&reader, text, length);
+    yaml_parser_delete(&reader.parser);
+    vec_done(&reader.anchors);
+    return reader.failed ? NULL : reader.documents;
+}

@@ -1,0 +1,18 @@
+/* First stage: YAML text -> trees of nodes with positions, by libyaml's events. Aliases are copied,
+ * merge keys (`<<`) applied, scalars resolved (compose/scalar.h). The only user of libyaml.
+ *
+ * Refused, with position: more than YAML_DEPTH_LIMIT nested collections (libyaml needs seconds for
+ * them), more than YAML_ALIAS_LIMIT nodes born from aliases, duplicate keys, anything but UTF-8. */
+#pragma once
+
+#include "compose/node.h"
+
+#define YAML_SIZE_LIMIT ((size_t)4 * 1024 * 1024)
+#define YAML_DEPTH_LIMIT 64
+#define YAML_ALIAS_LIMIT 10000
+
+/* Reads all documents of a file into a list node (empty documents are null nodes). Problems go to
+ * diagnostics; returns NULL where the text cannot be read at all. file is the name in positions, as
+ * diagnostics_add_file returned it. */
+struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
+                       const char *text, size_t length);
