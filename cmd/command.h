@@ -1,0 +1,56 @@
+/* What a command is: one row of data (names, help, options) and a function. main.c holds the list; each
+ * command has a file of its own that defines its row.
+ *
+ *     main: argv -> global options -> command -> its options -> run() -> exit status */
+#pragma once
+
+#include "base/error.h"
+#include "cmd/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The options before the command's name. */
+struct global_options {
+    char **files;                  /* -f */
+    const char *project_name;      /* -p */
+    const char *project_directory; /* --project-directory */
+    const char *progress;          /* auto, plain, json, quiet */
+    bool version;
+};
+
+struct command;
+
+struct invocation {
+    const struct command *command;
+    const struct global_options *global;
+    const void *values; /* the command's own struct */
+    char *const *operands;
+    size_t operand_count;
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* behind the name in the usage line */
+    const char *summary;   /* one line, no full stop */
+    const char *details;   /* paragraphs, wrapped by hand at 80 columns */
+    const char *examples;  /* lines, each a command; may be NULL */
+    struct option_table options;
+    size_t values_size;
+    size_t operand_minimum, operand_maximum;
+    bool options_end_at_operand; /* exec: what follows SERVICE belongs to the command in it */
+    /* The exit status, or -errno with err set (printed by main, exit status 1). */
+    int (*run)(const struct invocation *invocation, struct error *err);
+};
+
+#define OPERANDS_ANY ((size_t)-1)
+#define OPTION_ROWS(array)                                                                         \
+    {                                                                                              \
+        .rows = (array), .count = sizeof(array) / sizeof((array)[0])                               \
+    }
+
+extern const struct command command_config, command_daemon, command_down, command_exec,
+    command_logs, command_ps, command_pull, command_up, command_version;
+
+/* The page that `vmstead help NAME` and `vmstead NAME --help` show. */
+void command_describe(const struct command *command, struct strbuf *out);

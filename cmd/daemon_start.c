@@ -1,0 +1,263 @@
+/* Finds, checks, replaces and starts the daemon; see daemon_start.h. */
+#include "cmd/daemon_start.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/process.h"
+#include "base/str.h"
+#include "cmd/project.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_TIMEOUT_MS 30000 /* adoption of many VMs comes first */
+#define START_TIMEOUT_MS 15000
+#define LEAVE_TIMEOUT_MS 15000
+#define POLL_MS 5
+#define LOG_TAIL_BYTES 2048
+
+char *daemon_program(void)
+{
+    _cleanup_free_ char *self = realpath("/proc/self/exe", NULL);
+    if (!self)
+        return xstrdup("vmstead-daemon");
+    *strrchr(self, '/') = '\0';
+    char *beside = xasprintf("%s/vmstead-daemon", self);
+    if (fs_exists(beside))
+        return beside;
+    free(beside);
+    return xasprintf("%s/../libexec/vmstead/vmstead-daemon", self);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+static off_t log_size(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? status.st_size : 0;
+}
+
+/* What the log has got since `from`: at most its last LOG_TAIL_BYTES, without the last newline. */
+static char *log_since(const char *path, off_t from)
+{
+    off_t size = log_size(path);
+    if (size - from > LOG_TAIL_BYTES || size < from)
+        from = size > LOG_TAIL_BYTES ? size - LOG_TAIL_BYTES : 0;
+    char text[LOG_TAIL_BYTES + 1];
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : pread(fd, text, LOG_TAIL_BYTES, from);
+    while (length > 0 && text[length - 1] == '\n')
+        length--;
+    return xstrndup(text, length > 0 ? (size_t)length : 0);
+}
+
+/* In the child: a session of its own, nothing of ours open, diagnostics into the log. */
+static void become_daemon(const char *program, int log_fd)
+{
+    setsid();
+    int null_fd = open("/dev/null", O_RDWR);
+    dup2(null_fd, STDIN_FILENO);
+    dup2(null_fd, STDOUT_FILENO);
+    dup2(log_fd, STDERR_FILENO);
+    close_range(3, ~0U, 0);
+    signal(SIGPIPE, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (chdir("/") == 0)
+        execl(program, "vmstead-daemon", "--background", NULL);
+    dprintf(STDERR_FILENO, "cannot start '%s': %s\n", program, strerror(errno));
+    _exit(127);
+}
+
+static int spawn_daemon(const char *log_path, pid_t *ret_pid, struct error *err)
+{
+    _cleanup_free_ char *program = daemon_program();
+    _cleanup_close_ int log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (log_fd < 0)
+        return error_set(err, errno, "cannot open the daemon's log '%s': %s", log_path,
+                         strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_set(err, errno, "cannot start the daemon: %s", strerror(errno));
+    if (pid == 0)
+        become_daemon(program, log_fd);
+    *ret_pid = pid;
+    return 0;
+}
+
+static int start_failed(const char *log_path, off_t log_start, const char *what, struct error *err)
+{
+    _cleanup_free_ char *tail = log_since(log_path, log_start);
+    if (!*tail)
+        return error_set(err, ECHILD, "the daemon %s; its log is '%s'", what, log_path);
+    return error_set(err, ECHILD, "the daemon %s; the end of its log '%s':\n%s", what, log_path,
+                     tail);
+}
+
+/* Another client may be starting one at the same moment: ours then ends because the other has the lock, and
+ * the other answers. So the end of ours is a failure only when the socket still does not answer after it. */
+static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_path,
+                           off_t log_start, struct error *err)
+{
+    uint64_t deadline_ms = clock_monotonic_ms() + START_TIMEOUT_MS;
+    bool gone = false;
+    for (;;) {
+        _cleanup_close_ int fd = -1;
+        if (client_connect(socket_path, &fd, NULL) == 0)
+            return 0;
+        int status;
+        if (!gone && waitpid(pid, &status, WNOHANG) == pid) {
+            gone = true;
+            deadline_ms = clock_monotonic_ms() + 500;
+        }
+        if (clock_monotonic_ms() > deadline_ms)
+            return start_failed(
+                log_path, log_start,
+                gone ? "ended as soon as it was started" : "was started but does not answer", err);
+        poll(NULL, 0, POLL_MS);
+    }
+}
+
+static int start_daemon(const struct paths *paths, const char *socket_path, struct error *err)
+{
+    _cleanup_free_ char *log_path = xasprintf("%s/daemon.log", paths->state);
+    off_t log_start = log_size(log_path);
+    pid_t pid;
+    int r = spawn_daemon(log_path, &pid, err);
+    if (r < 0)
+        return r;
+    return wait_for_socket(socket_path, pid, log_path, log_start, err);
+}
+
+/* --- the right one -------------------------------------------------------------------------- */
+
+static bool is_ours(const cJSON *daemon)
+{
+    return streq(json_string(daemon, "version", ""), VMSTEAD_VERSION) &&
+           (uint64_t)json_int(daemon, "network_namespace", 0) == client_network_namespace();
+}
+
+/* RUN/daemon.json instead of a request: a tenth of a millisecond saved on every command. A stale file does no
+ * harm, as requests carry our identity themselves. */
+static bool file_says_ours(const struct paths *paths)
+{
+    _cleanup_free_ char *path = xasprintf("%s/daemon.json", paths->run);
+    _cleanup_free_ char *text = NULL;
+    _cleanup_json_ cJSON *daemon = NULL;
+    size_t length;
+    return fs_read_file(path, 65536, &text, &length, NULL) == 0 &&
+           json_parse(text, length, &daemon, NULL) == 0 && is_ours(daemon);
+}
+
+static bool has_running(const cJSON *projects)
+{
+    const cJSON *project;
+    cJSON_ArrayForEach(project, projects)
+    {
+        if (strstr(json_string(project, "Status", ""), "running"))
+            return true;
+    }
+    return false;
+}
+
+static int refuse_daemon(const cJSON *daemon, struct error *err)
+{
+    int pid = (int)json_int(daemon, "pid", 0);
+    if (!streq(json_string(daemon, "version", ""), VMSTEAD_VERSION))
+        return error_set(err, EREMCHG,
+                         "virtual machines run under a daemon of version %s (pid %d), this is "
+                         "version %s: stop them with that version's 'vmstead down', or use it",
+                         json_string(daemon, "version", "?"), pid, VMSTEAD_VERSION);
+    return error_set(err, EREMCHG,
+                     "virtual machines run under a daemon in another network namespace (pid %d): "
+                     "reach it with 'nsenter -t %d -n vmstead ...', or choose another VMSTEAD_ROOT",
+                     pid, pid);
+}
+
+/* The lock file is held as long as the daemon lives. */
+static int wait_until_gone(const struct paths *paths, struct error *err)
+{
+    _cleanup_free_ char *lock_path = xasprintf("%s/daemon.lock", paths->run);
+    _cleanup_close_ int fd = -1;
+    int r = fs_lock_file(lock_path, LEAVE_TIMEOUT_MS, &fd, err);
+    return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
+}
+
+/* Asks without our identity headers, which this daemon would refuse. */
+static int call_stranger(const char *socket_path, const char *method, const char *path,
+                         cJSON **ret_answer, struct error *err)
+{
+    _cleanup_(client_freep) struct client *client = NULL;
+    int r = client_new(socket_path, &client, err);
+    if (r < 0)
+        return r;
+    client_set_anonymous(client);
+    return client_call(client, method, path, NULL, ANSWER_TIMEOUT_MS, ret_answer, err);
+}
+
+static int replace_daemon(const struct paths *paths, const char *socket_path, const cJSON *daemon,
+                          struct error *err)
+{
+    _cleanup_json_ cJSON *projects = NULL;
+    int r = call_stranger(socket_path, "GET", "/vmstead/projects", &projects, err);
+    if (r < 0)
+        return r;
+    if (has_running(projects))
+        return refuse_daemon(daemon, err);
+    _cleanup_json_ cJSON *answer = NULL;
+    r = call_stranger(socket_path, "POST", "/vmstead/daemon/stop", &answer, err);
+    if (r == 0)
+        r = wait_until_gone(paths, err);
+    return r < 0 ? r : start_daemon(paths, socket_path, err);
+}
+
+static int check_daemon(const struct paths *paths, const char *socket_path, struct error *err)
+{
+    if (file_says_ours(paths))
+        return 0;
+    _cleanup_json_ cJSON *daemon = NULL;
+    int r = call_stranger(socket_path, "GET", "/vmstead/daemon", &daemon, err);
+    if (r < 0)
+        return r;
+    return is_ours(daemon) ? 0 : replace_daemon(paths, socket_path, daemon, err);
+}
+
+static bool has_state(const struct paths *paths)
+{
+    _cleanup_free_ char *database = xasprintf("%s/vmstead.db", paths->state);
+    return fs_exists(database);
+}
+
+int daemon_open(const struct invocation *invocation, enum daemon_need need,
+                struct client **ret_client, struct error *err)
+{
+    *ret_client = NULL;
+    _cleanup_(paths_done) struct paths paths = {0};
+    int r = project_need_root(invocation, err);
+    if (r == 0)
+        r = paths_init(&paths, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
+    _cleanup_close_ int fd = -1;
+    r = client_connect(socket_path, &fd, err);
+    bool absent = r == -ENOENT || r == -ECONNREFUSED;
+    if (absent && need == DAEMON_IF_ANY && !has_state(&paths)) {
+        error_done(err);
+        return 0;
+    }
+    if (absent) {
+        error_done(err);
+        r = start_daemon(&paths, socket_path, err);
+    }
+    if (r == 0)
+        r = check_daemon(&paths, socket_path, err);
+    return r < 0 ? r : client_new(socket_path, ret_client, err);
+}

@@ -1,0 +1,18 @@
+/* The help page of one command, made from its row. */
+#include "cmd/command.h"
+
+#define HELP_WIDTH 80
+
+void command_describe(const struct command *command, struct strbuf *out)
+{
+    strbuf_addf(out, "Usage:  vmstead %s%s%s%s\n\n%s\n", command->name,
+                command->options.count ? " [OPTIONS]" : "", *command->arguments ? " " : "",
+                command->arguments, command->summary);
+    if (command->options.count) {
+        strbuf_add_str(out, "\nOptions:\n");
+        options_describe(&command->options, HELP_WIDTH, out);
+    }
+    strbuf_addf(out, "\n%s\n", command->details);
+    if (command->examples)
+        strbuf_addf(out, "\nExamples:\n%s\n", command->examples);
+}

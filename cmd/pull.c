@@ -1,0 +1,230 @@
+/* `vmstead pull`: fills the image cache on this command's own loop. No daemon: it works before networks are
+ * made, outside the namespace where VMs will run, and as an ordinary user for that user's own cache. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/paths.h"
+#include "base/vec.h"
+#include "cmd/command.h"
+#include "cmd/interrupt.h"
+#include "cmd/progress.h"
+#include "cmd/project.h"
+#include "compose/model.h"
+#include "orchestrator/spec.h"
+#include "runtime/image_store.h"
+
+#include <errno.h>
+
+struct pull_values {
+    bool quiet;
+    const char *policy;
+};
+
+static const struct option_row rows[] = {
+    {"policy", 0, OPTION_CHOICE, offsetof(struct pull_values, policy), "missing|always", "always",
+     0, 0, "Ask the registry even for what is cached, or not; packages are never installed twice"},
+    {"quiet", 'q', OPTION_FLAG, offsetof(struct pull_values, quiet), NULL, NULL, 0, 0,
+     "Show no progress"},
+};
+
+struct pull;
+
+/* One image on its way. */
+struct pull_image {
+    struct pull *pull;
+    const char *name; /* the specs' */
+    const cJSON *spec;
+    struct image_request *request; /* NULL: not started, or done */
+    uint64_t started_ms;
+};
+
+struct pull {
+    struct progress *progress;
+    VEC(struct pull_image *) images;
+    size_t open;         /* how many are not done */
+    struct error result; /* the first failure */
+    bool interrupted;
+};
+
+static void report(const struct pull_image *image, const char *state, const char *text,
+                   int64_t current, int64_t total, const char *unit)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    _cleanup_json_ cJSON *event = cJSON_CreateObject();
+    json_set_string(event, "type", "step");
+    json_set_string(event, "kind", "image");
+    json_set_string(event, "name", image->name);
+    json_set_string(event, "verb", "ensure");
+    json_set_string(event, "state", state);
+    json_set_string(event, "text", text);
+    json_set_int(event, "elapsed_ms", (int64_t)(now_ms - image->started_ms));
+    json_set_int(event, "current", current);
+    json_set_int(event, "total", total);
+    json_set_string(event, "unit", unit);
+    progress_event(image->pull->progress, event, now_ms);
+}
+
+static void on_progress(void *userdata, const char *text, int64_t current, int64_t total,
+                        const char *unit)
+{
+    report(userdata, "working", text, current, total, unit);
+}
+
+static void on_done(void *userdata, cJSON *result, struct error *err)
+{
+    struct pull_image *image = userdata;
+    struct pull *pull = image->pull;
+    image->request = NULL;
+    pull->open--;
+    bool failed = err && err->code;
+    report(image, failed ? "error" : "done", failed ? "Error" : "Pulled", 0, 0, NULL);
+    if (failed && !pull->result.code)
+        error_move(&pull->result, err);
+    cJSON_Delete(result);
+}
+
+static void cancel_all(struct pull *pull)
+{
+    for (size_t i = 0; i < pull->images.count; i++)
+        if (pull->images.items[i]->request)
+            image_request_cancel(pull->images.items[i]->request);
+}
+
+static void on_interrupt(void *userdata, unsigned count)
+{
+    (void)count;
+    struct pull *pull = userdata;
+    pull->interrupted = true;
+    cancel_all(pull);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct pull *pull = timer->data;
+    progress_tick(pull->progress, clock_monotonic_ms());
+}
+
+static bool has_image(const struct pull *pull, const char *name)
+{
+    for (size_t i = 0; i < pull->images.count; i++)
+        if (streq(pull->images.items[i]->name, name))
+            return true;
+    return false;
+}
+
+/* The images of the chosen services, each once. */
+static void choose_images(struct pull *pull, const struct invocation *invocation,
+                          const struct specs *specs)
+{
+    const struct pull_values *values = invocation->values;
+    for (size_t i = 0; i < specs->service_count; i++) {
+        struct spec_service *service = &specs->services[i];
+        bool chosen = invocation->operand_count == 0;
+        for (size_t j = 0; j < invocation->operand_count && !chosen; j++)
+            chosen = streq(invocation->operands[j], service->name);
+        if (!chosen || has_image(pull, service->image))
+            continue;
+        if (json_string(service->image_spec, "image", NULL))
+            json_set_string(service->image_spec, "pull", values->policy);
+        struct pull_image *image = new0(struct pull_image);
+        image->pull = pull;
+        image->name = service->image;
+        image->spec = service->image_spec;
+        vec_add(&pull->images, image);
+    }
+}
+
+static void start_images(struct pull *pull, struct image_store *store)
+{
+    static const struct image_callbacks callbacks = {on_progress, on_done};
+    for (size_t i = 0; i < pull->images.count; i++) {
+        struct pull_image *image = pull->images.items[i];
+        _cleanup_error_ struct error err = {0};
+        image->started_ms = clock_monotonic_ms();
+        pull->open++;
+        if (image_store_ensure(store, image->name, image->spec, &callbacks, image, &image->request,
+                               &err) < 0)
+            on_done(image, NULL, &err);
+    }
+}
+
+static void run_loop(struct pull *pull, uv_loop_t *loop)
+{
+    struct interrupt interrupt;
+    uv_timer_t timer;
+    uv_timer_init(loop, &timer);
+    timer.data = pull;
+    uv_timer_start(&timer, on_tick, PROGRESS_TICK_MS, PROGRESS_TICK_MS);
+    interrupt_init(&interrupt, loop, on_interrupt, pull);
+    while (pull->open)
+        uv_run(loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    interrupt_done(&interrupt);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+static int pull_images(struct pull *pull, const struct paths *paths, struct error *err)
+{
+    uv_loop_t loop;
+    struct image_store *store;
+    int r = uv_loop_init(&loop);
+    if (r < 0)
+        return error_set(err, -r, "cannot make an event loop: %s", uv_strerror(r));
+    r = image_store_new(&loop, paths, &store, err);
+    if (r == 0) {
+        start_images(pull, store);
+        run_loop(pull, &loop);
+        image_store_free(store);
+    }
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (r < 0)
+        return r;
+    if (pull->interrupted)
+        return INTERRUPT_EXIT_STATUS;
+    return pull->result.code ? error_move(err, &pull->result) : 0;
+}
+
+static int run(const struct invocation *invocation, struct error *err)
+{
+    const struct pull_values *values = invocation->values;
+    _cleanup_(model_freep) struct model *model = NULL;
+    _cleanup_(specs_freep) struct specs *specs = NULL;
+    _cleanup_(paths_done) struct paths paths = {0};
+    int r = project_load(invocation->global, &model, err);
+    if (r == 0)
+        r = project_check_services(model, invocation->operands, invocation->operand_count, err);
+    if (r == 0)
+        r = specs_build(model, &specs, err);
+    if (r == 0)
+        r = paths_init(&paths, err);
+    if (r < 0)
+        return r;
+    struct pull pull = {.progress = progress_new(
+                            values->quiet ? "quiet" : invocation->global->progress, "Pulling")};
+    choose_images(&pull, invocation, specs);
+    r = pull_images(&pull, &paths, err);
+    progress_free(pull.progress);
+    for (size_t i = 0; i < pull.images.count; i++)
+        free(pull.images.items[i]);
+    vec_done(&pull.images);
+    error_done(&pull.result);
+    return r;
+}
+
+const struct command command_pull = {
+    .name = "pull",
+    .arguments = "[SERVICE...]",
+    .summary = "Fetch or build the services' images",
+    .details =
+        "Fills the image cache, so that a later 'up' needs no network. An image is fetched from "
+        "its\n"
+        "registry (with the logins of docker and podman), an oci: folder or a docker-archive:\n"
+        "file; x-vmstead.bootstrap is built from distribution packages, which needs root. Starts\n"
+        "no daemon and no virtual machine.",
+    .examples = "  vmstead pull\n"
+                "  vmstead pull --policy missing web",
+    .options = OPTION_ROWS(rows),
+    .values_size = sizeof(struct pull_values),
+    .operand_maximum = OPERANDS_ANY,
+    .run = run,
+};
