@@ -82,8 +82,7 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
-/* --- events ------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void report(struct step_run *run, const char *text)
 {
@@ -96,17 +95,22 @@ static void report(struct step_run *run, const char *text)
     engine->options.on_event(engine->options.userdata, event);
 }
 
+/* Names what belongs to others; that a VM waits for its own disk is no news. */
 static void report_waiting(struct step_run *run, size_t index)
 {
     struct graph_neighbours needs = graph_dependencies(run->engine->graph, index);
-    _cleanup_strbuf_ struct strbuf text = {0};
+    _cleanup_strv_ char **names = NULL;
     for (size_t i = 0; i < needs.count; i++) {
         const struct plan_step *step = run->engine->runs[needs.items[i]].step;
-        if (!step->quiet)
-            strbuf_addf(&text, "%s%s", text.length ? ", " : "Waiting for ", step->name);
+        bool is_own = step->service && streq_null(step->service, run->step->service);
+        if (!step->quiet && !is_own && !strv_contains(names, step->name))
+            strv_add(&names, xstrdup(step->name));
     }
-    if (text.length)
-        report(run, strbuf_text(&text));
+    if (!names)
+        return;
+    _cleanup_free_ char *list = strv_join(names, ", ");
+    _cleanup_free_ char *text = xasprintf("Waiting for %s", list);
+    report(run, text);
 }
 
 static void on_operation_progress(struct operation *operation, const char *text, int64_t current,
@@ -126,8 +130,7 @@ static void on_operation_progress(struct operation *operation, const char *text,
     engine->options.on_event(engine->options.userdata, event);
 }
 
-/* --- one step ----------------------------------------------------------------------------------
- */
+/* --- one step --------------------------------------------------------------------------------- */
 
 static const struct provider *find_provider(const struct engine *engine, const char *kind)
 {
@@ -257,8 +260,7 @@ static void start_step(struct engine *engine, size_t index)
         on_operation_done(&run->operation, NULL, &err);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static bool may_start(const struct engine *engine)
 {

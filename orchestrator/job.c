@@ -114,8 +114,7 @@ static void set_phase(struct job *job, enum job_phase phase)
     job->phase = phase;
 }
 
-/* --- the engine's callbacks --------------------------------------------------------------------
- */
+/* --- the engine's callbacks ------------------------------------------------------------------- */
 
 static uint64_t now_ms(void *userdata)
 {
@@ -169,8 +168,7 @@ static struct engine *make_engine(struct job *job, const struct plan *plan)
     return engine_new(plan, &options);
 }
 
-/* --- events of our own -------------------------------------------------------------------------
- */
+/* --- events of our own ------------------------------------------------------------------------ */
 
 static void report_warning(struct job *job, const char *text)
 {
@@ -195,8 +193,7 @@ static void report_plan(struct job *job)
         report_unchanged(job, job->plan->unchanged[i]);
 }
 
-/* --- the phases --------------------------------------------------------------------------------
- */
+/* --- the phases ------------------------------------------------------------------------------- */
 
 static void end_job(struct job *job, struct error *err)
 {

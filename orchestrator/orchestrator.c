@@ -82,8 +82,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
     free(orchestrator);
 }
 
-/* --- what is there -----------------------------------------------------------------------------
- */
+/* --- what is there ---------------------------------------------------------------------------- */
 
 int orchestrator_observe(struct orchestrator *orchestrator, const char *project,
                          struct observed **ret_observed, struct error *err)
@@ -158,8 +157,7 @@ int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err)
     return r < 0 ? error_move(err, &local) : 0;
 }
 
-/* --- jobs --------------------------------------------------------------------------------------
- */
+/* --- jobs ------------------------------------------------------------------------------------- */
 
 static void submit(struct orchestrator *orchestrator, const struct job_request *request,
                    struct job **ret_job)

@@ -40,13 +40,13 @@ static bool may_run(const struct observed_instance *instance)
 /* Whether dependent stands, over any number of stored dependencies, on a service. Instances without
  * a step of their own pass the order on, so a direct edge would not do. A stored cycle (two
  * versions of a file can make one) is broken by never ordering two services both ways. */
-static bool stands_on(const struct stop *stop, const char *dependent, const char *service)
+static bool stands_on(const struct observed *observed, const char *dependent, const char *service)
 {
     char **queue = NULL;
     bool found = false;
     strv_add(&queue, xstrdup(dependent));
     for (size_t next = 0; queue[next] && !found; next++) {
-        const struct observed_service *known = observed_find_service(stop->observed, queue[next]);
+        const struct observed_service *known = observed_find_service(observed, queue[next]);
         for (size_t i = 0; known && known->depends_on && known->depends_on[i]; i++) {
             found = found || streq(known->depends_on[i], service);
             if (!strv_contains(queue, known->depends_on[i]))
@@ -57,31 +57,55 @@ static bool stands_on(const struct stop *stop, const char *dependent, const char
     return found;
 }
 
-/* At this point the plan holds nothing but stops. */
-static void order_stops(struct plan *plan, const struct stop *stop)
+static const char *instance_name(const void *userdata, size_t node)
 {
-    for (size_t i = 0; i < plan->steps.count; i++)
-        for (size_t j = 0; j < plan->steps.count; j++) {
-            const char *service = plan->steps.items[i].service;
-            const char *dependent = plan->steps.items[j].service;
-            if (stands_on(stop, dependent, service) && !stands_on(stop, service, dependent))
-                plan_order(plan, i, j);
-        }
+    const struct observed *observed = userdata;
+    return observed->instances.items[node].name;
 }
 
-static void add_stops(struct stop *stop)
+/* Over instances: who stops after whom. */
+static struct graph *order_instances(const struct observed *observed)
 {
-    const struct plan_stop_options *options = stop->options;
-    for (size_t i = 0; i < stop->observed->instances.count; i++) {
-        const struct observed_instance *instance = &stop->observed->instances.items[i];
-        const struct observed_resource *vm =
-            observed_find_resource(stop->observed, "vm", instance->name);
-        if (vm && may_run(instance) && is_selected(stop, instance->service))
-            plan_add(stop->plan, "vm", instance->name, OPERATION_STOP,
-                     plan_stop_spec(vm->spec, options->timeout_ms, options->kill),
-                     instance->service);
+    size_t count = observed->instances.count;
+    struct graph *graph = graph_new(count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count; j++) {
+            const char *service = observed->instances.items[i].service;
+            const char *dependent = observed->instances.items[j].service;
+            if (stands_on(observed, dependent, service) && !stands_on(observed, service, dependent))
+                graph_add(graph, i, j);
+        }
+    return graph;
+}
+
+static size_t add_stop(struct stop *stop, const struct observed_instance *instance)
+{
+    const struct observed_resource *vm =
+        observed_find_resource(stop->observed, "vm", instance->name);
+    if (!vm || !may_run(instance) || !is_selected(stop, instance->service))
+        return NO_STEP;
+    return plan_add(stop->plan, "vm", instance->name, OPERATION_STOP,
+                    plan_stop_spec(vm->spec, stop->options->timeout_ms, stop->options->kill),
+                    instance->service);
+}
+
+static int add_stops(struct stop *stop, struct error *err)
+{
+    size_t count = stop->observed->instances.count;
+    _cleanup_(graph_freep) struct graph *graph = order_instances(stop->observed);
+    _cleanup_free_ size_t *order = xcalloc(count + 1, sizeof(*order));
+    _cleanup_free_ size_t *steps = xcalloc(count + 1, sizeof(*steps));
+    int r = graph_order(graph, instance_name, stop->observed, order, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < count; i++) {
+        size_t instance = order[i];
+        struct graph_neighbours dependents = graph_dependencies(graph, instance);
+        steps[instance] = add_stop(stop, &stop->observed->instances.items[instance]);
+        for (size_t j = 0; j < dependents.count; j++)
+            plan_order(stop->plan, steps[instance], steps[dependents.items[j]]);
     }
-    order_stops(stop->plan, stop);
+    return 0;
 }
 
 /* Removes one kind of what belongs to instances, each after all earlier steps on its instance. */
@@ -128,7 +152,9 @@ static int make_plan(const struct observed *observed, const struct plan_stop_opt
     int r = check_services(&stop, err);
     if (r < 0)
         return r;
-    add_stops(&stop);
+    r = add_stops(&stop, err);
+    if (r < 0)
+        return r;
     if (remove) {
         add_instance_removals(&stop, "vm");
         add_instance_removals(&stop, "ports");

@@ -52,8 +52,7 @@ static bool is_on_changed_network(const struct up *up, const struct spec_service
     return false;
 }
 
-/* --- what is to be done with whom --------------------------------------------------------------
- */
+/* --- what is to be done with whom ------------------------------------------------------------- */
 
 static void find_changed_networks(struct up *up)
 {
@@ -198,8 +197,7 @@ static void decide_all(struct up *up)
     }
 }
 
-/* --- deletions ---------------------------------------------------------------------------------
- */
+/* --- deletions -------------------------------------------------------------------------------- */
 
 static size_t add_removal(struct up *up, const struct observed_resource *resource, const char *kind)
 {
@@ -309,18 +307,7 @@ static void add_deletions(struct up *up)
     up->deletion_count = up->plan->steps.count;
 }
 
-/* --- what is made ------------------------------------------------------------------------------
- */
-
-/* A step that makes something: after all deletions. */
-static size_t add_making(struct up *up, const char *kind, const char *name,
-                         enum operation_verb verb, cJSON *spec, const char *service)
-{
-    size_t step = plan_add(up->plan, kind, name, verb, spec, service);
-    for (size_t i = 0; i < up->deletion_count; i++)
-        plan_order(up->plan, step, i);
-    return step;
-}
+/* --- what is made ----------------------------------------------------------------------------- */
 
 static bool starts(const struct up *up, size_t service)
 {
@@ -334,8 +321,8 @@ static void add_network(struct up *up, size_t index)
     const struct spec_network *network = &up->specs->networks[index];
     if (up->network_steps[index] != NO_STEP)
         return;
-    size_t step = add_making(up, "network", network->name, OPERATION_ENSURE,
-                             cJSON_Duplicate(network->spec, true), NULL);
+    size_t step = plan_add(up->plan, "network", network->name, OPERATION_ENSURE,
+                           cJSON_Duplicate(network->spec, true), NULL);
     struct plan_step *added = &up->plan->steps.items[step];
     memcpy(added->hash, network->hash, sizeof(added->hash));
     added->quiet = !up->changed[index] && find_resource(up, "network", network->name);
@@ -345,8 +332,8 @@ static void add_network(struct up *up, size_t index)
 static size_t add_endpoint(struct up *up, const struct spec_service *service,
                            const struct spec_endpoint *endpoint)
 {
-    size_t step = add_making(up, "endpoint", endpoint->name, OPERATION_ENSURE,
-                             cJSON_Duplicate(endpoint->spec, true), service->name);
+    size_t step = plan_add(up->plan, "endpoint", endpoint->name, OPERATION_ENSURE,
+                           cJSON_Duplicate(endpoint->spec, true), service->name);
     struct plan_step *added = &up->plan->steps.items[step];
     memcpy(added->hash, endpoint->hash, sizeof(added->hash));
     plan_order(up->plan, step, up->network_steps[endpoint->network_index]);
@@ -357,7 +344,8 @@ static size_t add_vm(struct up *up, const struct spec_service *service, const ch
 {
     cJSON *spec = cJSON_Duplicate(service->vm, true);
     json_set_string(spec, "id", id);
-    size_t step = add_making(up, "vm", service->instance, OPERATION_ENSURE, spec, service->name);
+    size_t step =
+        plan_add(up->plan, "vm", service->instance, OPERATION_ENSURE, spec, service->name);
     struct plan_step *added = &up->plan->steps.items[step];
     added->instance = new0(struct plan_instance);
     added->instance->image_id = xstrdup(image_id(up, service, NULL));
@@ -383,14 +371,15 @@ static void add_service(struct up *up, size_t index)
         endpoints[i] = add_endpoint(up, service, &service->endpoints[i]);
     size_t ports = NO_STEP;
     if (service->ports) {
-        ports = add_making(up, "ports", service->instance, OPERATION_ENSURE,
-                           cJSON_Duplicate(service->ports, true), service->name);
+        ports = plan_add(up->plan, "ports", service->instance, OPERATION_ENSURE,
+                         cJSON_Duplicate(service->ports, true), service->name);
         memcpy(up->plan->steps.items[ports].hash, service->ports_hash, HASH_HEX_SIZE);
     }
     size_t vm = is_new ? add_vm(up, service, id) : NO_STEP;
     cJSON *spec = cJSON_Duplicate(service->vm, true);
     json_set_string(spec, "id", id);
-    size_t start = add_making(up, "vm", service->instance, OPERATION_START, spec, service->name);
+    size_t start =
+        plan_add(up->plan, "vm", service->instance, OPERATION_START, spec, service->name);
     up->plan->steps.items[start].fact = xasprintf("image/%s", service->image);
     for (size_t i = 0; i < service->endpoint_count; i++) {
         plan_order(up->plan, ports, endpoints[i]);
@@ -404,6 +393,28 @@ static void add_service(struct up *up, size_t index)
     up->steps[index].start = start;
 }
 
+static bool is_last_deletion(const struct up *up, size_t step)
+{
+    for (size_t i = step + 1; i < up->deletion_count; i++) {
+        const struct plan_step *later = &up->plan->steps.items[i];
+        for (size_t j = 0; j < later->after.count; j++)
+            if (later->after.items[j] == step)
+                return false;
+    }
+    return true;
+}
+
+/* What waits for nothing else waits for the deletions, and so does all that waits for it. */
+static void wait_for_deletions(struct up *up)
+{
+    for (size_t i = up->deletion_count; i < up->plan->steps.count; i++) {
+        bool is_first = up->plan->steps.items[i].after.count == 0;
+        for (size_t j = 0; is_first && j < up->deletion_count; j++)
+            if (is_last_deletion(up, j))
+                plan_order(up->plan, i, j);
+    }
+}
+
 static void add_makings(struct up *up)
 {
     for (size_t i = 0; i < up->specs->service_count; i++) {
@@ -414,6 +425,7 @@ static void add_makings(struct up *up)
     for (size_t i = 0; i < up->specs->service_count; i++)
         if (starts(up, up->specs->order[i]))
             add_service(up, up->specs->order[i]);
+    wait_for_deletions(up);
 }
 
 static void up_init(struct up *up)

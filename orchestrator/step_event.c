@@ -69,7 +69,8 @@ cJSON *step_event_new(const struct plan_step *step, enum step_state state, const
 
 void step_event_name_error(const struct plan_step *step, struct error *err)
 {
-    if (strstr(error_text(err), step->name))
+    _cleanup_free_ char *quoted = xasprintf("'%s'", step->name);
+    if (strstr(error_text(err), quoted))
         return;
     if (step->service)
         error_prefix(err, "service '%s'", step->service);

@@ -1,0 +1,245 @@
+/* Golden plans: testdata/plan/CASE/{before.yaml, compose.yaml, services} -> expected. before.yaml is
+ * up and running when the plan is made; without compose.yaml the plan is that of down. REGENERATE=1
+ * writes what is expected. And what a text does not show well. */
+#include "../unit.h"
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "stack.h"
+
+#include <errno.h>
+#include <glob.h>
+
+static bool case_has(const char *name, const char *file)
+{
+    _cleanup_free_ char *path = xasprintf("%s/plan/%s/%s", TESTDATA, name, file);
+    return fs_exists(path);
+}
+
+static char **read_services(const char *name)
+{
+    char **services = NULL;
+    _cleanup_free_ char *path = xasprintf("%s/plan/%s/services", TESTDATA, name);
+    _cleanup_free_ char *text = NULL;
+    if (!fs_exists(path) || fs_read_file(path, 4096, &text, NULL, NULL) < 0)
+        return NULL;
+    char *rest = text, *word;
+    while ((word = strsep(&rest, " \n")))
+        if (*word)
+            strv_add(&services, xstrdup(word));
+    return services;
+}
+
+static struct plan *plan_case(struct store *store, const char *file, char *const *services,
+                              struct strbuf *out)
+{
+    _cleanup_(specs_freep) struct specs *specs = stack_specs(file);
+    _cleanup_json_ cJSON *images = stack_images(specs, "");
+    struct plan_up_options options = {services, images, stack_new_id};
+    _cleanup_error_ struct error err = {0};
+    _cleanup_(plan_freep) struct plan *image_plan = NULL;
+    assert_ok(plan_images(specs, &options, &image_plan, &err), &err);
+    strbuf_add_str(out, "images:\n");
+    plan_print(image_plan, out);
+    _cleanup_(observed_freep) struct observed *observed =
+        stack_observe(store, specs->project, VM_RUNNING);
+    struct plan *plan = NULL;
+    assert_ok(plan_up(specs, observed, &options, &plan, &err), &err);
+    strbuf_add_str(out, "changes:\n");
+    plan_print(plan, out);
+    return plan;
+}
+
+static void bring_up(struct store *store, const char *file)
+{
+    _cleanup_strbuf_ struct strbuf ignored = {0};
+    _cleanup_(plan_freep) struct plan *plan = plan_case(store, file, NULL, &ignored);
+    _cleanup_(specs_freep) struct specs *specs = stack_specs(file);
+    stack_apply(store, specs, plan);
+}
+
+static void print_down(struct store *store, struct strbuf *out)
+{
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
+    struct plan_stop_options options = {.timeout_ms = -1};
+    _cleanup_(plan_freep) struct plan *plan = NULL;
+    assert_int_equal(plan_down(observed, &options, &plan, NULL), 0);
+    strbuf_add_str(out, "down:\n");
+    plan_print(plan, out);
+}
+
+static char *print_case(const char *name)
+{
+    struct strbuf out = {0};
+    _cleanup_(store_closep) struct store *store = stack_store();
+    _cleanup_strv_ char **services = read_services(name);
+    _cleanup_free_ char *before = xasprintf("%s/before.yaml", name);
+    _cleanup_free_ char *after = xasprintf("%s/compose.yaml", name);
+    stack_reset_ids();
+    if (case_has(name, "before.yaml"))
+        bring_up(store, before);
+    if (case_has(name, "compose.yaml"))
+        plan_free(plan_case(store, after, services, &out));
+    else
+        print_down(store, &out);
+    return strbuf_take(&out);
+}
+
+static void test_golden_plans(void **state)
+{
+    (void)state;
+    glob_t found = {0};
+    assert_int_equal(glob(TESTDATA "/plan/*/", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        found.gl_pathv[i][strlen(found.gl_pathv[i]) - 1] = '\0';
+        const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+        _cleanup_free_ char *path = xasprintf("%s/expected", found.gl_pathv[i]);
+        _cleanup_free_ char *text = print_case(name);
+        _cleanup_free_ char *expected = NULL;
+        if (getenv("REGENERATE"))
+            assert_int_equal(fs_write_file_atomic(path, text, strlen(text), 0644, NULL), 0);
+        _cleanup_error_ struct error err = {0};
+        assert_ok(fs_read_file(path, 1 << 20, &expected, NULL, &err), &err);
+        if (!streq(text, expected))
+            fail_msg("%s: the plan is another (REGENERATE=1 takes it over):\n%s", name, text);
+    }
+    globfree(&found);
+}
+
+/* Every plan's order is one: nothing waits for itself, over whatever way. */
+static void check_acyclic(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->steps.count; i++)
+        for (size_t j = 0; j < plan->steps.items[i].after.count; j++)
+            assert_true(plan->steps.items[i].after.items[j] < i);
+}
+
+static struct plan *plan_again(struct store *store, const char *file, const char *image_suffix,
+                               enum vm_state vm)
+{
+    _cleanup_(specs_freep) struct specs *specs = stack_specs(file);
+    _cleanup_json_ cJSON *images = stack_images(specs, image_suffix);
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, specs->project, vm);
+    struct plan_up_options options = {NULL, images, stack_new_id};
+    _cleanup_error_ struct error err = {0};
+    struct plan *plan = NULL;
+    assert_ok(plan_up(specs, observed, &options, &plan, &err), &err);
+    check_acyclic(plan);
+    return plan;
+}
+
+static size_t count_steps(const struct plan *plan, const char *kind, enum operation_verb verb)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plan->steps.count; i++)
+        count += streq(plan->steps.items[i].kind, kind) && plan->steps.items[i].verb == verb;
+    return count;
+}
+
+static void test_another_image_id_recreates(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop/compose.yaml");
+    _cleanup_(plan_freep) struct plan *same =
+        plan_again(store, "shop/compose.yaml", "", VM_RUNNING);
+    assert_int_equal(same->steps.count, 0);
+    _cleanup_(plan_freep) struct plan *other =
+        plan_again(store, "shop/compose.yaml", "-new", VM_RUNNING);
+    assert_int_equal(count_steps(other, "vm", OPERATION_STOP), 3);
+    assert_int_equal(count_steps(other, "vm", OPERATION_REMOVE), 3);
+    assert_int_equal(count_steps(other, "vm", OPERATION_ENSURE), 3);
+    assert_int_equal(count_steps(other, "vm", OPERATION_START), 3);
+    /* addresses and published ports stay reserved meanwhile */
+    assert_int_equal(count_steps(other, "endpoint", OPERATION_REMOVE), 0);
+    assert_int_equal(count_steps(other, "ports", OPERATION_REMOVE), 0);
+}
+
+static void test_exited_is_started_again_as_it_is(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop/compose.yaml");
+    _cleanup_(plan_freep) struct plan *plan = plan_again(store, "shop/compose.yaml", "", VM_EXITED);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_START), 3);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_REMOVE), 0);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_ENSURE), 0); /* the disk is not touched */
+    assert_int_equal(count_steps(plan, "endpoint", OPERATION_ENSURE), 4);
+}
+
+static void test_interrupted_start_is_stopped_first(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop/compose.yaml");
+    _cleanup_(plan_freep) struct plan *plan =
+        plan_again(store, "shop/compose.yaml", "", VM_STARTING);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_STOP), 3);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_REMOVE), 0);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_START), 3);
+}
+
+static void test_unknown_service(void **state)
+{
+    (void)state;
+    _cleanup_(specs_freep) struct specs *specs = stack_specs("shop/compose.yaml");
+    char web[] = "web", wbe[] = "wbe", *services[] = {web, wbe, NULL};
+    struct plan_up_options options = {services, NULL, stack_new_id};
+    _cleanup_error_ struct error err = {0};
+    struct plan *plan = NULL;
+    assert_int_equal(plan_images(specs, &options, &plan, &err), -ENOENT);
+    assert_string_equal(error_text(&err), "no such service: wbe");
+}
+
+static void test_orphan_on_changed_network_is_refused(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop/compose.yaml");
+    _cleanup_(specs_freep) struct specs *specs = stack_specs("shop_service_gone/compose.yaml");
+    for (size_t i = 0; i < specs->network_count; i++)
+        specs->networks[i].hash[0] = 'x';
+    _cleanup_json_ cJSON *images = stack_images(specs, "");
+    struct plan_up_options options = {NULL, images, stack_new_id};
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
+    _cleanup_error_ struct error err = {0};
+    struct plan *plan = NULL;
+    assert_int_equal(plan_up(specs, observed, &options, &plan, &err), -EBUSY);
+    assert_non_null(strstr(error_text(&err), "'shop-web-1'"));
+}
+
+/* Everything that is down's: after it, the store knows nothing of the project. */
+static void test_down_forgets_all(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop/compose.yaml");
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_EXITED);
+    struct plan_stop_options options = {.timeout_ms = 500, .kill = true};
+    _cleanup_(plan_freep) struct plan *plan = NULL;
+    _cleanup_error_ struct error err = {0};
+    assert_ok(plan_down(observed, &options, &plan, &err), &err);
+    check_acyclic(plan);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_STOP), 0); /* none runs */
+    stack_apply(store, NULL, plan);
+    assert_ok(state_forget_project(store, "shop", &err), &err);
+    _cleanup_(observed_freep) struct observed *after = stack_observe(store, "shop", VM_EXITED);
+    assert_int_equal(after->resources.count + after->instances.count + after->services.count, 0);
+    _cleanup_strv_ char **projects = NULL;
+    assert_ok(state_list_projects(store, &projects, &err), &err);
+    assert_int_equal(strv_length(projects), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden_plans),
+        cmocka_unit_test(test_another_image_id_recreates),
+        cmocka_unit_test(test_exited_is_started_again_as_it_is),
+        cmocka_unit_test(test_interrupted_start_is_stopped_first),
+        cmocka_unit_test(test_unknown_service),
+        cmocka_unit_test(test_orphan_on_changed_network_is_refused),
+        cmocka_unit_test(test_down_forgets_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

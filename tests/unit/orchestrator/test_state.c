@@ -1,0 +1,190 @@
+/* The tables and the journal: what each step leaves behind, also where it was interrupted. */
+#include "../unit.h"
+
+#include "base/str.h"
+#include "orchestrator/journal.h"
+#include "stack.h"
+
+#include <errno.h>
+
+static const char vm_spec[] = "{\"instance\":\"p-s-1\",\"service\":\"s\",\"id\":\"abc\","
+                              "\"image\":\"busybox:1\"}";
+
+static struct plan *one_step(const char *kind, const char *name, enum operation_verb verb,
+                             const char *spec_text)
+{
+    struct plan *plan = plan_new("p");
+    cJSON *spec = NULL;
+    assert_int_equal(json_parse(spec_text, strlen(spec_text), &spec, NULL), 0);
+    plan_add(plan, kind, name, verb, spec, json_string(spec, "service", NULL));
+    strncpy(plan->steps.items[0].hash, verb == OPERATION_ENSURE ? "h1" : "", HASH_HEX_SIZE - 1);
+    if (streq(kind, "vm") && verb == OPERATION_ENSURE) {
+        struct plan_instance *instance = plan->steps.items[0].instance = new0(struct plan_instance);
+        instance->image_id = xstrdup("sha256:1");
+        instance->command = xstrdup("sleep 1");
+    }
+    return plan;
+}
+
+enum outcome { SUCCESS, FAILURE, CRASH };
+
+static void run(struct store *store, const struct plan *plan, enum outcome outcome)
+{
+    _cleanup_error_ struct error err = {0};
+    const struct plan_step *step = &plan->steps.items[0];
+    int64_t entry;
+    assert_ok(journal_begin(store, "p", step, &entry, &err), &err);
+    if (outcome == CRASH)
+        assert_int_equal(journal_settle(store, NULL, &err), 1);
+    else
+        assert_ok(journal_finish(store, "p", entry, step, outcome == SUCCESS, &err), &err);
+    assert_int_equal(journal_settle(store, NULL, &err), 0); /* nothing is open any more */
+}
+
+static void do_step(struct store *store, const char *kind, const char *name,
+                    enum operation_verb verb, const char *spec, enum outcome outcome)
+{
+    _cleanup_(plan_freep) struct plan *plan = one_step(kind, name, verb, spec);
+    run(store, plan, outcome);
+}
+
+/* The hash the store has of it; NULL: not known. */
+static char *hash_of(struct store *store, const char *kind, const char *name)
+{
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "p", VM_RUNNING);
+    const struct observed_resource *resource = observed_find_resource(observed, kind, name);
+    return resource ? xstrdup(resource->hash) : NULL;
+}
+
+static void assert_hash(struct store *store, const char *kind, const char *name,
+                        const char *expected)
+{
+    _cleanup_free_ char *hash = hash_of(store, kind, name);
+    if (!expected)
+        assert_null(hash);
+    else
+        assert_string_equal(hash ? hash : "(unknown)", expected);
+}
+
+static void test_success_is_remembered(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    do_step(store, "network", "n", OPERATION_ENSURE, "{\"key\":\"n\"}", SUCCESS);
+    assert_hash(store, "network", "n", "h1");
+    do_step(store, "network", "n", OPERATION_REMOVE, "{}", SUCCESS);
+    assert_hash(store, "network", "n", NULL);
+}
+
+static void test_interrupted_ensure_is_known_but_not_trusted(void **state)
+{
+    (void)state;
+    for (enum outcome outcome = FAILURE; outcome <= CRASH; outcome++) {
+        _cleanup_(store_closep) struct store *store = stack_store();
+        do_step(store, "network", "n", OPERATION_ENSURE, "{\"key\":\"n\"}", outcome);
+        assert_hash(store, "network", "n", "");
+        do_step(store, "network", "n", OPERATION_ENSURE, "{\"key\":\"n\"}", SUCCESS);
+        assert_hash(store, "network", "n", "h1");
+        /* another look at what was complete takes nothing away */
+        do_step(store, "network", "n", OPERATION_ENSURE, "{\"key\":\"n\"}", outcome);
+        assert_hash(store, "network", "n", "h1");
+    }
+}
+
+static void test_interrupted_removal_is_half_there(void **state)
+{
+    (void)state;
+    for (enum outcome outcome = FAILURE; outcome <= CRASH; outcome++) {
+        _cleanup_(store_closep) struct store *store = stack_store();
+        do_step(store, "endpoint", "p-s-1/n", OPERATION_ENSURE, "{}", SUCCESS);
+        do_step(store, "endpoint", "p-s-1/n", OPERATION_REMOVE, "{}", outcome);
+        assert_hash(store, "endpoint", "p-s-1/n", "");
+    }
+}
+
+static void test_instance_lives_from_intent_to_removal(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    do_step(store, "vm", "p-s-1", OPERATION_ENSURE, vm_spec, CRASH);
+    struct state_instances instances = {0};
+    _cleanup_error_ struct error err = {0};
+    assert_ok(state_list_instances(store, NULL, &instances, &err), &err);
+    assert_int_equal(instances.list.count, 1);
+    assert_string_equal(instances.list.items[0].id, "abc");
+    assert_string_equal(instances.list.items[0].image, "busybox:1");
+    assert_string_equal(instances.list.items[0].command, "sleep 1");
+    state_instances_done(&instances);
+    do_step(store, "vm", "p-s-1", OPERATION_START, vm_spec, CRASH);
+    do_step(store, "vm", "p-s-1", OPERATION_STOP, vm_spec, CRASH);
+    do_step(store, "vm", "p-s-1", OPERATION_REMOVE, vm_spec, CRASH);
+    assert_ok(state_list_instances(store, "p", &instances, &err), &err);
+    assert_int_equal(instances.list.count, 1);
+    state_instances_done(&instances);
+    do_step(store, "vm", "p-s-1", OPERATION_REMOVE, vm_spec, SUCCESS);
+    assert_ok(state_list_instances(store, "p", &instances, &err), &err);
+    assert_int_equal(instances.list.count, 0);
+    state_instances_done(&instances);
+}
+
+static void test_settle_leaves_other_projects_alone(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    _cleanup_(plan_freep) struct plan *plan = one_step("network", "n", OPERATION_ENSURE, "{}");
+    _cleanup_error_ struct error err = {0};
+    int64_t entry;
+    assert_ok(journal_begin(store, "p", &plan->steps.items[0], &entry, &err), &err);
+    assert_int_equal(journal_settle(store, "other", &err), 0);
+    assert_hash(store, "network", "n", NULL);
+    assert_int_equal(journal_settle(store, "p", &err), 1);
+    assert_hash(store, "network", "n", "");
+}
+
+static void test_states_and_events(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    _cleanup_error_ struct error err = {0};
+    do_step(store, "vm", "p-s-1", OPERATION_ENSURE, vm_spec, SUCCESS);
+    assert_int_equal(state_set_instance_state(store, "p-s-1", "running", &err), 1);
+    assert_int_equal(state_set_instance_state(store, "p-s-1", "running", &err), 0);
+    assert_int_equal(state_set_instance_state(store, "nobody", "running", &err), 0);
+    for (int i = 0; i < 1100; i++)
+        assert_ok(state_add_event(store, "p-s-1", "die", i, &err), &err);
+    _cleanup_statement_ sqlite3_stmt *count = store_query(
+        store, &err, "SELECT count(*), min(exit_code) FROM events WHERE id = 'abc'", "");
+    assert_int_equal(store_step(store, count, &err), 1);
+    assert_int_equal(sqlite3_column_int(count, 0), 1000);
+    assert_int_equal(sqlite3_column_int(count, 1), 100);
+}
+
+static void test_project_is_forgotten_when_empty(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    _cleanup_(specs_freep) struct specs *specs = stack_specs("shop/compose.yaml");
+    _cleanup_error_ struct error err = {0};
+    assert_ok(state_record_project(store, specs, &err), &err);
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
+    assert_int_equal(observed->services.count, 3);
+    assert_string_equal(observed_find_service(observed, "web")->depends_on[0], "api");
+    assert_ok(state_forget_project(store, "shop", &err), &err);
+    _cleanup_strv_ char **names = NULL;
+    assert_ok(state_list_projects(store, &names, &err), &err);
+    assert_null(names);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_success_is_remembered),
+        cmocka_unit_test(test_interrupted_ensure_is_known_but_not_trusted),
+        cmocka_unit_test(test_interrupted_removal_is_half_there),
+        cmocka_unit_test(test_instance_lives_from_intent_to_removal),
+        cmocka_unit_test(test_settle_leaves_other_projects_alone),
+        cmocka_unit_test(test_states_and_events),
+        cmocka_unit_test(test_project_is_forgotten_when_empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
