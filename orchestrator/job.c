@@ -255,17 +255,13 @@ static int make_plan(struct job *job, const struct observed *observed, struct er
 {
     struct plan_up_options up = {job->services, job->images, hash_random_hex};
     struct plan_stop_options stop = {job->services, job->timeout_ms, job->kill};
-    bool is_empty = observed->resources.count == 0;
     switch (job->kind) {
     case JOB_UP:
         return plan_up(job->specs, observed, &up, &job->plan, err);
     case JOB_STOP:
-        if (is_empty)
-            return error_set(err, ENOENT, "no container found for project \"%s\": not found",
-                             job->project);
         return plan_stop(observed, &stop, &job->plan, err);
     case JOB_DOWN:
-        if (is_empty) {
+        if (observed->resources.count == 0) {
             _cleanup_free_ char *text =
                 xasprintf("No resource found to remove for project \"%s\".", job->project);
             report_warning(job, text);

@@ -65,10 +65,11 @@ struct plan_stop_options {
     int64_t timeout_ms;    /* -1: each one's own */
     bool kill;
 };
-/* Stops what runs, dependents first. -ENOENT: no such service. */
+/* Stops what runs, dependents first. What is not there does not run: no error. */
 int plan_stop(const struct observed *observed, const struct plan_stop_options *options,
               struct plan **ret_plan, struct error *err);
-/* Stops and removes; without a choice of services also all that belongs to none of them. */
+/* Stops and removes; without a choice of services also all that belongs to none of them. -ENOENT: no
+ * such service. */
 int plan_down(const struct observed *observed, const struct plan_stop_options *options,
               struct plan **ret_plan, struct error *err);
 

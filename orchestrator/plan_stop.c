@@ -149,7 +149,7 @@ static int make_plan(const struct observed *observed, const struct plan_stop_opt
 {
     _cleanup_(plan_freep) struct plan *plan = plan_new(observed->project);
     struct stop stop = {observed, options, plan};
-    int r = check_services(&stop, err);
+    int r = remove ? check_services(&stop, err) : 0;
     if (r < 0)
         return r;
     r = add_stops(&stop, err);

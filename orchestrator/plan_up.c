@@ -1,201 +1,8 @@
-/* up as a plan: what is wanted against what is there. Per service one decision (enum action), then
- * the deletions it takes, then what is made, each list in dependency order. */
-#include "orchestrator/plan.h"
+/* up as a plan: what is wanted against what is there. plan_decide.c says per service what becomes of it;
+ * here follow the deletions that takes, then what is made, each in dependency order. */
+#include "orchestrator/plan_up.h"
 
 #include "base/str.h"
-
-#include <assert.h>
-#include <errno.h>
-
-enum action {
-    ACTION_NONE,     /* not selected */
-    ACTION_KEEP,     /* runs and is what it should be */
-    ACTION_START,    /* there, as it should be, not running: endpoints, ports, start */
-    ACTION_RESTART,  /* as START, but something of it may run: it is stopped first */
-    ACTION_RECREATE, /* differs, or half there: goes, with its disk, and is made anew */
-    ACTION_CREATE,   /* no VM yet; a crash may have left endpoints */
-};
-
-struct service_steps { /* numbers in the plan, or NO_STEP */
-    size_t stop, vm_remove, ports_remove, start;
-};
-
-struct up {
-    const struct specs *specs;
-    const struct observed *observed;
-    const struct plan_up_options *options;
-    struct plan *plan;
-    bool *selected;        /* per service */
-    enum action *actions;  /* per service */
-    bool *changed;         /* per network: there, but not as wanted */
-    size_t *network_steps; /* per network: its ensuring, or NO_STEP */
-    struct service_steps *steps;
-    size_t deletion_count; /* steps before this number are deletions */
-};
-
-static const struct observed_resource *find_resource(const struct up *up, const char *kind,
-                                                     const char *name)
-{
-    return observed_find_resource(up->observed, kind, name);
-}
-
-static bool is_on_changed_network(const struct up *up, const struct spec_service *service)
-{
-    for (size_t i = 0; i < up->observed->resources.count; i++) {
-        const struct observed_resource *resource = &up->observed->resources.items[i];
-        if (!streq(resource->kind, "endpoint") || !streq(resource->instance, service->instance))
-            continue;
-        for (size_t j = 0; j < up->specs->network_count; j++)
-            if (up->changed[j] && streq(up->specs->networks[j].name, resource->network))
-                return true;
-    }
-    return false;
-}
-
-/* --- what is to be done with whom ------------------------------------------------------------- */
-
-static void find_changed_networks(struct up *up)
-{
-    for (size_t i = 0; i < up->specs->service_count; i++) {
-        const struct spec_service *service = &up->specs->services[i];
-        for (size_t j = 0; up->selected[i] && j < service->endpoint_count; j++) {
-            size_t index = service->endpoints[j].network_index;
-            const struct spec_network *network = &up->specs->networks[index];
-            const struct observed_resource *known = find_resource(up, "network", network->name);
-            up->changed[index] = known && !streq(known->hash, network->hash);
-        }
-    }
-}
-
-/* A changed network is made anew, which takes down everybody on it, also who was not asked for; and
- * with them more networks may come in. */
-static void select_services(struct up *up)
-{
-    bool grew = true;
-    while (grew) {
-        grew = false;
-        find_changed_networks(up);
-        for (size_t i = 0; i < up->specs->service_count; i++) {
-            if (up->selected[i] || !is_on_changed_network(up, &up->specs->services[i]))
-                continue;
-            up->selected[i] = grew = true;
-        }
-        graph_select_dependencies(up->specs->dependencies, up->selected);
-    }
-}
-
-static bool is_wanted_instance(const struct up *up, const char *name)
-{
-    for (size_t i = 0; i < up->specs->service_count; i++)
-        if (streq(up->specs->services[i].instance, name))
-            return true;
-    return false;
-}
-
-static int check_orphans(struct up *up, struct error *err)
-{
-    for (size_t i = 0; i < up->specs->network_count; i++) {
-        const char *network = up->specs->networks[i].name;
-        for (size_t j = 0; up->changed[i] && j < up->observed->resources.count; j++) {
-            const struct observed_resource *resource = &up->observed->resources.items[j];
-            if (streq(resource->network, network) && *resource->instance &&
-                !is_wanted_instance(up, resource->instance))
-                return error_set(err, EBUSY,
-                                 "network '%s' has changed, but '%s', whose service is no longer "
-                                 "in the file, is still on it: run 'vmstead down' first",
-                                 network, resource->instance);
-        }
-    }
-    _cleanup_strbuf_ struct strbuf names = {0};
-    for (size_t i = 0; i < up->observed->instances.count; i++) {
-        const char *name = up->observed->instances.items[i].name;
-        if (!is_wanted_instance(up, name))
-            strbuf_addf(&names, "%s%s", names.length ? " " : "", name);
-    }
-    if (names.length)
-        strv_add(
-            &up->plan->warnings,
-            xasprintf("Found orphan containers ([%s]) for this project. If you removed or "
-                      "renamed this service in your compose file, they go with 'vmstead down'.",
-                      strbuf_text(&names)));
-    return 0;
-}
-
-/* The image id, NULL where no image is known yet and the instance has none. */
-static const char *image_id(const struct up *up, const struct spec_service *service,
-                            const struct observed_instance *instance)
-{
-    if (!up->options->images)
-        return instance ? instance->image_id : "";
-    _cleanup_free_ char *key = xasprintf("image/%s", service->image);
-    return json_string(json_object(up->options->images, key), "id", "");
-}
-
-/* Every endpoint and the ports are there, as wanted. */
-static bool is_complete(const struct up *up, const struct spec_service *service)
-{
-    for (size_t i = 0; i < service->endpoint_count; i++) {
-        const struct spec_endpoint *endpoint = &service->endpoints[i];
-        const struct observed_resource *known = find_resource(up, "endpoint", endpoint->name);
-        if (!known || !streq(known->hash, endpoint->hash))
-            return false;
-    }
-    const struct observed_resource *ports = find_resource(up, "ports", service->instance);
-    return !service->ports || (ports && streq(ports->hash, service->ports_hash));
-}
-
-static enum action decide(const struct up *up, const struct spec_service *service)
-{
-    const struct observed_instance *instance =
-        observed_find_instance(up->observed, service->instance);
-    const struct observed_resource *vm = find_resource(up, "vm", service->instance);
-    if (!instance || !vm)
-        return ACTION_CREATE;
-    char hash[HASH_HEX_SIZE];
-    spec_hash_service(service, image_id(up, service, instance), hash);
-    if (instance->missing || !streq(vm->hash, hash) || is_on_changed_network(up, service))
-        return ACTION_RECREATE;
-    switch (instance->state) {
-    case VM_CREATED:
-    case VM_EXITED:
-        return ACTION_START;
-    case VM_STARTING: /* nobody is starting or stopping it now: what did was interrupted */
-    case VM_STOPPING:
-        return ACTION_RESTART;
-    case VM_RUNNING:
-    case VM_PAUSED:
-        return is_complete(up, service) ? ACTION_KEEP : ACTION_RESTART;
-    case VM_STATE_COUNT:
-        break;
-    }
-    assert(false);
-    return ACTION_RECREATE;
-}
-
-/* `depends_on: {x: {restart: true}}`: restarted when x is made anew. */
-static bool must_follow(const struct up *up, size_t service)
-{
-    for (size_t i = 0; i < up->specs->service_count; i++)
-        if (up->specs->services[service].restart_with[i] &&
-            (up->actions[i] == ACTION_RECREATE || up->actions[i] == ACTION_RESTART))
-            return true;
-    return false;
-}
-
-static void decide_all(struct up *up)
-{
-    for (size_t i = 0; i < up->specs->service_count; i++) {
-        size_t service = up->specs->order[i];
-        if (!up->selected[service])
-            continue;
-        enum action action = decide(up, &up->specs->services[service]);
-        if (action == ACTION_KEEP && must_follow(up, service))
-            action = ACTION_RESTART;
-        if (action == ACTION_KEEP)
-            strv_add(&up->plan->unchanged, xstrdup(up->specs->services[service].instance));
-        up->actions[service] = action;
-    }
-}
 
 /* --- deletions -------------------------------------------------------------------------------- */
 
@@ -215,13 +22,15 @@ static bool stops(const struct up *up, size_t service)
     return !instance->missing && instance->state != VM_CREATED && instance->state != VM_EXITED;
 }
 
-/* Dependents come later in the order and were given their stops already. */
+/* Dependents come later in the order and were given their stops already. A guest whose start was
+ * interrupted has no service that could end in good order. */
 static void add_stop(struct up *up, size_t index)
 {
     const struct spec_service *service = &up->specs->services[index];
-    const struct observed_resource *vm = find_resource(up, "vm", service->instance);
+    const struct observed_resource *vm = up_find_resource(up, "vm", service->instance);
+    bool kill = observed_find_instance(up->observed, service->instance)->state == VM_STARTING;
     size_t step = plan_add(up->plan, "vm", service->instance, OPERATION_STOP,
-                           plan_stop_spec(vm->spec, -1, false), service->name);
+                           plan_stop_spec(vm->spec, -1, kill), service->name);
     struct graph_neighbours dependents = graph_dependents(up->specs->dependencies, index);
     for (size_t i = 0; i < dependents.count; i++)
         plan_order(up->plan, step, up->steps[dependents.items[i]].stop);
@@ -231,7 +40,7 @@ static void add_stop(struct up *up, size_t index)
 static void add_vm_removal(struct up *up, size_t index)
 {
     const struct observed_resource *vm =
-        find_resource(up, "vm", up->specs->services[index].instance);
+        up_find_resource(up, "vm", up->specs->services[index].instance);
     if (!vm || up->actions[index] != ACTION_RECREATE)
         return;
     up->steps[index].vm_remove = add_removal(up, vm, "vm");
@@ -241,9 +50,9 @@ static void add_vm_removal(struct up *up, size_t index)
 static void add_ports_removal(struct up *up, size_t index)
 {
     const struct spec_service *service = &up->specs->services[index];
-    const struct observed_resource *ports = find_resource(up, "ports", service->instance);
+    const struct observed_resource *ports = up_find_resource(up, "ports", service->instance);
     if (!ports || (service->ports && streq(ports->hash, service->ports_hash) &&
-                   !is_on_changed_network(up, service)))
+                   !up_is_on_changed_network(up, service)))
         return;
     up->steps[index].ports_remove = add_removal(up, ports, "ports");
     plan_order(up->plan, up->steps[index].ports_remove, up->steps[index].stop);
@@ -283,7 +92,7 @@ static void add_network_removals(struct up *up)
         const char *name = up->specs->networks[i].name;
         if (!up->changed[i])
             continue;
-        size_t step = add_removal(up, find_resource(up, "network", name), "network");
+        size_t step = add_removal(up, up_find_resource(up, "network", name), "network");
         for (size_t j = 0; j < before; j++)
             if (streq(up->plan->steps.items[j].kind, "endpoint") &&
                 streq(json_string(up->plan->steps.items[j].spec, "network", ""), name))
@@ -325,7 +134,7 @@ static void add_network(struct up *up, size_t index)
                            cJSON_Duplicate(network->spec, true), NULL);
     struct plan_step *added = &up->plan->steps.items[step];
     memcpy(added->hash, network->hash, sizeof(added->hash));
-    added->quiet = !up->changed[index] && find_resource(up, "network", network->name);
+    added->quiet = !up->changed[index] && up_find_resource(up, "network", network->name);
     up->network_steps[index] = step;
 }
 
@@ -348,7 +157,7 @@ static size_t add_vm(struct up *up, const struct spec_service *service, const ch
         plan_add(up->plan, "vm", service->instance, OPERATION_ENSURE, spec, service->name);
     struct plan_step *added = &up->plan->steps.items[step];
     added->instance = new0(struct plan_instance);
-    added->instance->image_id = xstrdup(image_id(up, service, NULL));
+    added->instance->image_id = xstrdup(up_image_id(up, service, NULL));
     _cleanup_free_ char *key = xasprintf("image/%s", service->image);
     added->instance->command = spec_command_text(
         service->vm, json_object(json_object(up->options->images, key), "config"));
@@ -459,14 +268,9 @@ int plan_up(const struct specs *specs, const struct observed *observed,
 {
     _cleanup_(up_done) struct up up = {.specs = specs, .observed = observed, .options = options};
     up_init(&up);
-    int r = plan_select_services(specs, options->services, up.selected, err);
+    int r = up_decide(&up, err);
     if (r < 0)
         return r;
-    select_services(&up);
-    r = check_orphans(&up, err);
-    if (r < 0)
-        return r;
-    decide_all(&up);
     add_deletions(&up);
     add_makings(&up);
     *ret_plan = TAKE_PTR(up.plan);

@@ -277,6 +277,38 @@ static void test_another_image_recreates(void **state)
     assert_before(&host, "remove vm shop-web-1", "ensure vm shop-web-1");
 }
 
+static int stop(struct host *host, bool kill)
+{
+    struct end end = {.host = host};
+    struct stop_options options = {.timeout_ms = 1000, .kill = kill};
+    assert_int_equal(
+        orchestrator_stop(host->orchestrator, "shop", &options, &callbacks, &end, &end.job, NULL),
+        0);
+    wait_for(host, &end);
+    int code = end.err.code;
+    error_done(&end.err);
+    return code;
+}
+
+static void test_stop_keeps_all_but_the_vms_running(void **state)
+{
+    (void)state;
+    _cleanup_(host_done) struct host host;
+    host_init(&host, FAKE_LATER, NULL, NULL);
+    assert_int_equal(stop(&host, true), 0); /* there is nothing to stop */
+    assert_int_equal(up_simply(&host, SHOP), 0);
+    size_t things = fake_world_count(&host.world);
+    fake_world_clear_log(&host.world);
+    assert_int_equal(stop(&host, false), 0);
+    assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1");
+    assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
+    assert_int_equal(fake_world_count(&host.world), things);
+    assert_string_equal(fake_world_vm_state(&host.world, "shop-web-1"), "exited");
+    assert_true(orchestrator_is_idle(host.orchestrator));
+    assert_int_equal(up_simply(&host, SHOP), 0);
+    assert_complete(&host);
+}
+
 static void test_orphan_is_left_alone_with_a_warning(void **state)
 {
     (void)state;
@@ -593,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_changed_service_alone_is_recreated),
         cmocka_unit_test(test_changed_network_is_recreated_with_all_on_it),
         cmocka_unit_test(test_another_image_recreates),
+        cmocka_unit_test(test_stop_keeps_all_but_the_vms_running),
         cmocka_unit_test(test_orphan_is_left_alone_with_a_warning),
         cmocka_unit_test(test_refused_before_anything_is_made),
         cmocka_unit_test(test_missing_image_makes_nothing),

@@ -179,6 +179,25 @@ static void test_interrupted_start_is_stopped_first(void **state)
     assert_int_equal(count_steps(plan, "vm", OPERATION_START), 3);
 }
 
+static void test_restart_follows_a_recreated_dependency(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    bring_up(store, "shop_restart/compose.yaml");
+    _cleanup_(specs_freep) struct specs *specs = stack_specs("shop_restart/compose.yaml");
+    _cleanup_json_ cJSON *images = stack_images(specs, "");
+    json_set_string(json_object(images, "image/redis:7"), "id", "sha256:another");
+    struct plan_up_options options = {NULL, images, stack_new_id};
+    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
+    _cleanup_(plan_freep) struct plan *plan = NULL;
+    assert_int_equal(plan_up(specs, observed, &options, &plan, NULL), 0);
+    check_acyclic(plan);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_REMOVE), 1);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_STOP), 2);
+    assert_int_equal(count_steps(plan, "vm", OPERATION_START), 2);
+    assert_int_equal(strv_length(plan->unchanged), 1); /* web: depends on api without restart */
+}
+
 static void test_unknown_service(void **state)
 {
     (void)state;
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_another_image_id_recreates),
         cmocka_unit_test(test_exited_is_started_again_as_it_is),
         cmocka_unit_test(test_interrupted_start_is_stopped_first),
+        cmocka_unit_test(test_restart_follows_a_recreated_dependency),
         cmocka_unit_test(test_unknown_service),
         cmocka_unit_test(test_orphan_on_changed_network_is_refused),
         cmocka_unit_test(test_down_forgets_all),
