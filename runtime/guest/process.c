@@ -68,18 +68,20 @@ static int child_set_account(struct child *child)
     return 0;
 }
 
-/* execvpe() with Docker's verdict: 127 where nothing was found, 126 where it cannot be run. */
+/* execvpe() with Docker's verdict: a program that is there and cannot be run counts for more than
+ * one that is missing. Sets child->error only where all has failed: on success the parent, in whose
+ * memory this runs, goes on with what we leave behind. */
 static void child_exec(struct child *child)
 {
     const struct process_spec *spec = child->spec;
     const char *name = spec->argv[0];
-    child->error = errno = ENOENT;
+    int error = ENOENT;
     if (strchr(name, '/')) {
         execve(name, spec->argv, spec->environment);
-        child->error = errno;
-        return;
+        error = errno;
     }
-    for (const char *path = child->path; *name && *path; path += *path == ':') {
+    for (const char *path = child->path; *name && !strchr(name, '/') && *path;
+         path += *path == ':') {
         size_t length = strcspn(path, ":");
         int written = snprintf(child->candidate, sizeof(child->candidate), "%.*s/%s",
                                length ? (int)length : 1, length ? path : ".", name);
@@ -87,13 +89,12 @@ static void child_exec(struct child *child)
         if (written < 0 || (size_t)written >= sizeof(child->candidate))
             continue;
         execve(child->candidate, spec->argv, spec->environment);
-        if (errno == EACCES)
-            child->error = EACCES;
-        else if (errno != ENOENT && errno != ENOTDIR)
+        if (errno != ENOENT && errno != ENOTDIR)
+            error = errno;
+        if (error != ENOENT && error != EACCES)
             break;
     }
-    if (errno != ENOENT && errno != ENOTDIR)
-        child->error = errno;
+    child->error = error;
 }
 
 static int child_main(void *argument)
