@@ -35,6 +35,8 @@ struct api_exec {
 
 static void exec_free(struct api_exec *exec)
 {
+    if (!exec)
+        return;
     if (exec->session)
         exec_session_free(exec->session);
     strv_free(exec->argv);

@@ -19,6 +19,7 @@ struct http_server {
     struct http_request *requests;
     struct http_request *finished; /* completed inside MHD_run(), to be taken down after it */
     bool connection_ended;
+    bool kicked;
 };
 
 /* --- lists of requests ----------------------------------------------------------------------- */
@@ -203,13 +204,22 @@ static void on_timer(uv_timer_t *timer);
 
 static void server_run(struct http_server *server)
 {
+    server->kicked = false;
     MHD_run(server->daemon);
     server_reap(server);
     MHD_UNSIGNED_LONG_LONG timeout_ms;
-    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+    if (server->kicked)
+        uv_timer_start(&server->timer, on_timer, 0, 0);
+    else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         uv_timer_start(&server->timer, on_timer, timeout_ms, 0);
     else
         uv_timer_stop(&server->timer);
+}
+
+void http_server_kick(struct http_server *server)
+{
+    server->kicked = true;
+    uv_timer_start(&server->timer, on_timer, 0, 0);
 }
 
 static void on_timer(uv_timer_t *timer)

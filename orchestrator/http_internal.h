@@ -39,6 +39,8 @@ void http_request_queue(struct http_request *request, unsigned status, const cha
                         struct MHD_Response *response);
 int http_request_socket(const struct http_request *request);
 uv_loop_t *http_server_loop(const struct http_server *server);
+/* libmicrohttpd notices a resumed or handed back connection only when it runs: soon, not now. */
+void http_server_kick(struct http_server *server);
 /* The other end is gone altogether; after a half-close it is not. */
 bool http_socket_hung_up(int fd);
 

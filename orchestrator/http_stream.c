@@ -18,6 +18,7 @@ struct peer_watch {
 };
 
 struct http_stream {
+    struct http_server *server;
     struct MHD_Connection *connection; /* NULL: it is over */
     struct http_queue queue;
     struct peer_watch *watch;
@@ -35,6 +36,7 @@ static void stream_wake(struct http_stream *stream)
         return;
     stream->suspended = false;
     MHD_resume_connection(stream->connection);
+    http_server_kick(stream->server);
 }
 
 static void stream_set_gone(struct http_stream *stream)
@@ -128,6 +130,7 @@ struct http_stream *http_respond_stream(struct http_request *request, const char
                                         void *userdata)
 {
     struct http_stream *stream = new0(struct http_stream);
+    stream->server = request->server;
     stream->connection = request->connection;
     stream->callbacks = *callbacks;
     stream->userdata = userdata;

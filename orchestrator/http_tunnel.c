@@ -30,7 +30,7 @@ struct tunnel_handles {
 struct http_tunnel {
     enum tunnel_phase phase;
     struct MHD_UpgradeResponseHandle *upgrade;
-    uv_loop_t *loop;
+    struct http_server *server;
     struct tunnel_handles *handles;
     struct http_queue out, in; /* in: what on_data has not taken */
     bool half_closed;          /* by the client: end-of-file was read */
@@ -74,8 +74,10 @@ static void tunnel_close(struct http_tunnel *tunnel)
         uv_close((uv_handle_t *)&tunnel->handles->poll, on_poll_closed);
         tunnel->handles = NULL;
     }
-    if (tunnel->upgrade)
+    if (tunnel->upgrade) {
         MHD_upgrade_action(tunnel->upgrade, MHD_UPGRADE_ACTION_CLOSE);
+        http_server_kick(tunnel->server);
+    }
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
@@ -247,8 +249,9 @@ static void on_upgraded(void *userdata, struct MHD_Connection *connection, void 
     }
     struct tunnel_handles *handles = tunnel->handles = new0(struct tunnel_handles);
     handles->fd = fd;
-    uv_poll_init(tunnel->loop, &handles->poll, fd);
-    uv_timer_init(tunnel->loop, &handles->linger);
+    uv_loop_t *loop = http_server_loop(tunnel->server);
+    uv_poll_init(loop, &handles->poll, fd);
+    uv_timer_init(loop, &handles->linger);
     handles->poll.data = handles->linger.data = tunnel;
     tunnel->phase = TUNNEL_OPEN;
     strbuf_add(&tunnel->in.bytes, extra, extra_length);
@@ -264,7 +267,7 @@ struct http_tunnel *http_respond_tunnel(struct http_request *request, const char
                                         void *userdata)
 {
     struct http_tunnel *tunnel = new0(struct http_tunnel);
-    tunnel->loop = http_server_loop(request->server);
+    tunnel->server = request->server;
     tunnel->callbacks = *callbacks;
     tunnel->userdata = userdata;
     request->tunnel = tunnel;

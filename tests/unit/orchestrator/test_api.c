@@ -1,0 +1,573 @@
+/* The API over its socket, with fakes below: shapes, errors, limits, streams, clients that leave. */
+#include "api_client.h"
+#include "api_fakes.h"
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/vec.h"
+#include "unit.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static struct fake_server *server;
+static const char *path;
+
+static int set_up(void **state)
+{
+    (void)state;
+    server = fake_server_start();
+    path = fake_server_socket(server);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fake_server_stop(server);
+    assert_int_equal(fakes.readers_open, 0);
+    return 0;
+}
+
+static void check_error(const char *method, const char *target, const char *body, int status,
+                        const char *message)
+{
+    _cleanup_json_ cJSON *answer = client_ask_json(path, method, target, body, status);
+    assert_string_equal(json_string(answer, "message", "(none)"), message);
+}
+
+/* --- single answers --------------------------------------------------------------------------- */
+
+static void test_ping(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    client_ask(path, "GET", "/v1.47/_ping", "", NULL, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(strbuf_text(&answer.body), "OK");
+    assert_non_null(strstr(answer.head.data, "\r\nApi-Version: 1.47\r\n"));
+    assert_non_null(strstr(answer.head.data, "\r\nServer: vmstead/" VMSTEAD_VERSION "\r\n"));
+    answer_done(&answer);
+}
+
+static void test_list_of_containers(void **state)
+{
+    (void)state;
+    _cleanup_json_ cJSON *list = client_ask_json(path, "GET", "/v1.41/containers/json", NULL, 200);
+    assert_int_equal(cJSON_GetArraySize(list), 2);
+    _cleanup_free_ char *text = json_print(cJSON_GetArrayItem(list, 0));
+    assert_non_null(strstr(text, "\"Names\":[\"/shop-web-1\"]"));
+    assert_non_null(strstr(text,
+                           "\"Ports\":[{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,"
+                           "\"Type\":\"tcp\"}]"));
+    assert_non_null(strstr(text, "\"com.docker.compose.service\":\"web\""));
+    assert_non_null(strstr(text, "\"Status\":\"Up About a minute\""));
+    assert_non_null(strstr(text, "\"IPAddress\":\"10.89.0.2\""));
+}
+
+static void test_filters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        int count;
+    } cases[] = {
+        {"all=1", 3},
+        {"all=true&limit=1", 1},
+        {"filters=%7B%22label%22%3A%5B%22com.docker.compose.service%3Dweb%22%5D%7D", 1},
+        {"filters=%7B%22label%22%3A%7B%22com.docker.compose.project%3Dshop%22%3Atrue%7D%7D", 2},
+        {"filters=%7B%22label%22%3A%5B%22com.docker.compose.service%3Dweb%22%2C%22x%22%5D%7D", 0},
+        {"filters=%7B%22status%22%3A%5B%22exited%22%5D%7D", 1},
+        {"filters=%7B%22name%22%3A%5B%22web%22%2C%22cache%22%5D%7D", 2},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *target = xasprintf("/containers/json?%s", cases[i].query);
+        _cleanup_json_ cJSON *list = client_ask_json(path, "GET", target, NULL, 200);
+        if (cJSON_GetArraySize(list) != cases[i].count)
+            fail_msg("%s: %d, not %d", target, cJSON_GetArraySize(list), cases[i].count);
+    }
+    check_error("GET", "/containers/json?filters=nonsense", NULL, 400,
+                "invalid filters 'nonsense': not a JSON object");
+    check_error("GET", "/containers/json?filters=%7B%22colour%22%3A%5B%5D%7D", NULL, 400,
+                "invalid filter 'colour': known are label, name, id and status");
+}
+
+static void test_inspect(void **state)
+{
+    (void)state;
+    _cleanup_json_ cJSON *container =
+        client_ask_json(path, "GET", "/containers/cccccccccccc/json", NULL, 200);
+    assert_string_equal(json_string(container, "Name", ""), "/shop-job-1");
+    const cJSON *status = json_object(container, "State");
+    assert_int_equal(json_int(status, "ExitCode", -1), 3);
+    assert_false(json_bool(status, "Running", true));
+    check_error("GET", "/containers/ghost/json", NULL, 404, "no such container: ghost");
+}
+
+static void test_other_lists(void **state)
+{
+    (void)state;
+    _cleanup_json_ cJSON *networks = client_ask_json(path, "GET", "/networks", NULL, 200);
+    _cleanup_free_ char *text = json_print(networks);
+    assert_non_null(strstr(text, "\"Subnet\":\"10.89.0.0/24\""));
+    _cleanup_json_ cJSON *images = client_ask_json(path, "GET", "/images/json", NULL, 200);
+    assert_int_equal(cJSON_GetArraySize(images), 1);
+    assert_int_equal(json_int(cJSON_GetArrayItem(images, 0), "Containers", 0), 3);
+    _cleanup_json_ cJSON *instances =
+        client_ask_json(path, "GET", "/vmstead/projects/shop/instances?all=1", NULL, 200);
+    assert_string_equal(json_string(cJSON_GetArrayItem(instances, 2), "Status", ""),
+                        "Exited (3) 5 seconds ago");
+    _cleanup_json_ cJSON *other =
+        client_ask_json(path, "GET", "/vmstead/projects/other/instances", NULL, 200);
+    assert_int_equal(cJSON_GetArraySize(other), 0);
+}
+
+static void test_daemon_description(void **state)
+{
+    (void)state;
+    struct stat status;
+    assert_int_equal(stat("/proc/self/ns/net", &status), 0);
+    _cleanup_json_ cJSON *daemon = client_ask_json(path, "GET", "/vmstead/daemon", NULL, 200);
+    assert_string_equal(json_string(daemon, "version", ""), VMSTEAD_VERSION);
+    assert_int_equal(json_int(daemon, "pid", 0), getpid());
+    assert_int_equal(json_int(daemon, "network_namespace", 0), (int64_t)status.st_ino);
+    assert_true(json_int(daemon, "memory_bytes", 0) > 100000);
+}
+
+static void test_stop_after_answer(void **state)
+{
+    (void)state;
+    _cleanup_json_ cJSON *answer = client_ask_json(path, "POST", "/vmstead/daemon/stop", "{}", 200);
+    assert_int_equal(json_int(answer, "pid", 0), getpid());
+    fake_wait(&fakes.stop_requests, 1);
+}
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+static void test_unknown_pages(void **state)
+{
+    (void)state;
+    check_error("GET", "/swarm", NULL, 404, "no such page: 'GET /swarm' is not part of this API");
+    check_error("GET", "/v1.47", NULL, 404, "no such page: 'GET /v1.47' is not part of this API");
+    check_error("DELETE", "/networks", NULL, 405, "'DELETE' cannot be done to '/networks'");
+    check_error("GET", "/vmstead/exec", NULL, 405, "'GET' cannot be done to '/vmstead/exec'");
+}
+
+static void test_bad_bodies(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    client_ask(path, "POST", "/vmstead/projects/shop/down", "", "{\"a\":", &answer);
+    assert_int_equal(answer.status, 400);
+    answer_done(&answer);
+    check_error("POST", "/vmstead/projects/shop/down", "[]", 400,
+                "the request's body is JSON, but not an object");
+    check_error("POST", "/vmstead/projects/shop/up", "{}", 400,
+                "the request's body has no object 'model'");
+}
+
+/* A client of another version, or in another network namespace. */
+static void test_wrong_client(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {"Vmstead-Version: 9.9.9\r\n", "Vmstead-Netns: 1\r\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+        struct answer answer = {0};
+        client_ask(path, "POST", "/vmstead/projects/shop/down", headers[i], "{}", &answer);
+        assert_int_equal(answer.status, 412);
+        answer_done(&answer);
+        client_ask(path, "GET", "/vmstead/daemon", headers[i], NULL, &answer);
+        assert_int_equal(answer.status, 200);
+        answer_done(&answer);
+    }
+    assert_int_equal(fakes.jobs_ended, 0);
+    struct answer answer = {0};
+    client_ask(path, "GET", "/vmstead/projects", "Vmstead-Version: " VMSTEAD_VERSION "\r\n", NULL,
+               &answer);
+    assert_int_equal(answer.status, 200);
+    answer_done(&answer);
+}
+
+static void test_announced_large_body(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    client_ask(path, "POST", "/vmstead/projects/shop/up", "Content-Length: 16777217\r\n", NULL,
+               &answer);
+    assert_int_equal(answer.status, 413);
+    answer_done(&answer);
+}
+
+/* Sends chunks of 64 KiB until `bytes` are out or the server hangs up. */
+static size_t send_chunks(int fd, size_t bytes)
+{
+    static char block[65536];
+    size_t sent = 0;
+    while (sent < bytes) {
+        if (send(fd, "10000\r\n", 7, MSG_NOSIGNAL) != 7)
+            break;
+        for (size_t done = 0; done < sizeof(block);) {
+            ssize_t count = send(fd, block + done, sizeof(block) - done, MSG_NOSIGNAL);
+            if (count <= 0)
+                return sent;
+            done += (size_t)count;
+        }
+        if (send(fd, "\r\n", 2, MSG_NOSIGNAL) != 2)
+            break;
+        sent += sizeof(block);
+    }
+    return sent;
+}
+
+static void test_unannounced_large_body(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/projects/shop/up", "Transfer-Encoding: chunked\r\n", NULL);
+    assert_int_equal(send_chunks(fd, 17 << 20), 17 << 20);
+    assert_int_equal(send(fd, "0\r\n\r\n", 5, MSG_NOSIGNAL), 5);
+    struct answer answer = {0};
+    client_read(fd, &answer);
+    assert_int_equal(answer.status, 413);
+    answer_done(&answer);
+}
+
+static void test_endless_body(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/projects/shop/up", "Transfer-Encoding: chunked\r\n", NULL);
+    assert_true(send_chunks(fd, 256 << 20) < 64 << 20);
+}
+
+static void test_large_body_is_read(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *text = xmalloc((8 << 20) + 1);
+    memset(text, ' ', 8 << 20);
+    memcpy(text, "{\"kill\":true", 12);
+    text[(8 << 20) - 1] = '}';
+    text[8 << 20] = '\0';
+    struct answer answer = {0};
+    client_ask(path, "POST", "/vmstead/projects/shop/down", "", text, &answer);
+    assert_int_equal(answer.status, 200);
+    answer_done(&answer);
+}
+
+/* Another user who reaches the socket gets 403 and nothing else. */
+static void test_other_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    _cleanup_free_ char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    assert_int_equal(chmod(folder, 0711), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setgid(65534) < 0 || setuid(65534) < 0)
+            _exit(9);
+        int fd = client_connect(path);
+        client_send(fd, "POST", "/vmstead/daemon/stop", "", "{}");
+        char text[4096] = "";
+        ssize_t count = read(fd, text, sizeof(text) - 1);
+        _exit(count > 0 && strstr(text, "HTTP/1.1 403 ") ? 0 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(fakes.stop_requests, 0);
+}
+
+/* Garbage and half requests harm nobody else. */
+static void test_hostile_bytes(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "\r\n\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\x16\x03\x01\x02",
+        "GET /%00/json HTTP/1.1\r\n\r\n",
+        "GET /containers/%2f%2e%2e/json HTTP/1.1\r\nHost: x\r\n\r\n"};
+    int fds[ARRAY_SIZE(texts)];
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        fds[i] = client_connect(path);
+        assert_int_equal(fs_write_all(fds[i], texts[i], strlen(texts[i])), 0);
+    }
+    test_ping(NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        close(fds[i]);
+    _cleanup_free_ char *name = xmalloc(200001);
+    memset(name, 'a', 200000);
+    name[200000] = '\0';
+    _cleanup_close_ int fd = client_connect(path);
+    _cleanup_free_ char *request = xasprintf("GET /containers/%s/json HTTP/1.1\r\n", name);
+    for (size_t done = 0; request[done];) {
+        ssize_t count = send(fd, request + done, strlen(request + done), MSG_NOSIGNAL);
+        if (count <= 0)
+            break;
+        done += (size_t)count;
+    }
+    test_ping(NULL);
+}
+
+static void *ask_ten_times(void *failures)
+{
+    for (int i = 0; i < 10; i++) {
+        struct answer answer = {0};
+        client_ask(path, "GET", "/containers/json?all=1", "", NULL, &answer);
+        if (answer.status != 200 || !answer.complete)
+            atomic_fetch_add((atomic_int *)failures, 1);
+        answer_done(&answer);
+    }
+    return NULL;
+}
+
+static void test_parallel_requests(void **state)
+{
+    (void)state;
+    pthread_t threads[200];
+    atomic_int failures = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_ten_times, &failures), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(failures, 0);
+}
+
+/* --- jobs ------------------------------------------------------------------------------------- */
+
+static void ask_job(const char *project, struct answer *answer)
+{
+    _cleanup_free_ char *target = xasprintf("/vmstead/projects/%s/down", project);
+    client_ask(path, "POST", target, "", NULL, answer);
+    assert_int_equal(answer->status, 200);
+    assert_true(answer->complete);
+}
+
+static void test_job_stream(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    ask_job("shop", &answer);
+    assert_string_equal(answer.body.data, "{\"type\":\"job\",\"id\":1}\n"
+                                          "{\"type\":\"step\",\"state\":\"working\",\"number\":1}\n"
+                                          "{\"type\":\"step\",\"state\":\"working\",\"number\":2}\n"
+                                          "{\"type\":\"step\",\"state\":\"done\",\"number\":3}\n"
+                                          "{\"type\":\"end\",\"error\":null}\n");
+    answer_done(&answer);
+    ask_job("early", &answer);
+    assert_string_equal(answer.body.data, "{\"type\":\"job\",\"id\":2}\n"
+                                          "{\"type\":\"message\",\"number\":1}\n"
+                                          "{\"type\":\"end\",\"error\":null}\n");
+    answer_done(&answer);
+    ask_job("broken", &answer);
+    assert_true(str_ends_with(answer.body.data, "{\"type\":\"end\",\"error\":{\"code\":98,"
+                                                "\"message\":\"port 80 is \\\"busy\\\"\"}}\n"));
+    answer_done(&answer);
+    check_error("POST", "/vmstead/projects/nobody/stop", NULL, 404, "no such project: nobody");
+}
+
+/* Progress is dropped for a client that does not read; what matters is not. */
+static void test_slow_reader_of_a_job(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/projects/chatty/down", "", "{}");
+    fake_wait(&fakes.jobs_ended, 1);
+    struct answer answer = {0};
+    client_read(fd, &answer);
+    assert_true(answer.complete);
+    assert_true(answer.body.length < 4 << 20);
+    assert_true(str_ends_with(answer.body.data, "\n{\"type\":\"warning\",\"number\":0}\n"
+                                                "{\"type\":\"end\",\"error\":null}\n"));
+    answer_done(&answer);
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/projects/endless/down", "", "{}");
+    struct answer stream = {0}, answer = {0};
+    client_read_head(fd, &stream);
+    client_ask(path, "POST", "/vmstead/jobs/1/cancel", "", NULL, &answer);
+    assert_int_equal(answer.status, 204);
+    assert_int_equal(fakes.jobs_cancelled, 1);
+    answer_done(&answer);
+    answer_done(&stream);
+    check_error("POST", "/vmstead/jobs/1/cancel", NULL, 404, "no such job: 1 (it may have ended)");
+    check_error("POST", "/vmstead/jobs/x/cancel", NULL, 404, "no such job: x (it may have ended)");
+}
+
+/* A client that leaves detaches: the job goes on and can still be cancelled. */
+static void test_client_leaves_job(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/projects/endless/down", "", "{}");
+    struct answer stream = {0}, answer = {0};
+    client_read_head(fd, &stream);
+    close(fd);
+    fake_wait(&fakes.activity, 1);
+    assert_int_equal(fakes.jobs_ended, 0);
+    client_ask(path, "POST", "/vmstead/jobs/1/cancel", "", NULL, &answer);
+    assert_int_equal(answer.status, 204);
+    fake_wait(&fakes.jobs_ended, 1);
+    answer_done(&answer);
+    answer_done(&stream);
+}
+
+/* --- logs ------------------------------------------------------------------------------------- */
+
+static void test_logs(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    client_ask(path, "GET", "/containers/shop-web-1/logs?stdout=1&stderr=1&tail=2&timestamps=1", "",
+               NULL, &answer);
+    static const char wanted[] = "\1\0\0\0\0\0\0\x26"
+                                 "1970-01-01T00:00:09.000000000Z line 9\n"
+                                 "\2\0\0\0\0\0\0\x27"
+                                 "1970-01-01T00:00:10.000000000Z line 10\n";
+    assert_int_equal(answer.body.length, sizeof(wanted) - 1);
+    assert_memory_equal(answer.body.data, wanted, sizeof(wanted) - 1);
+    answer_done(&answer);
+    client_ask(path, "GET", "/containers/shop-web-1/logs?stdout=1", "", NULL, &answer);
+    static const char partial[] = "\1\0\0\0\0\0\0\7line 1\n\1\0\0\0\0\0\0\7line 3\n"
+                                  "\1\0\0\0\0\0\0\6line 5\1\0\0\0\0\0\0\7line 7\n"
+                                  "\1\0\0\0\0\0\0\7line 9\n";
+    assert_int_equal(answer.body.length, sizeof(partial) - 1);
+    assert_memory_equal(answer.body.data, partial, sizeof(partial) - 1);
+    answer_done(&answer);
+}
+
+static void test_bad_log_queries(void **state)
+{
+    (void)state;
+    check_error("GET", "/containers/shop-web-1/logs", NULL, 400,
+                "choose at least one stream: stdout=1 or stderr=1");
+    check_error("GET", "/containers/shop-web-1/logs?stdout=1&tail=many", NULL, 400,
+                "invalid tail 'many': 'all' or a number");
+    check_error("GET", "/containers/shop-web-1/logs?stdout=1&since=5", NULL, 400,
+                "'since' is not supported for logs: use tail");
+    check_error("GET", "/containers/ghost/logs?stdout=1", NULL, 404, "no such container: ghost");
+    check_error("GET", "/containers/shop-job-1/logs?stdout=1", NULL, 500, "the log cannot be read");
+}
+
+/* The reader behind a client that does not read stands still; it goes on when the client does; it
+ * is freed when the client leaves, in the middle of everything. */
+static void test_log_backpressure(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "GET", "/containers/shop-cache-1/logs?stdout=1&stderr=1&follow=1", "", NULL);
+    fake_wait(&fakes.readers_open, 1);
+    size_t before = 0, after = 1;
+    for (int i = 0; i < 200 && before != after; i++) {
+        before = fakes.log_records;
+        poll(NULL, 0, 100);
+        after = fakes.log_records;
+    }
+    assert_int_equal(before, after);
+    assert_true(after > 100 && after < 2000);
+    static char block[1 << 20];
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(recv(fd, block, sizeof(block), MSG_WAITALL), sizeof(block));
+    assert_true(fakes.log_records > 8000);
+    close(fd);
+    fake_wait(&fakes.readers_open, 0);
+}
+
+/* In silence there is no write that could fail. */
+static void test_silent_client_leaves(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "GET", "/containers/shop-web-1/logs?stdout=1&follow=1", "", NULL);
+    struct answer answer = {0};
+    client_read_head(fd, &answer);
+    fake_wait(&fakes.readers_open, 1);
+    shutdown(fd, SHUT_WR); /* only half: it still reads */
+    poll(NULL, 0, 100);
+    assert_int_equal(fakes.readers_open, 1);
+    close(fd);
+    fake_wait(&fakes.readers_open, 0);
+    answer_done(&answer);
+}
+
+/* tear_down() frees the API with this stream open. */
+static void test_server_leaves_first(void **state)
+{
+    (void)state;
+    static int fd;
+    fd = client_connect(path);
+    client_send(fd, "GET", "/containers/shop-web-1/logs?stdout=1&follow=1", "", NULL);
+    client_send(client_connect(path), "POST", "/vmstead/projects/endless/down", "", "{}");
+    fake_wait(&fakes.readers_open, 1);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void test_events(void **state)
+{
+    (void)state;
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "GET",
+                "/events?filters=%7B%22label%22%3A%5B%22com.docker.compose.project%3Dshop%22%5D%7D",
+                "", NULL);
+    struct answer answer = {0};
+    client_read_head(fd, &answer);
+    struct vm_status status = {.instance = "shop-job-1", .state = VM_STARTING};
+    fake_server_vm_event(server, &status);
+    status.state = VM_EXITED;
+    status.exit_code = 3;
+    fake_server_vm_event(server, &status);
+    char line[600] = "";
+    for (size_t i = 0; i < sizeof(line) - 1 && !strstr(line, "}\n"); i++)
+        assert_true(client_read_exactly(fd, &answer, line + i, 1));
+    assert_non_null(strstr(line, "{\"Type\":\"container\",\"Action\":\"die\",\"id\":\"cccc"));
+    assert_non_null(strstr(line, "\"name\":\"shop-job-1\""));
+    assert_non_null(strstr(line, "\"exitCode\":\"3\""));
+    answer_done(&answer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_ping),
+        TEST(test_list_of_containers),
+        TEST(test_filters),
+        TEST(test_inspect),
+        TEST(test_other_lists),
+        TEST(test_daemon_description),
+        TEST(test_stop_after_answer),
+        TEST(test_unknown_pages),
+        TEST(test_bad_bodies),
+        TEST(test_wrong_client),
+        TEST(test_announced_large_body),
+        TEST(test_unannounced_large_body),
+        TEST(test_endless_body),
+        TEST(test_large_body_is_read),
+        TEST(test_other_user),
+        TEST(test_hostile_bytes),
+        TEST(test_parallel_requests),
+        TEST(test_job_stream),
+        TEST(test_slow_reader_of_a_job),
+        TEST(test_cancel),
+        TEST(test_client_leaves_job),
+        TEST(test_logs),
+        TEST(test_bad_log_queries),
+        TEST(test_log_backpressure),
+        TEST(test_silent_client_leaves),
+        TEST(test_server_leaves_first),
+        TEST(test_events),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
