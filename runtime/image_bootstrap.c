@@ -188,10 +188,23 @@ int image_bootstrap_key(const struct image_bootstrap *bootstrap, char key[HASH_H
     return 0;
 }
 
+/* mmdebstrap leaves the host's own there. The guest gets its own with its identity; meanwhile nothing
+ * of this host belongs into an image. */
+static int forget_host(const char *rootfs, struct error *err)
+{
+    static const char *const names[] = {"etc/resolv.conf", "etc/hostname"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *path = xasprintf("%s/%s", rootfs, names[i]);
+        if (unlink(path) < 0 && errno != ENOENT)
+            return error_set(err, errno, "cannot remove '%s': %s", path, strerror(errno));
+    }
+    return 0;
+}
+
 int image_bootstrap_write_files(const struct image_bootstrap *bootstrap, const char *rootfs,
                                 struct error *err)
 {
-    int r = 0;
+    int r = forget_host(rootfs, err);
     for (size_t i = 0; i < bootstrap->files.count && r == 0; i++)
         r = image_file_write(&bootstrap->files.items[i], rootfs, err);
     return r < 0 ? error_prefix(err, "bootstrap") : 0;
