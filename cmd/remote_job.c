@@ -86,7 +86,8 @@ static void on_stream_end(void *userdata, const struct error *err)
 {
     struct remote_job *job = userdata;
     job->request = NULL;
-    if (err->code && !job->ended)
+    bool lost = !err->code || (job->id && err->code == ECONNRESET);
+    if (!job->ended && !lost)
         error_copy(&job->result, err);
     else if (!job->ended)
         error_set(&job->result, ECONNRESET,
