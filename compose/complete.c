@@ -142,6 +142,35 @@ static void complete_service(const struct completion *completion, struct node_pa
 
 /* --- networks -------------------------------------------------------------------------------- */
 
+static void report_undefined(const struct completion *completion, const char *service,
+                             const struct node_pair *pair, const struct node *written)
+{
+    const char *nearest =
+        diagnostics_is_full(completion->diagnostics) ? NULL : node_nearest_key(written, pair->key);
+    const char *hint =
+        nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest) : NULL;
+    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, pair->position, hint,
+                    "service '%s' refers to undefined network '%s'", service, pair->key);
+}
+
+/* Leaves out the networks that are not there. `default` always is. */
+static void check_references(const struct completion *completion, const struct node_pair *service,
+                             const struct node *written)
+{
+    const struct node *networks = node_get(service->value, "networks");
+    if (!networks)
+        return;
+    struct node *known = node_new(completion->arena, NODE_MAP, networks->position);
+    for (size_t i = 0; i < networks->count; i++) {
+        const struct node_pair *pair = &networks->pairs[i];
+        if (node_find(written, pair->key) || streq(pair->key, "default"))
+            node_put_ranked(completion->arena, known, pair);
+        else
+            report_undefined(completion, service->key, pair, written);
+    }
+    put(completion, "service", service->value, "networks", known);
+}
+
 /* The names of all networks that services join. */
 static struct node *used_networks(const struct completion *completion, const struct node *services)
 {
@@ -175,8 +204,10 @@ static void drop_false(struct node *network, const char *key)
 static void complete_top_networks(const struct completion *completion, struct node *tree,
                                   const struct node *services)
 {
-    const struct node *used = used_networks(completion, services);
     const struct node *written = node_get(tree, "networks");
+    for (size_t i = 0; i < services->count; i++)
+        check_references(completion, &services->pairs[i], written);
+    const struct node *used = used_networks(completion, services);
     struct position position = tree->position;
     struct node *result =
         node_new(completion->arena, NODE_MAP, written ? written->position : position);

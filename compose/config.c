@@ -14,28 +14,31 @@
 /* The canonical form is larger than its files: ports and environments are spelt out. */
 #define WIRE_SIZE_LIMIT ((size_t)64 * 1024 * 1024)
 
+static void put_missing(struct arena *arena, const struct schema_object *rows, struct node *map,
+                        const char *key, enum node_kind kind)
+{
+    if (node_is(map, NODE_MAP) && !node_find(map, key))
+        node_put_ranked(arena, map,
+                        &(struct node_pair){.key = key,
+                                            .rank = (unsigned)(schema_find(rows, key) - rows->keys),
+                                            .value = node_new(arena, kind, map->position)});
+}
+
 /* Docker Compose's JSON has a few members even where they say nothing. */
 static void put_reference_members(struct arena *arena, struct node *tree)
 {
     struct node *services = node_get(tree, "services"), *networks = node_get(tree, "networks");
-    const struct schema_object *rows = schema_find(&schema_root, "services")->object;
-    static const char *const always[] = {"command", "entrypoint"};
-    for (size_t i = 0; services && i < services->count; i++)
-        for (size_t j = 0; j < 2; j++)
-            if (!node_find(services->pairs[i].value, always[j]))
-                node_put_ranked(arena, services->pairs[i].value,
-                                &(struct node_pair){
-                                    .key = always[j],
-                                    .rank = (unsigned)(schema_find(rows, always[j]) - rows->keys),
-                                    .value = node_new(arena, NODE_NULL, tree->position)});
-    rows = schema_find(&schema_root, "networks")->object;
+    const struct schema_object *service_rows = schema_find(&schema_root, "services")->object;
+    const struct schema_object *network_rows = schema_find(&schema_root, "networks")->object;
+    const struct schema_object *deploy_rows = schema_find(service_rows, "deploy")->object;
+    for (size_t i = 0; services && i < services->count; i++) {
+        struct node *service = services->pairs[i].value;
+        put_missing(arena, service_rows, service, "command", NODE_NULL);
+        put_missing(arena, service_rows, service, "entrypoint", NODE_NULL);
+        put_missing(arena, deploy_rows, node_get(service, "deploy"), "placement", NODE_MAP);
+    }
     for (size_t i = 0; networks && i < networks->count; i++)
-        if (!node_find(networks->pairs[i].value, "ipam"))
-            node_put_ranked(
-                arena, networks->pairs[i].value,
-                &(struct node_pair){.key = "ipam",
-                                    .rank = (unsigned)(schema_find(rows, "ipam") - rows->keys),
-                                    .value = node_new(arena, NODE_MAP, tree->position)});
+        put_missing(arena, network_rows, networks->pairs[i].value, "ipam", NODE_MAP);
 }
 
 char *compose_print(const struct model *model, enum compose_format format)

@@ -82,7 +82,7 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
 {
     diagnostics->counts[severity]++;
-    if (diagnostics->entries.count >= COUNT_LIMIT)
+    if (diagnostics_is_full(diagnostics))
         return;
     va_list args;
     va_start(args, format);
@@ -99,6 +99,11 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
     diagnostics->counts[severity]--;
     free(entry.message);
     free(entry.hint);
+}
+
+bool diagnostics_is_full(const struct diagnostics *diagnostics)
+{
+    return diagnostics->entries.count >= COUNT_LIMIT;
 }
 
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity)

@@ -62,7 +62,7 @@ static int load_file(struct load *load, size_t i, struct node *tree, struct erro
     if (r == -EFBIG)
         return error_set(err, EFBIG, "'%s' is larger than 4 MiB", load->files.names[i]);
     if (r == -ENOENT)
-        return error_set(err, ENOENT, "open %s: no such file or directory", path);
+        return error_set(err, ENOENT, "open '%s': no such file or directory", path);
     if (r < 0)
         return r;
     return load_text(load, load->files.names[i], text, length, tree);
@@ -108,13 +108,14 @@ static int find_project(struct load *load, struct error *err)
     variables_add_all(load->variables, options->environment);
     const char *first =
         options->project_directory ? options->project_directory : options->working_directory;
-    project_read_dotenv(load->arena, first, load->diagnostics, load->variables);
+    project_read_dotenv(load->arena, options, first, load->diagnostics, load->variables);
     int r = project_find_files(load->arena, options, load->variables, load->diagnostics,
                                &load->files, err);
     if (r < 0)
         return r;
     if (!streq(first, load->files.directory))
-        project_read_dotenv(load->arena, load->files.directory, load->diagnostics, load->variables);
+        project_read_dotenv(load->arena, options, load->files.directory, load->diagnostics,
+                            load->variables);
     r = project_given_name(options, load->variables, &load->name, err);
     if (r == 0)
         offer_project_name(load);

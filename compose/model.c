@@ -73,18 +73,6 @@ static size_t count_of(const struct node *node)
 #define new_items(builder, type, node)                                                             \
     ((type *)arena_array((builder)->arena, count_of(node) + 1, sizeof(type)))
 
-/* Did you mean...? among the keys of map. */
-static const char *nearest_name(const struct builder *builder, const struct node *map,
-                                const char *name)
-{
-    const char *names[256];
-    size_t count = 0;
-    for (; count < count_of(map) && count < ARRAY_SIZE(names); count++)
-        names[count] = map->pairs[count].key;
-    const char *nearest = str_nearest(name, names, count);
-    return nearest ? arena_printf(builder->arena, "did you mean '%s'?", nearest) : NULL;
-}
-
 static bool look_up(const struct node *index, const char *name, size_t *ret_place)
 {
     const struct node *place = node_get(index, name);
@@ -141,13 +129,8 @@ static void build_attachments(const struct builder *builder, const struct node *
     for (size_t i = 0; i < count_of(node); i++) {
         const struct node_pair *pair = &node->pairs[i];
         size_t network = 0;
-        if (!look_up(builder->network_index, pair->key, &network)) {
-            diagnostics_add(builder->diagnostics, SEVERITY_ERROR, pair->position,
-                            nearest_name(builder, builder->networks, pair->key),
-                            "service '%s' refers to undefined network '%s'", service->name,
-                            pair->key);
-            continue;
-        }
+        if (!look_up(builder->network_index, pair->key, &network))
+            continue; /* reported when the tree was completed */
         service->attachments[service->attachment_count++] = (struct model_attachment){
             .network = network,
             .aliases = copy_strings(builder, node_get(pair->value, "aliases")),
@@ -179,8 +162,12 @@ static void build_dependencies(const struct builder *builder, const struct node 
         const struct node_pair *pair = &node->pairs[i];
         size_t other = 0;
         if (!look_up(builder->service_index, pair->key, &other)) {
-            diagnostics_add(builder->diagnostics, SEVERITY_ERROR, pair->position,
-                            nearest_name(builder, builder->services, pair->key),
+            const char *nearest = diagnostics_is_full(builder->diagnostics)
+                                      ? NULL
+                                      : node_nearest_key(builder->services, pair->key);
+            const char *hint =
+                nearest ? arena_printf(builder->arena, "did you mean '%s'?", nearest) : NULL;
+            diagnostics_add(builder->diagnostics, SEVERITY_ERROR, pair->position, hint,
                             "service '%s' depends on undefined service '%s'", service->name,
                             pair->key);
             continue;

@@ -4,8 +4,7 @@
 #include "compose/model.h"
 #include "compose/node.h"
 
-/* The model takes arena. References to services and networks that are not there are left out and
- * reported. */
+/* The model takes arena. References to services that are not there are left out and reported. */
 struct model *model_build(struct arena *arena, struct diagnostics *diagnostics, struct node *tree,
                           const char *directory, char *const *files);
 /* The arena a model lives in, and its tree. */

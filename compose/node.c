@@ -2,6 +2,7 @@
 #include "compose/node.h"
 
 #include "base/str.h"
+#include "base/vec.h"
 
 #include <assert.h>
 #include <math.h>
@@ -183,6 +184,17 @@ void node_put(struct arena *arena, struct node *map, const char *key, struct pos
 {
     node_put_ranked(arena, map,
                     &(struct node_pair){.key = key, .position = position, .value = value});
+}
+
+const char *node_nearest_key(const struct node *map, const char *key)
+{
+    const char *names[256]; /* more would make a hostile file slow */
+    size_t count = 0;
+    if (!node_is(map, NODE_MAP) || key[0] == '\0' || key[1] == '\0')
+        return NULL;
+    for (; count < map->count && count < ARRAY_SIZE(names); count++)
+        names[count] = map->pairs[count].key;
+    return str_nearest(key, names, count);
 }
 
 void node_remove(struct node *map, const char *key)

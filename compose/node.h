@@ -77,6 +77,8 @@ void node_put_ranked(struct arena *arena, struct node *map, const struct node_pa
 struct node_pair *node_find(const struct node *map, const char *key);
 /* The value; NULL where there is none, or a bad one. map may be NULL. */
 struct node *node_get(const struct node *map, const char *key);
+/* The key nearest to a mistyped one, or NULL. map may be NULL. */
+const char *node_nearest_key(const struct node *map, const char *key);
 void node_remove(struct node *map, const char *key);
 
 /* The string; fallback where the member is missing or no string. */

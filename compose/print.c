@@ -75,25 +75,43 @@ static void add_number(struct printer *printer, const struct node *node, bool ya
         strbuf_add_str(printer->out, finite ? buffer : "null"); /* JSON has no infinity */
 }
 
+/* Decodes one character of UTF-8 (which the reader has checked) and returns its length. */
+static size_t decode(const unsigned char *c, uint32_t *ret_code)
+{
+    size_t length = *c < 0x80 ? 1 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
+    uint32_t code = length == 1 ? *c : *c & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (c[i] & 0x3fU);
+    *ret_code = code;
+    return length;
+}
+
+/* What may stand in YAML as it is (YAML 1.2, 5.1); a byte order mark may not. */
+static bool is_printable(uint32_t code)
+{
+    return code == '\n' || (code >= 0x20 && code < 0x7f) || code == 0x85 ||
+           (code >= 0xa0 && code < 0xfffe && code != 0xfeff) || code >= 0x10000;
+}
+
 /* --- JSON ------------------------------------------------------------------------------------ */
 
 static void add_json_string(struct strbuf *out, const char *text)
 {
     strbuf_add_char(out, '"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
         static const char letters[] = "\b\f\n\r\t\"\\";
         static const char names[] = "bfnrt\"\\";
-        const char *letter = strchr(letters, *c);
+        uint32_t code = 0;
+        size_t length = decode(c, &code);
+        const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
         if (letter)
             strbuf_addf(out, "\\%c", names[letter - letters]);
-        else if (*c < 0x20 || strchr("<>&", *c))
-            strbuf_addf(out, "\\u%04x", *c);
-        else if (c[0] == 0xe2 && c[1] == 0x80 && (c[2] | 1) == 0xa9) {
-            strbuf_addf(out, "\\u%04x", c[2] == 0xa8 ? 0x2028 : 0x2029);
-            c += 2;
-        } else {
-            strbuf_add_char(out, (char)*c);
-        }
+        else if (!is_printable(code) || (code < 0x80 && strchr("<>&", (int)code)) ||
+                 code == 0x2028 || code == 0x2029) /* as Go: safe inside of HTML and JavaScript */
+            strbuf_addf(out, "\\u%04x", code);
+        else
+            strbuf_add(out, c, length);
+        c += length;
     }
     strbuf_add_char(out, '"');
 }
@@ -180,16 +198,6 @@ struct text_traits {
     bool block_allowed; /* can stand below `|` */
 };
 
-/* Printable as YAML defines it (5.1), as far as UTF-8 text can fail to be. */
-static bool is_printable(const unsigned char *c)
-{
-    if (*c < 0x20)
-        return *c == '\n';
-    if (*c == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0 && c[1] != 0x85))
-        return false;
-    return !(c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf);
-}
-
 static bool is_break_or_end(char c)
 {
     return c == '\0' || c == '\n' || c == ' ';
@@ -212,8 +220,11 @@ static struct text_traits examine(const char *text)
     size_t length = strlen(text);
     struct text_traits traits = {.plain_allowed = length > 0, .block_allowed = length > 0};
     for (const char *c = text; *c; c++) {
-        if (!is_printable((const unsigned char *)c))
-            traits.special = true;
+        uint32_t code = 0;
+        if (((unsigned char)*c & 0xc0) != 0x80) {
+            decode((const unsigned char *)c, &code);
+            traits.special = traits.special || !is_printable(code);
+        }
         if (*c == '\n')
             traits.multiline = true;
         if (breaks_plain(text, c))
@@ -237,23 +248,19 @@ static struct text_traits examine(const char *text)
 static void add_double_quoted(struct strbuf *out, const char *text)
 {
     strbuf_add_char(out, '"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    for (const unsigned char *c = (const unsigned char *)text; *c;) {
         static const char letters[] = "\a\b\t\n\v\f\r\033\"\\";
         static const char names[] = "abtnvfre\"\\";
-        const char *letter = strchr(letters, *c);
-        if (letter) {
+        uint32_t code = 0;
+        size_t length = decode(c, &code);
+        const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
+        if (letter)
             strbuf_addf(out, "\\%c", names[letter - letters]);
-        } else if (is_printable(c)) {
-            strbuf_add_char(out, (char)*c);
-        } else if (*c < 0x80) {
-            strbuf_addf(out, "\\x%02X", *c);
-        } else if (*c == 0xef) {
-            strbuf_add_str(out, "\\uFEFF");
-            c += 2;
-        } else {
-            strbuf_addf(out, "\\x%02X", c[1]);
-            c++;
-        }
+        else if (is_printable(code))
+            strbuf_add(out, c, length);
+        else
+            strbuf_addf(out, code < 0x100 ? "\\x%02X" : "\\u%04X", code);
+        c += length;
     }
     strbuf_add_char(out, '"');
 }
@@ -286,8 +293,6 @@ static void add_block(struct strbuf *out, const char *text, size_t indent)
         text += line;
         if (*text == '\n')
             text++;
-        if (*text == '\0' && keeps_more)
-            strbuf_add_str(out, "");
     }
 }
 

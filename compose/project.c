@@ -48,6 +48,13 @@ static const char *folder_of(struct arena *arena, const char *path)
     return slash && slash > path ? arena_strndup(arena, path, (size_t)(slash - path)) : "/";
 }
 
+/* Without the folder the caller stands in. */
+static const char *shown_path(const char *working_directory, const char *path)
+{
+    const char *inside = str_after_prefix(path, working_directory);
+    return inside && inside[0] == '/' ? inside + 1 : path;
+}
+
 /* --- which files ----------------------------------------------------------------------------- */
 
 struct file_list {
@@ -73,9 +80,7 @@ static void add_file(struct file_list *list, const char *name)
     }
     const char *path =
         streq(name, "-") ? name : clean_path(list->arena, list->working_directory, name);
-    const char *inside = str_after_prefix(name, list->working_directory);
-    if (inside && inside[0] == '/')
-        name = inside + 1;
+    name = shown_path(list->working_directory, name);
     list->paths[list->count] = arena_strdup(list->arena, path);
     list->names[list->count++] = arena_strdup(list->arena, streq(name, "-") ? "(stdin)" : name);
 }
@@ -95,8 +100,9 @@ static bool add_first_of(struct file_list *list, const char *folder, const char 
     }
     if (other)
         diagnostics_add(diagnostics, SEVERITY_WARNING, (struct position){0}, NULL,
-                        "found several files with supported names, using '%s' and not '%s'", found,
-                        other);
+                        "found several files with supported names, using '%s' and not '%s'",
+                        shown_path(list->working_directory, found),
+                        shown_path(list->working_directory, other));
     if (found)
         add_file(list, found);
     return found != NULL;
@@ -152,8 +158,9 @@ int project_find_files(struct arena *arena, const struct compose_options *option
 
 /* --- .env ------------------------------------------------------------------------------------ */
 
-void project_read_dotenv(struct arena *arena, const char *directory,
-                         struct diagnostics *diagnostics, struct variables *variables)
+void project_read_dotenv(struct arena *arena, const struct compose_options *options,
+                         const char *directory, struct diagnostics *diagnostics,
+                         struct variables *variables)
 {
     const char *path = arena_printf(arena, "%s/.env", directory);
     _cleanup_error_ struct error err = {0};
@@ -168,7 +175,8 @@ void project_read_dotenv(struct arena *arena, const char *directory,
         return;
     }
     struct node *map = node_new(arena, NODE_MAP, (struct position){0});
-    const char *file = diagnostics_add_file(diagnostics, path, text, length);
+    const char *file = diagnostics_add_file(
+        diagnostics, shown_path(options->working_directory, path), text, length);
     dotenv_read(arena, diagnostics, file, text, variables, map);
     for (size_t i = 0; i < map->count; i++)
         variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);

@@ -20,8 +20,9 @@ int project_find_files(struct arena *arena, const struct compose_options *option
                        struct project_files *ret_files, struct error *err);
 
 /* Adds DIRECTORY/.env below what is there; a missing one is fine. */
-void project_read_dotenv(struct arena *arena, const char *directory,
-                         struct diagnostics *diagnostics, struct variables *variables);
+void project_read_dotenv(struct arena *arena, const struct compose_options *options,
+                         const char *directory, struct diagnostics *diagnostics,
+                         struct variables *variables);
 
 /* -p, COMPOSE_PROJECT_NAME; NULL where neither is given. -EINVAL for one that is not allowed. */
 int project_given_name(const struct compose_options *options, const struct variables *variables,

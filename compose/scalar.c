@@ -193,6 +193,10 @@ static bool is_yaml_1_1(const char *text)
 bool scalar_needs_quotes(const char *text)
 {
     struct node node = {0};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    const char *time = isdigit((unsigned char)text[0]) ? time_text(arena, text) : NULL;
+    if (time && !streq(time, text))
+        return true;
     if (resolve_word(&node, text) || resolve_number(&node, text) || is_yaml_1_1(text))
         return true;
     return streq(text, "<<") || streq(text, "=");

@@ -74,7 +74,8 @@ static void report_unknown(struct schema *schema, const struct schema_object *ob
     size_t count = 0;
     for (; count < object->count && count < 256; count++)
         names[count] = object->keys[count].name;
-    const char *nearest = str_nearest(pair->key, names, count);
+    const char *nearest =
+        diagnostics_is_full(schema->diagnostics) ? NULL : str_nearest(pair->key, names, count);
     const char *hint = nearest ? arena_printf(schema->arena, "did you mean '%s'?", nearest) : NULL;
     if (schema->path.length > 0)
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
@@ -108,6 +109,13 @@ static void parse_known(struct schema *schema, const struct schema_object *objec
                                         .value = value});
 }
 
+/* `volumes: {}` can be had without volumes. */
+static bool asks_for_nothing(const struct node *value)
+{
+    return value->kind == NODE_NULL ||
+           ((value->kind == NODE_LIST || value->kind == NODE_MAP) && value->count == 0);
+}
+
 static void parse_pair(struct schema *schema, const struct schema_object *object,
                        const struct node_pair *pair, struct node *result)
 {
@@ -130,6 +138,8 @@ static void parse_pair(struct schema *schema, const struct schema_object *object
         parse_known(schema, object, key, pair, result);
         break;
     case KEY_LATER:
+        if (asks_for_nothing(pair->value))
+            break;
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                         "'%s' is not supported yet", strbuf_text(&schema->path));
         break;

@@ -10,7 +10,7 @@
 
 enum key_class {
     KEY_WORKS,   /* on VMs as in the specification */
-    KEY_LATER,   /* of the specification, not supported yet: an error */
+    KEY_LATER,   /* of the specification, not supported yet: an error unless empty */
     KEY_IGNORED, /* accepted with a warning, and gone */
     KEY_CLASS_COUNT
 };

@@ -351,7 +351,9 @@ static void check_external(const struct model *model, struct diagnostics *diagno
     const struct node *networks = node_get(model->tree, "networks");
     for (size_t i = 0; i < model->network_count; i++) {
         const struct node *node = networks->pairs[i].value;
-        if (model->networks[i].external && (node_find(node, "ipam") || node_find(node, "internal")))
+        const struct node *ipam = node_get(node, "ipam");
+        bool described = node_find(node, "internal") || (ipam && ipam->count > 0);
+        if (model->networks[i].external && described)
             diagnostics_add(diagnostics, SEVERITY_ERROR, model->networks[i].position,
                             "remove 'ipam' and 'internal', or 'external'",
                             "network '%s' is external: it cannot be described here",
@@ -371,6 +373,22 @@ static struct position address_position(const struct model *model, size_t servic
     return value ? value->position : attachment->position;
 }
 
+/* False where one was written and is wrong, which was reported. */
+static bool lacks_subnet(const struct model *model, size_t network)
+{
+    const struct node *networks = node_get(model->tree, "networks");
+    const struct node *node = networks->pairs[network].value;
+    const struct node_pair *ipam = node_find(node, "ipam");
+    if (node->kind != NODE_MAP || (ipam && ipam->value->kind == NODE_BAD))
+        return false;
+    const struct node_pair *configs = ipam ? node_find(ipam->value, "config") : NULL;
+    if (!configs)
+        return true;
+    if (configs->value->kind != NODE_LIST || configs->value->count == 0)
+        return configs->value->kind == NODE_LIST;
+    return !node_find(configs->value->items[0], "subnet");
+}
+
 /* Whether the address can be one; says why not. */
 static bool check_address(const struct model *model, const struct claim *claim, const char *text,
                           struct diagnostics *diagnostics)
@@ -380,6 +398,8 @@ static bool check_address(const struct model *model, const struct claim *claim, 
     uint32_t gateway = 0;
     if (network->external)
         return true;
+    if (!network->subnet && !lacks_subnet(model, claim->network))
+        return false;
     if (!network->subnet) {
         diagnostics_add(diagnostics, SEVERITY_ERROR, claim->position,
                         "give the network 'ipam: {config: [{subnet: ...}]}'",
