@@ -97,7 +97,7 @@ own_processes() {
   local pid
   for pid in /proc/[0-9]*; do
     [ "$(readlink "$pid/ns/net" 2>/dev/null)" = "$(readlink /proc/self/ns/net)" ] || continue
-    tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -F "$VMSTEAD_ROOT" | grep -E '^[^ ]*(qemu|virtiofsd|skopeo|umoci|mmdebstrap)' || true
+    { tr '\0' ' ' <"$pid/cmdline"; } 2>/dev/null | grep -F "$VMSTEAD_ROOT" | grep -E '^[^ ]*(qemu|virtiofsd|skopeo|umoci|mmdebstrap)' || true
   done
 }
 
@@ -114,6 +114,7 @@ end_test() {
   if [ "$code" != 0 ] && [ "$code" != 77 ] && [ -f "$VMSTEAD_ROOT/state/daemon.log" ]; then
     echo "-- daemon.log"; tail -40 "$VMSTEAD_ROOT/state/daemon.log"
   fi
+  for pid in $(jobs -p); do kill "$pid" 2>/dev/null; done
   # Whatever a failed test left: VMs of this root by their command line, then the daemon.
   for pid in $(own_pids); do kill -9 "$pid"; done
   pid=$(daemon_pid); [ -z "$pid" ] || kill "$pid" 2>/dev/null
@@ -128,7 +129,7 @@ vm_pid() { processes_with "guest=$1[, ]"; }
 processes_with() {
   local pid command
   for pid in /proc/[0-9]*; do
-    command=$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) || continue
+    { command=$(tr '\0' ' ' <"$pid/cmdline"); } 2>/dev/null || continue
     case $command in *qemu-system*"$VMSTEAD_ROOT"*) ;; *) continue ;; esac
     ! grep -qE -- "$1" <<<"$command " || echo "${pid#/proc/}"
   done
