@@ -118,8 +118,10 @@ static void on_operation_progress(struct operation *operation, const char *text,
 {
     struct step_run *run = operation->engine_data;
     struct engine *engine = run->engine;
+    if (engine->abandoned || run->step->quiet)
+        return;
     uint64_t now = engine->options.now_ms(engine->options.userdata);
-    if (engine->abandoned || run->step->quiet || now - run->reported_ms < PROGRESS_INTERVAL_MS)
+    if (now - run->reported_ms < PROGRESS_INTERVAL_MS)
         return;
     run->reported_ms = now;
     _cleanup_json_ cJSON *event =

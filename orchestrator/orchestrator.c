@@ -59,6 +59,8 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
     orchestrator->loop = loop;
     orchestrator->store = store;
     orchestrator->world = *world;
+    orchestrator->world.providers =
+        xmemdup(world->providers, world->provider_count * sizeof(*world->providers));
     orchestrator->kick = new0(uv_timer_t);
     uv_timer_init(loop, orchestrator->kick);
     orchestrator->kick->data = orchestrator;
@@ -79,6 +81,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
         job_free(orchestrator->jobs.items[i]);
     vec_done(&orchestrator->jobs);
     uv_close((uv_handle_t *)orchestrator->kick, on_kick_closed);
+    free((void *)orchestrator->world.providers);
     free(orchestrator);
 }
 
@@ -121,9 +124,9 @@ static const char *event_action(const struct vm_status *status)
     return NULL;
 }
 
-void orchestrator_vm_event(void *userdata, const struct vm_status *status)
+void orchestrator_vm_event(void *self, const struct vm_status *status)
 {
-    struct orchestrator *orchestrator = userdata;
+    struct orchestrator *orchestrator = self;
     orchestrator->world.set_instance_running(orchestrator->world.userdata, status->instance,
                                              has_address(status->state));
     _cleanup_error_ struct error err = {0};

@@ -29,7 +29,7 @@ struct job_callbacks {
     void (*on_end)(void *userdata, const struct error *err);
 };
 
-/* What the engine works with; a test hands it fakes. */
+/* What the engine works with; a test hands it fakes. Copied, the list of providers too. */
 struct orchestrator_world {
     const struct provider *const *providers; /* provider_count of them */
     size_t provider_count;
@@ -53,7 +53,7 @@ void orchestrator_free(struct orchestrator *orchestrator);
 /* After network_adopt and runtime_adopt: the journal's unfinished entries are settled. */
 int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err);
 /* runtime_new's on_event; userdata is the orchestrator. */
-void orchestrator_vm_event(void *orchestrator, const struct vm_status *status);
+void orchestrator_vm_event(void *self, const struct vm_status *status);
 /* True where no instance runs and no job does: the daemon may leave after its time. */
 bool orchestrator_is_idle(const struct orchestrator *orchestrator);
 

@@ -50,8 +50,12 @@ static void host_init(struct host *host, enum fake_answer answer, const char *st
     fake_world_init(&host->world, answer, world_path);
     assert_ok(store_open(store_path ? store_path : ":memory:", &host->store, &err), &err);
     struct orchestrator_world world = fake_world_for_orchestrator(&host->world);
+    const struct provider *providers[FAKE_KINDS];
+    memcpy(providers, world.providers, sizeof(providers));
+    world.providers = providers;
     assert_ok(orchestrator_new(&host->loop, NULL, host->store, &world, &host->orchestrator, &err),
               &err);
+    memset(providers, 0, sizeof(providers)); /* it has a copy */
     assert_ok(orchestrator_adopt(host->orchestrator, &err), &err);
 }
 
