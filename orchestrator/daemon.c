@@ -255,7 +255,7 @@ static void ignore_handle(uv_handle_t *handle, void *userdata)
  * the lock last, so that it waits. */
 static void daemon_done(struct daemon *daemon)
 {
-    daemon_socket_done(&daemon->socket);
+    daemon_socket_remove(&daemon->socket);
     if (daemon->description_path)
         unlink(daemon->description_path);
     api_free(daemon->api);
@@ -270,6 +270,7 @@ static void daemon_done(struct daemon *daemon)
     uv_run(&daemon->loop, UV_RUN_DEFAULT);
     uv_loop_close(&daemon->loop);
     store_close(daemon->store);
+    daemon_socket_done(&daemon->socket);
     free(daemon->description_path);
     paths_done(&daemon->paths);
     closep(&daemon->lock_fd);
@@ -309,8 +310,6 @@ int daemon_run(const struct daemon_options *options, struct error *err)
         daemon_note_activity(&daemon);
         if (!daemon.leaving)
             uv_run(&daemon.loop, UV_RUN_DEFAULT);
-    } else if (options->background) {
-        log_error("cannot start: %s", error_text(err));
     }
     daemon_done(&daemon);
     return code;

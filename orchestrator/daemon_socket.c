@@ -91,15 +91,17 @@ void daemon_socket_unpark(struct daemon_socket *socket)
         rename(socket->parked_path, socket->path);
 }
 
+void daemon_socket_remove(struct daemon_socket *socket)
+{
+    if (!socket->path || socket->systemd)
+        return;
+    unlink(socket->path);
+    unlink(socket->parked_path);
+}
+
 void daemon_socket_done(struct daemon_socket *socket)
 {
-    if (!socket->path)
-        return;
-    if (!socket->systemd) {
-        unlink(socket->path);
-        unlink(socket->parked_path);
-    }
-    close(socket->fd);
+    closep(&socket->fd);
     free(socket->path);
     free(socket->parked_path);
     *socket = (struct daemon_socket){.fd = -1};

@@ -22,5 +22,7 @@ void daemon_socket_park(struct daemon_socket *socket);
 /* Somebody connected and has not been accepted. */
 bool daemon_socket_has_client(const struct daemon_socket *socket);
 void daemon_socket_unpark(struct daemon_socket *socket);
-/* Closes, and removes our own from the file system. */
+/* Removes our own from the file system; it still accepts. */
+void daemon_socket_remove(struct daemon_socket *socket);
+/* Closes what is left. */
 void daemon_socket_done(struct daemon_socket *socket);
