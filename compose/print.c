@@ -86,11 +86,14 @@ static size_t decode(const unsigned char *c, uint32_t *ret_code)
     return length;
 }
 
-/* What may stand in YAML as it is (YAML 1.2, 5.1); a byte order mark may not. */
+/* What may stand in YAML as it is (YAML 1.2, 5.1). Not so a byte order mark, nor the characters that
+ * libyaml takes for the end of a line. */
 static bool is_printable(uint32_t code)
 {
-    return code == '\n' || (code >= 0x20 && code < 0x7f) || code == 0x85 ||
-           (code >= 0xa0 && code < 0xfffe && code != 0xfeff) || code >= 0x10000;
+    if (code == 0x2028 || code == 0x2029 || code == 0xfeff)
+        return false;
+    return code == '\n' || (code >= 0x20 && code < 0x7f) || (code >= 0xa0 && code < 0xfffe) ||
+           code >= 0x10000;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------ */
@@ -106,8 +109,7 @@ static void add_json_string(struct strbuf *out, const char *text)
         const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
         if (letter)
             strbuf_addf(out, "\\%c", names[letter - letters]);
-        else if (!is_printable(code) || (code < 0x80 && strchr("<>&", (int)code)) ||
-                 code == 0x2028 || code == 0x2029) /* as Go: safe inside of HTML and JavaScript */
+        else if (!is_printable(code) || (code < 0x80 && strchr("<>&", (int)code))) /* as Go */
             strbuf_addf(out, "\\u%04x", code);
         else
             strbuf_add(out, c, length);

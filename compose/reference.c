@@ -1,0 +1,58 @@
+/* See compose/reference.h. */
+#include "compose/reference.h"
+
+#include "base/alloc.h"
+#include "compose/schema.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const char *const class_texts[] = {
+    [KEY_WORKS] = "works", [KEY_LATER] = "not yet", [KEY_IGNORED] = "ignored"};
+static_assert(sizeof(class_texts) / sizeof(class_texts[0]) == KEY_CLASS_COUNT, "a text per class");
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct schema_key *const *a = left, *const *b = right;
+    return strcmp((*a)->name, (*b)->name);
+}
+
+/* The rows by name: people look for one. */
+static const struct schema_key **sorted_keys(const struct schema_object *object)
+{
+    const struct schema_key **keys = xcalloc(object->count + 1, sizeof(*keys));
+    for (size_t i = 0; i < object->count; i++)
+        keys[i] = &object->keys[i];
+    qsort(keys, object->count, sizeof(*keys), compare_keys);
+    return keys;
+}
+
+static void print_object(const struct schema_object *object, struct strbuf *out)
+{
+    _cleanup_free_ const struct schema_key **keys = sorted_keys(object);
+    strbuf_addf(out, "\n## %s\n\n| key | state | value | meaning |\n|---|---|---|---|\n",
+                object->title);
+    for (size_t i = 0; i < object->count; i++)
+        strbuf_addf(out, "| `%s` | %s | %s | %s |\n", keys[i]->name, class_texts[keys[i]->class],
+                    keys[i]->type ? keys[i]->type->name : "", keys[i]->help);
+    for (size_t i = 0; i < object->count; i++)
+        if (keys[i]->object)
+            print_object(keys[i]->object, out);
+}
+
+void reference_print(struct strbuf *out)
+{
+    strbuf_add_str(
+        out,
+        "# The Compose keys vmstead knows\n"
+        "\n"
+        "Generated from the table in `compose/schema_table.c`; do not edit. A key that *works* "
+        "does "
+        "on VMs what\n"
+        "the [Compose Specification](https://compose-spec.io) says. One that is *not yet* there is "
+        "refused where it\n"
+        "asks for something. One that is *ignored* gives a warning. Any other key is refused as "
+        "unknown, but for\n"
+        "`x-...`, which is let through wherever the specification lets it.\n");
+    print_object(&schema_root, out);
+}
