@@ -186,7 +186,7 @@ static int write_elf(const char *kernel, const uint8_t *data, size_t size, const
 int kernel_elf_extract(const char *kernel, const char *output, struct error *err)
 {
     _cleanup_(mapping_done) struct mapping file = {0};
-    struct mapping payload;
+    struct mapping payload = {0};
     int r = mapping_init(kernel, &file, err);
     if (r < 0)
         return r;
