@@ -129,7 +129,7 @@ static int start_daemon(const struct paths *paths, const char *socket_path, stru
 {
     _cleanup_free_ char *log_path = xasprintf("%s/daemon.log", paths->state);
     off_t log_start = log_size(log_path);
-    pid_t pid;
+    pid_t pid = 0;
     int r = spawn_daemon(log_path, &pid, err);
     if (r < 0)
         return r;
