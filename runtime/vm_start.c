@@ -238,6 +238,14 @@ static int check_spec(const struct vm *vm, struct error *err)
     return vm_identity_build(vm->operation->spec, vm->operation->inputs, 0, &identity, err);
 }
 
+/* The console's file tells of one boot only: it is evidence. */
+static void forget_console(const struct vm *vm)
+{
+    _cleanup_free_ char *console = vm_file(vm, "console.log"), *old = vm_file(vm, "console.log.1");
+    unlink(console);
+    unlink(old);
+}
+
 static int prepare_start(struct vm *vm, struct error *err)
 {
     const char *stop_signal = json_string(vm->operation->spec, "stop_signal", "SIGTERM");
@@ -245,6 +253,7 @@ static int prepare_start(struct vm *vm, struct error *err)
     if (!vm->stop_signal)
         return error_set(err, EINVAL, "'%s': there is no signal '%s'", vm->status.instance,
                          stop_signal);
+    forget_console(vm);
     vm->boot++;
     vm->adopted = false;
     vm->status.reason = VM_EXIT_NONE;
