@@ -1,6 +1,7 @@
 /* See compose/model.h and compose/model_build.h. */
 #include "compose/model.h"
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "compose/model_build.h"
@@ -141,17 +142,30 @@ static void build_attachments(const struct builder *builder, const struct node *
     }
 }
 
-/* Highest priority first; a stable sort, for positions do not survive the wire. */
+struct ordered_attachment {
+    struct model_attachment attachment;
+    size_t order; /* in the file */
+};
+
+static int compare_attachments(const void *left, const void *right)
+{
+    const struct ordered_attachment *a = left, *b = right;
+    if (a->attachment.priority != b->attachment.priority)
+        return a->attachment.priority > b->attachment.priority ? -1 : 1;
+    return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* Highest priority first, then as in the file. */
 static void sort_attachments(struct model_service *service)
 {
-    struct model_attachment *items = service->attachments;
-    for (size_t i = 1; i < service->attachment_count; i++) {
-        struct model_attachment moving = items[i];
-        size_t place = i;
-        for (; place > 0 && items[place - 1].priority < moving.priority; place--)
-            items[place] = items[place - 1];
-        items[place] = moving;
-    }
+    size_t count = service->attachment_count;
+    struct ordered_attachment *sorted = xcalloc(count + 1, sizeof(*sorted));
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (struct ordered_attachment){service->attachments[i], i};
+    qsort(sorted, count, sizeof(*sorted), compare_attachments);
+    for (size_t i = 0; i < count; i++)
+        service->attachments[i] = sorted[i].attachment;
+    free(sorted);
 }
 
 static void build_dependencies(const struct builder *builder, const struct node *node,

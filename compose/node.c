@@ -99,7 +99,7 @@ static void grow(struct arena *arena, void **array, struct node *node, size_t si
 {
     if (node->count < node->capacity)
         return;
-    size_t capacity = node->capacity ? node->capacity * 2 : 4;
+    uint32_t capacity = node->capacity ? node->capacity * 2 : 4;
     void *larger = arena_array(arena, capacity, size);
     if (node->count > 0)
         memcpy(larger, *array, node->count * size);
@@ -137,7 +137,7 @@ static void index_add(struct node *map, size_t place)
 
 static void index_rebuild(struct arena *arena, struct node *map)
 {
-    map->index_size = map->index_size ? map->index_size * 2 : (size_t)INDEX_FROM * 4;
+    map->index_size = map->index_size ? map->index_size * 2 : INDEX_FROM * 4;
     while (map->index_size & (map->index_size - 1))
         map->index_size += map->index_size & -map->index_size;
     map->index = arena_array(arena, map->index_size, sizeof(*map->index));

@@ -34,25 +34,31 @@ struct node_pair {
 };
 
 struct node {
-    enum node_kind kind;
+    enum node_kind kind : 8;
     /* The text follows the position directly on its line (no block scalar, no folding): a place
      * inside the text can be told. text_column is where it begins. */
-    bool single_line;
-    unsigned text_column;
+    bool single_line : 1;
+    uint32_t text_column;
     struct position position;
     union {
-        bool boolean;
-        int64_t integer;
-        double number;
+        struct {              /* scalars */
+            const char *text; /* the string, or the number as it was written */
+            union {
+                bool boolean;
+                int64_t integer;
+                double number;
+            };
+        };
+        struct { /* lists and maps */
+            union {
+                struct node **items;
+                struct node_pair *pairs;
+            };
+            uint32_t *index; /* of a larger map: open addressing, place in pairs + 1, 0 free */
+        };
     };
-    const char *text; /* of scalars: the string, or the number as it was written */
-    union {
-        struct node **items;
-        struct node_pair *pairs;
-    };
-    size_t count, capacity;
-    uint32_t *index; /* of a larger map: open addressing, position + 1 in pairs, 0 free */
-    size_t index_size;
+    uint32_t count, capacity; /* of lists and maps, 0 in scalars */
+    uint32_t index_size;
 };
 
 struct node *node_new(struct arena *arena, enum node_kind kind, struct position position);

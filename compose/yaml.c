@@ -2,15 +2,9 @@
 #include "compose/yaml.h"
 
 #include "base/str.h"
-#include "base/vec.h"
 #include "compose/scalar.h"
 
 #include <yaml.h>
-
-struct anchor {
-    const char *name;
-    struct node *node; /* NULL while its value is being read */
-};
 
 /* A collection that is being read. */
 struct level {
@@ -18,7 +12,7 @@ struct level {
     const char *key; /* of a map: set while its value is awaited */
     struct position key_position;
     bool key_is_merge;
-    size_t anchor; /* index + 1 into anchors; 0: none */
+    const char *anchor; /* NULL: none */
 };
 
 struct reader {
@@ -29,7 +23,7 @@ struct reader {
     struct node *documents;
     struct level levels[YAML_DEPTH_LIMIT];
     size_t depth;
-    VEC(struct anchor) anchors;
+    struct node *anchors; /* name -> node; NODE_BAD while its value is being read */
     size_t alias_nodes;
     bool failed; /* nothing sensible can be read any more */
 };
@@ -132,29 +126,27 @@ static void place(struct reader *reader, struct node *node, bool is_plain)
 
 /* --- anchors and aliases -------------------------------------------------------------------- */
 
-/* Returns its number (index + 1), 0 where there is none. The last definition of a name counts. */
-static size_t define_anchor(struct reader *reader, const yaml_char_t *name, struct node *node)
+/* The last definition of a name counts. Returns the name, NULL where there is none. */
+static const char *define_anchor(struct reader *reader, const yaml_char_t *name, struct node *node)
 {
     if (!name)
-        return 0;
-    struct anchor anchor = {.name = arena_strdup(reader->arena, (const char *)name), .node = node};
-    vec_add(&reader->anchors, anchor);
-    return reader->anchors.count;
+        return NULL;
+    const char *copy = arena_strdup(reader->arena, (const char *)name);
+    node_put(reader->arena, reader->anchors, copy, node->position, node);
+    return copy;
 }
 
 static void read_alias(struct reader *reader, const yaml_event_t *event)
 {
     struct position position = position_at(reader, &event->start_mark);
     const char *name = (const char *)event->data.alias.anchor;
-    size_t i = reader->anchors.count;
-    while (i > 0 && !streq(reader->anchors.items[i - 1].name, name))
-        i--;
-    if (i == 0) {
+    const struct node_pair *anchor = node_find(reader->anchors, name);
+    if (!anchor) {
         fail_at(reader, position, NULL, "alias '*%s' has no anchor '&%s' before it", name, name);
         return;
     }
-    const struct node *target = reader->anchors.items[i - 1].node;
-    if (!target) {
+    const struct node *target = anchor->value;
+    if (target->kind == NODE_BAD) {
         fail_at(reader, position, NULL, "anchor '%s' contains itself", name);
         return;
     }
@@ -222,9 +214,10 @@ static void open_level(struct reader *reader, enum node_kind kind, const yaml_ev
         return;
     }
     check_tag(reader, tag, position);
-    struct node *node = node_new(reader->arena, kind, position);
+    struct node *unfinished = node_new(reader->arena, NODE_BAD, position);
     reader->levels[reader->depth++] =
-        (struct level){.node = node, .anchor = define_anchor(reader, anchor, NULL)};
+        (struct level){.node = node_new(reader->arena, kind, position),
+                       .anchor = define_anchor(reader, anchor, unfinished)};
 }
 
 static void close_level(struct reader *reader)
@@ -232,8 +225,8 @@ static void close_level(struct reader *reader)
     const struct level *level = &reader->levels[--reader->depth];
     if (level->node->kind == NODE_MAP)
         apply_merge_key(reader, level->node);
-    if (level->anchor > 0)
-        reader->anchors.items[level->anchor - 1].node = level->node;
+    if (level->anchor)
+        node_put(reader->arena, reader->anchors, level->anchor, level->node->position, level->node);
     place(reader, level->node, false);
 }
 
@@ -259,7 +252,7 @@ static void read_event(struct reader *reader, const yaml_event_t *event)
         close_level(reader);
         break;
     case YAML_DOCUMENT_END_EVENT:
-        reader->anchors.count = 0;
+        reader->anchors = node_new(reader->arena, NODE_MAP, position_at(reader, &event->end_mark));
         break;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
@@ -327,6 +320,7 @@ struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, con
     struct position start = {.file = file, .line = 1, .column = 1};
     struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
     reader.documents = node_new(arena, NODE_LIST, start);
+    reader.anchors = node_new(arena, NODE_MAP, start);
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
         text += 3;
         length -= 3;
@@ -339,6 +333,5 @@ struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, con
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
     read_events(&reader, text, length);
     yaml_parser_delete(&reader.parser);
-    vec_done(&reader.anchors);
     return reader.failed ? NULL : reader.documents;
 }
