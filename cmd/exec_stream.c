@@ -28,7 +28,7 @@ struct exec_stream {
     struct strbuf incoming;  /* a frame that is not complete */
     struct strbuf to_socket; /* frames on their way */
     struct strbuf to_output[2];
-    bool output_is_file[2], output_gone[2];
+    bool output_is_file[2];
     bool stdin_open, socket_closed, ended;
     int status;
     struct error failure;
@@ -80,9 +80,7 @@ static void on_frame(void *userdata, unsigned type, const char *payload, size_t 
     }
     if (type != STREAM_STDOUT && type != STREAM_STDERR)
         return;
-    size_t output = type - STREAM_STDOUT;
-    if (!stream->output_gone[output])
-        strbuf_add(&stream->to_output[output], payload, length);
+    strbuf_add(&stream->to_output[type - STREAM_STDOUT], payload, length);
 }
 
 static int feed(struct exec_stream *stream, const char *data, size_t length, struct error *err)
@@ -126,6 +124,17 @@ static void read_stdin(struct exec_stream *stream)
     stream_add_frame(&stream->to_socket, STREAM_STDIN, data, (size_t)count);
 }
 
+/* `vmstead exec web yes | head -1`: who writes into a closed pipe ends, as if by SIGPIPE; leaving is SIGHUP
+ * for the process in the guest. */
+static void lose_output(struct exec_stream *stream, int code)
+{
+    strbuf_clear(&stream->to_output[0]);
+    strbuf_clear(&stream->to_output[1]);
+    stream->ended = true;
+    stream->status = OUTPUT_CLOSED_STATUS;
+    output_fail(code, &stream->failure);
+}
+
 static void write_output(struct exec_stream *stream, size_t output)
 {
     struct strbuf *text = &stream->to_output[output];
@@ -136,9 +145,7 @@ static void write_output(struct exec_stream *stream, size_t output)
     if (count >= 0) {
         strbuf_drop_front(text, (size_t)count);
     } else if (errno != EAGAIN && errno != EINTR) {
-        strbuf_clear(
-            text); /* its reader left: the process goes on without it, as after a SIGPIPE */
-        stream->output_gone[output] = true;
+        lose_output(stream, errno);
     }
 }
 

@@ -87,7 +87,7 @@ static int pump(struct logs *logs, struct client *client, struct error *err)
     if (logs->failure.code)
         return error_move(err, &logs->failure);
     int r = log_feed_write_error(logs->feed);
-    return r < 0 ? error_set(err, -r, "cannot write logs: %s", strerror(-r)) : 0;
+    return r < 0 ? output_fail(-r, err) : 0;
 }
 
 static int run_feed(const struct invocation *invocation, struct client *client,

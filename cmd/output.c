@@ -53,12 +53,17 @@ void output_note(const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
+int output_fail(int code, struct error *err)
+{
+    if (code == EPIPE)
+        return OUTPUT_CLOSED_STATUS;
+    return error_set(err, code, "cannot write output: %s", strerror(code));
+}
+
 int output_write(const char *text, size_t length, struct error *err)
 {
     int r = fs_write_all(STDOUT_FILENO, text, length);
-    if (r < 0)
-        return error_set(err, -r, "cannot write to standard output: %s", strerror(-r));
-    return 0;
+    return r < 0 ? output_fail(-r, err) : 0;
 }
 
 static bool starts_character(char byte)

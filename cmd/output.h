@@ -26,7 +26,12 @@ struct output_size output_get_size(int fd);
 void output_error(const char *text);
 void output_warning(const char *text);
 void output_note(const char *text);
-/* Writes to stdout; the whole text or an error. */
+/* A reader that went away (vmstead logs | head) is no error to report: the command ends with the status of
+ * a process that SIGPIPE ended. */
+#define OUTPUT_CLOSED_STATUS 141
+/* What a failed write means for a command: OUTPUT_CLOSED_STATUS for EPIPE, else -code with err set. */
+int output_fail(int code, struct error *err);
+/* Writes all of it to stdout: 0, or as output_fail(). */
 int output_write(const char *text, size_t length, struct error *err);
 
 /* Columns a UTF-8 text takes: code points, as everything we print is one column wide. */

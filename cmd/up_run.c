@@ -73,6 +73,7 @@ struct up {
     VEC(struct attached *) attached;
     uv_timer_t tick;
     bool job_ended, interrupted, kill_wanted;
+    int status;
     struct error job_result, failure;
 };
 
@@ -305,12 +306,11 @@ static int attach(struct up *up, const cJSON *instances, const cJSON *instance, 
     return r;
 }
 
-static void announce(const cJSON *instances, const struct up *up)
+static void announce(const struct up *up)
 {
     _cleanup_strbuf_ struct strbuf names = {0};
     for (size_t i = 0; i < up->attached.count; i++)
         strbuf_addf(&names, "%s%s", i ? ", " : "", up->attached.items[i]->label);
-    (void)instances;
     _cleanup_free_ char *text = xasprintf("Attaching to %s", strbuf_text(&names));
     output_note(text);
 }
@@ -335,7 +335,7 @@ static int attach_all(struct up *up, struct error *err)
         if (r < 0)
             return r;
     }
-    announce(instances, up);
+    announce(up);
     return 0;
 }
 
@@ -379,8 +379,10 @@ static void up_advance(struct up *up)
 {
     if (up->feed)
         report_exits(up);
-    if (up->feed && log_feed_write_error(up->feed) < 0 && !up->failure.code)
-        error_set(&up->failure, -log_feed_write_error(up->feed), "cannot write logs");
+    if (up->feed && log_feed_write_error(up->feed) < 0) {
+        up->status = output_fail(-log_feed_write_error(up->feed), &up->failure);
+        set_phase(up, UP_DONE);
+    }
     switch (up->phase) {
     case UP_JOB:
     case UP_CANCELLING:
@@ -489,6 +491,8 @@ int up_run(const struct invocation *invocation, struct client *client, const cha
             r = error_move(err, &up.failure);
         else if (up.interrupted)
             r = INTERRUPT_EXIT_STATUS;
+        else
+            r = up.status;
     }
     up_done(&up);
     return r;
