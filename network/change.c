@@ -4,11 +4,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "network/conntrack.h"
 #include "network/firewall.h"
 #include "network/link.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <sys/stat.h>
 
 /* One trip to the thread pool with copies of all it needs. */
@@ -119,6 +121,8 @@ static void run_on_host(struct run *run)
         r = link_apply(&run->desired, &run->error);
     if (r == 0)
         r = firewall_apply(&run->desired, &run->error);
+    if (r == 0)
+        conntrack_forget_stale(&run->desired);
     if (r == 0 && !any)
         sysctl_restore(&run->restore, &run->error);
     if (r == 0 && any)
@@ -126,6 +130,7 @@ static void run_on_host(struct run *run)
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
         if (change->tap[0] && change->phase == CHANGE_APPLYING)
             link_open_tap(change->tap, change->bridge, &change->tap_fd, &change->error);
+    malloc_trim(0); /* libnftables leaves 2 MB of free heap behind, a fifth of the daemon */
 }
 
 static int forget_settings(struct store *store, void *userdata, struct error *err)

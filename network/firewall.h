@@ -15,6 +15,8 @@ void firewall_format(const struct desired *desired, struct strbuf *text);
 /* The first line of what libnftables says, without positions and without the command. */
 char *firewall_cut_error(const char *text);
 
+/* Whether nftables answers at all (1 ms); for check(). */
+int firewall_probe(struct error *err);
 /* Blocking (20 ms). Connections that are already translated live on. */
 int firewall_apply(const struct desired *desired, struct error *err);
 /* Whether a table of this root exists; needs CAP_NET_ADMIN, false without it. */

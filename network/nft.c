@@ -49,6 +49,14 @@ static int run(const char *commands, char **ret_output, struct error *err)
     return 0;
 }
 
+int firewall_probe(struct error *err)
+{
+    int r = run("list tables", NULL, err);
+    return r < 0 ? error_prefix(err, "the kernel's packet filter cannot be used (is nf_tables in "
+                                     "this kernel, or its module loaded?)")
+                 : 0;
+}
+
 /* The "nftables" array of a JSON listing; NULL where the command fails (nothing to list). */
 static cJSON *list(const char *command)
 {

@@ -67,7 +67,7 @@ static int check_against_plan(struct network *network, const struct operation *o
     for (size_t i = 0; i < network->planned_endpoints.count; i++) {
         const struct planned_endpoint *other = &network->planned_endpoints.items[i];
         if (other->address == address && streq(other->network, wish->network) &&
-            !streq(other->name, operation->name))
+            streq(other->project, wish->project) && !streq(other->name, operation->name))
             return error_set(err, EADDRINUSE, "'%s': the address '%s' is already taken by '%s'",
                              operation->name, wish->address, other->name);
     }
@@ -245,6 +245,7 @@ static bool is_planned_for_another(uint32_t address, void *userdata)
     for (size_t i = 0; i < search->network->planned_endpoints.count; i++) {
         const struct planned_endpoint *other = &search->network->planned_endpoints.items[i];
         if (other->address == address && streq(other->network, search->wish->network) &&
+            streq(other->project, search->wish->project) &&
             !streq(other->instance, search->wish->instance))
             return true;
     }

@@ -3,6 +3,7 @@
 #include "network/internal.h"
 
 #include "base/str.h"
+#include "network/firewall.h"
 #include "network/ipam.h"
 #include "network/link.h"
 
@@ -85,6 +86,8 @@ static int check(void *self, struct operation *const *operations, size_t count, 
 {
     struct network *network = self;
     int r = count > 0 ? link_check_privileges(err) : 0;
+    if (r == 0 && count > 0)
+        r = firewall_probe(err);
     if (r == 0 && count > 0)
         planned_forget_networks(network, operations[0]->project);
     for (size_t i = 0; r == 0 && i < count; i++) {

@@ -127,9 +127,17 @@ guests() { local name; for name in "$@"; do ip netns add "$name"; ip -n "$name" 
 
 # serve NAMESPACE PROTOCOL PORT: answers with its name and who asks.
 serve() {
-  local options=fork
-  [ "$2" = tcp ] && options=fork,reuseaddr && set -- "$1" TCP4-LISTEN "$3" || set -- "$1" UDP4-RECVFROM "$3"
-  ip netns exec "$1" socat "$2:$3,$options" "SYSTEM:echo $1 \$SOCAT_PEERADDR" >/dev/null 2>&1 &
+  if [ "$2" = tcp ]; then
+    ip netns exec "$1" socat "TCP4-LISTEN:$3,fork,reuseaddr" "SYSTEM:echo $1 \$SOCAT_PEERADDR" >/dev/null 2>&1 &
+  else # socat's UDP server loses a question that comes while it forks
+    ip netns exec "$1" python3 -c '
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", int(sys.argv[2])))
+while True:
+    asker = server.recvfrom(100)[1]
+    server.sendto(f"{sys.argv[1]} {asker[0]}\n".encode(), asker)' "$1" "$3" &
+  fi
   disown
 }
 serve_here() { # PROTOCOL-ADDRESS: a program of the host itself

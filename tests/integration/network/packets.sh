@@ -19,6 +19,7 @@ serve_here TCP4-LISTEN:7001,bind=127.0.0.1
 web=$(address web front) api=$(address api front) other=$(address other side) db=$(address db back)
 gateway=10.89.0.1
 ready host tcp "$web" 80
+ready host udp "$web" 53
 ready host tcp "$other" 80
 ready api tcp "$db" 80
 ready host tcp 192.0.2.2 80
@@ -137,6 +138,13 @@ check_eq "still published" "$(ask outside tcp 192.0.2.1 8080)" "web 192.0.2.2"
 refused "a tap that is in use" run "$(plan "$(endpoint web front eth0)")"
 check_contains "names it" "$(cat "$TEST_DIR/refused")" "still in use by a running VM"
 check_eq "and it still works" "$(ask outside tcp 192.0.2.1 8080)" "web 192.0.2.2"
+
+step "a client that began to send before its port was published"
+nagging() { echo question | in_ns outside timeout 3 socat -t1 -T1 - UDP4:192.0.2.1:8054,sourceport=40000 | grep .; }
+refused "not published yet" nagging
+run "$(plan "$(ports web :8080:80:tcp :8053:53:udp :8054:53:udp)")" >/dev/null || fail "publishing"
+check_eq "published" "$(nagging)" "web 192.0.2.2"
+run "$(plan "${PORTS[0]}")" >/dev/null || fail "publishing"
 
 step "Docker's FORWARD policy, and one nobody can open"
 nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }
