@@ -9,10 +9,10 @@
 #include "base/vec.h"
 #include "orchestrator/api.h"
 #include "orchestrator/daemon_log.h"
+#include "orchestrator/daemon_memory.h"
 #include "orchestrator/daemon_socket.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -80,7 +80,7 @@ static void on_idle_timeout(uv_timer_t *timer)
 static void on_trim_timeout(uv_timer_t *timer)
 {
     (void)timer;
-    malloc_trim(0);
+    daemon_memory_give_back();
 }
 
 /* Something has ended: from here on it may be quiet. */
@@ -134,14 +134,6 @@ static cJSON *describe_ports(void *userdata, const char *instance)
 }
 
 /* --- the steps of daemon_run() ---------------------------------------------------------------- */
-
-/* Few arenas and early trimming: a daemon that sleeps should not hold what a burst once needed. */
-static void set_memory_policy(void)
-{
-    mallopt(M_ARENA_MAX, 1);
-    mallopt(M_TRIM_THRESHOLD, 256 << 10);
-    mallopt(M_MMAP_THRESHOLD, 256 << 10);
-}
 
 static uint64_t read_idle_ms(void)
 {
@@ -297,7 +289,7 @@ static int daemon_start(struct daemon *daemon, const struct daemon_options *opti
 int daemon_run(const struct daemon_options *options, struct error *err)
 {
     struct daemon daemon = {.lock_fd = -1, .socket.fd = -1, .idle_ms = read_idle_ms()};
-    set_memory_policy();
+    daemon_memory_set_policy();
     log_set_name("vmstead daemon");
     log_set_level_from_environment();
     int code = paths_init(&daemon.paths, err);
