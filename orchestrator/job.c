@@ -12,6 +12,13 @@
 #include <assert.h>
 #include <errno.h>
 
+static const char *const kind_names[] = {
+    [JOB_UP] = "up",
+    [JOB_STOP] = "stop",
+    [JOB_DOWN] = "down",
+};
+static_assert(ARRAY_SIZE(kind_names) == JOB_KIND_COUNT, "a name for every kind");
+
 enum job_phase {
     PHASE_QUEUED,
     PHASE_IMAGES,  /* the engine gets the images */
@@ -109,8 +116,8 @@ void job_cancel(struct job *job)
 
 static void set_phase(struct job *job, enum job_phase phase)
 {
-    log_debug("job on project '%s': %s -> %s", job->project, phase_names[job->phase],
-              phase_names[phase]);
+    log_debug("%s of project '%s': %s -> %s", kind_names[job->kind], job->project,
+              phase_names[job->phase], phase_names[phase]);
     job->phase = phase;
 }
 
@@ -261,12 +268,9 @@ static int make_plan(struct job *job, const struct observed *observed, struct er
     case JOB_STOP:
         return plan_stop(observed, &stop, &job->plan, err);
     case JOB_DOWN:
-        if (observed->resources.count == 0) {
-            _cleanup_free_ char *text =
-                xasprintf("No resource found to remove for project \"%s\".", job->project);
-            report_warning(job, text);
-        }
         return plan_down(observed, &stop, &job->plan, err);
+    case JOB_KIND_COUNT:
+        break;
     }
     assert(false);
     return -EINVAL;

@@ -6,7 +6,7 @@
 #include "orchestrator/context.h"
 #include "orchestrator/spec.h"
 
-enum job_kind { JOB_UP, JOB_STOP, JOB_DOWN };
+enum job_kind { JOB_UP, JOB_STOP, JOB_DOWN, JOB_KIND_COUNT };
 
 struct job_request {
     enum job_kind kind;

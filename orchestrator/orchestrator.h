@@ -1,5 +1,6 @@
-/* orchestrator/: makes the host look like a model. Graph and plan are pure; the engine is a ready-queue
- * over providers (base/provider.h); intent is journalled before an effect and the outcome after it.
+/* orchestrator/: makes the host look like a model. Graph and plan are pure; the engine is a
+ * ready-queue over providers (base/provider.h); intent is journalled before an effect and the
+ * outcome after it.
  * Knows network/ and runtime/ only through what main hands it.
  *
  * A job is one command on one project. Jobs on one project run one after the other, in order of

@@ -68,8 +68,8 @@ struct plan_stop_options {
 /* Stops what runs, dependents first. What is not there does not run: no error. */
 int plan_stop(const struct observed *observed, const struct plan_stop_options *options,
               struct plan **ret_plan, struct error *err);
-/* Stops and removes; without a choice of services also all that belongs to none of them. -ENOENT: no
- * such service. */
+/* Stops and removes; without a choice of services also all that belongs to none of them. -ENOENT:
+ * no such service. */
 int plan_down(const struct observed *observed, const struct plan_stop_options *options,
               struct plan **ret_plan, struct error *err);
 

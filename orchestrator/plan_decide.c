@@ -1,10 +1,17 @@
 /* See plan_up.h: what is to be done with whom. */
 #include "orchestrator/plan_up.h"
 
+#include "base/log.h"
 #include "base/str.h"
 
 #include <assert.h>
 #include <errno.h>
+
+static const char *const action_names[] = {
+    [ACTION_NONE] = "not asked for", [ACTION_KEEP] = "kept as it is", [ACTION_START] = "started",
+    [ACTION_RESTART] = "restarted",  [ACTION_RECREATE] = "recreated", [ACTION_CREATE] = "created",
+};
+static_assert(ARRAY_SIZE(action_names) == ACTION_COUNT, "a name for every action");
 
 const struct observed_resource *up_find_resource(const struct up *up, const char *kind,
                                                  const char *name)
@@ -163,6 +170,7 @@ static void decide_all(struct up *up)
             action = ACTION_RESTART;
         if (action == ACTION_KEEP)
             strv_add(&up->plan->unchanged, xstrdup(up->specs->services[service].instance));
+        log_debug("'%s' is to be %s", up->specs->services[service].instance, action_names[action]);
         up->actions[service] = action;
     }
 }

@@ -1,5 +1,5 @@
-/* up as a plan: what is wanted against what is there. plan_decide.c says per service what becomes of it;
- * here follow the deletions that takes, then what is made, each in dependency order. */
+/* up as a plan: what is wanted against what is there. plan_decide.c says per service what becomes
+ * of it; here follow the deletions that takes, then what is made, each in dependency order. */
 #include "orchestrator/plan_up.h"
 
 #include "base/str.h"

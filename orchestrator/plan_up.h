@@ -11,6 +11,7 @@ enum action {
     ACTION_RESTART,  /* as START, but something of it may run: it is stopped first */
     ACTION_RECREATE, /* differs, or half there: goes, with its disk, and is made anew */
     ACTION_CREATE,   /* no VM yet; a crash may have left endpoints */
+    ACTION_COUNT
 };
 
 struct service_steps { /* numbers in the plan, or NO_STEP */

@@ -62,7 +62,7 @@ static const cJSON *find_by_member(const struct fake_world *world, const char *k
     return NULL;
 }
 
-/* --- what is allowed ---------------------------------------------------------------------------- */
+/* --- what is allowed -------------------------------------------------------------------------- */
 
 static int check_ensure(struct fake_world *world, const struct operation *operation,
                         struct error *err)
@@ -134,7 +134,7 @@ static int check_operation(struct fake_world *world, const struct operation *ope
     return 0;
 }
 
-/* --- effects ------------------------------------------------------------------------------------ */
+/* --- effects ---------------------------------------------------------------------------------- */
 
 /* From the start on something may be there. */
 static void begin_effect(struct fake_world *world, const struct operation *operation)
@@ -205,7 +205,7 @@ static void finish_effect(struct fake_world *world, const struct operation *oper
     save(world);
 }
 
-/* --- the provider ------------------------------------------------------------------------------- */
+/* --- the provider ----------------------------------------------------------------------------- */
 
 static int fake_check(void *self, struct operation *const *operations, size_t count,
                       struct error *err)
@@ -292,7 +292,7 @@ bool fake_world_tick(struct fake_world *world)
     return true;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void load(struct fake_world *world)
 {
@@ -367,7 +367,7 @@ size_t fake_world_find_log(const struct fake_world *world, const char *entry)
     return SIZE_MAX;
 }
 
-/* --- as the orchestrator sees it ------------------------------------------------------------------ */
+/* --- as the orchestrator sees it -------------------------------------------------------------- */
 
 static void set_instance_running(void *userdata, const char *instance, bool running)
 {

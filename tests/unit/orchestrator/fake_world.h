@@ -1,7 +1,7 @@
 /* A host made of JSON: five providers that do nothing but keep count, strictly. What the real ones
- * promise (base/provider.h) they keep: an operation is half done between start and done, undoes itself
- * when it fails, is idempotent. What the real ones could not do they refuse: a start without its
- * network, the removal of a bridge with endpoints, a second VM on one port. */
+ * promise (base/provider.h) they keep: an operation is half done between start and done, undoes
+ * itself when it fails, is idempotent. What the real ones could not do they refuse: a start without
+ * taps or image, the removal of a network with endpoints, of an endpoint whose VM runs. */
 #pragma once
 
 #include "base/vec.h"

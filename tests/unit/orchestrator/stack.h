@@ -1,4 +1,4 @@
-/* Compose files of testdata/plan as models, and a store with what would be there once they are up. */
+/* Compose files of testdata/plan as models, and a store with what is there once they are up. */
 #pragma once
 
 #include "orchestrator/plan.h"

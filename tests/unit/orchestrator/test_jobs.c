@@ -196,7 +196,7 @@ static void test_up_and_down(void **state)
         assert_before(&host, "remove endpoint shop-web-1/shop_frontend",
                       "remove network shop_frontend");
         assert_nothing_left(&host);
-        assert_int_equal(down(&host), 0); /* again: a warning, no error */
+        assert_int_equal(down(&host), 0); /* again: no error */
     }
 }
 
@@ -529,7 +529,7 @@ static void test_vm_events_reach_dns(void **state)
     assert_false(strv_contains(host.world.named, "shop-web-1"));
 }
 
-/* --- crashes -------------------------------------------------------------------------------------- */
+/* --- crashes ---------------------------------------------------------------------------------- */
 
 struct disk { /* what survives the daemon */
     char folder[64];

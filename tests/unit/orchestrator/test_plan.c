@@ -1,6 +1,6 @@
-/* Golden plans: testdata/plan/CASE/{before.yaml, compose.yaml, services} -> expected. before.yaml is
- * up and running when the plan is made; without compose.yaml the plan is that of down. REGENERATE=1
- * writes what is expected. And what a text does not show well. */
+/* Golden plans: testdata/plan/CASE/{before.yaml, compose.yaml, services} -> expected. before.yaml
+ * is up and running when the plan is made; without compose.yaml the plan is that of down.
+ * REGENERATE=1 writes what is expected. And what a text does not show well. */
 #include "../unit.h"
 
 #include "base/fs.h"
