@@ -23,7 +23,8 @@
  *
  * kind "ports", name = INSTANCE: its published ports; depends on its endpoints.
  *   spec:   {"instance":S, "service":S, "project":S,
- *            "ports":[{"host_ip":S ("" = all), "published":N (0 = choose), "target":N,
+ *            "ports":[{"host_ip":S ("" = all), "published":N (0 = choose),
+ *                      "published_last":N (optional: the first free one up to here), "target":N,
  *                      "protocol":"tcp"|"udp"}]}
  *   result: {"ports":[the same, published filled in]}
  *   Held by a bound socket from check() on; the kernel forwards (nftables), also with no daemon.

@@ -52,11 +52,26 @@ static int check_external(struct network *network, const char *name, struct erro
                      name);
 }
 
+/* Two projects that give a network the same name would remove it under each other's feet. */
+static int check_owner(const struct network_row *row, const struct wish *wish, struct error *err)
+{
+    if (!*row->project || row->removing || streq(row->project, wish->project))
+        return 0;
+    return error_set(err, EEXIST,
+                     "the network '%s' belongs to project '%s': declare it external to use it too, "
+                     "or choose another name",
+                     row->name, row->project);
+}
+
 static int check_one(struct network *network, const struct operation *operation, struct error *err)
 {
     struct wish wish = read_wish(operation->spec);
     if (wish.external)
         return check_external(network, operation->name, err);
+    _cleanup_(network_row_done) struct network_row row = {0};
+    int found = tables_find_network(network->store, operation->name, &row, err);
+    if (found < 0 || (found > 0 && check_owner(&row, &wish, err) < 0))
+        return found < 0 ? found : -EEXIST;
     if (!wish.subnet)
         return 0;
     struct subnet subnet;
@@ -223,8 +238,8 @@ static int start_ensure(struct network *network, struct operation *operation, st
     int found = tables_find_network(network->store, operation->name, &there, err);
     if (found < 0)
         return found;
-    int r = 0;
-    if (found == 0 || wish.subnet)
+    int r = found > 0 ? check_owner(&there, &wish, err) : 0;
+    if (r == 0 && (found == 0 || wish.subnet))
         r = choose_subnet(network, operation->name, &wish, &intent.row, err);
     if (r == 0 && found > 0)
         r = meet_row(network, &there, &wish, &intent, err);
@@ -260,7 +275,12 @@ static const struct change_steps remove_steps = {.finish = finish_remove};
 static int start_remove(struct network *network, struct operation *operation, struct error *err)
 {
     const char *name = operation->name;
-    if (read_wish(operation->spec).external) {
+    _cleanup_(network_row_done) struct network_row row = {0};
+    int r = tables_find_network(network->store, name, &row, err);
+    if (r < 0)
+        return r;
+    bool foreign = r > 0 && *operation->project && !streq(row.project, operation->project);
+    if (r == 0 || foreign || read_wish(operation->spec).external) {
         operation_done(operation, NULL, &(struct error){0});
         return 0;
     }
@@ -269,7 +289,7 @@ static int start_remove(struct network *network, struct operation *operation, st
         return error_set(err, EBUSY, "the network '%s' is still used by %s", name, users);
     /* Before the bridge goes: the server's sockets are bound to its address. */
     dns_remove_network(network->dns, name);
-    int r = tables_commit(network->store, write_removing, (void *)(uintptr_t)name, err);
+    r = tables_commit(network->store, write_removing, (void *)(uintptr_t)name, err);
     if (r < 0)
         return r;
     change_queue(change_new(network, operation, &remove_steps));

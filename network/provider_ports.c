@@ -29,6 +29,7 @@ static int parse_port(const char *instance, const char *project, const cJSON *ob
     const char *host_ip = json_string(object, "host_ip", "");
     const char *protocol = json_string(object, "protocol", "tcp");
     int64_t published = json_int(object, "published", 0), target = json_int(object, "target", 0);
+    int64_t last = json_int(object, "published_last", published);
     uint32_t address = 0;
     if (*host_ip && subnet_parse_address(host_ip, &address) < 0)
         return error_set(err, EOPNOTSUPP,
@@ -38,7 +39,8 @@ static int parse_port(const char *instance, const char *project, const cJSON *ob
     if (!streq(protocol, "tcp") && !streq(protocol, "udp"))
         return error_set(err, EINVAL, "'%s': a port's protocol is 'tcp' or 'udp', not '%s'",
                          instance, protocol);
-    if (!in_port_range(published, 0) || !in_port_range(target, 1))
+    if (!in_port_range(published, 0) || !in_port_range(last, published) ||
+        !in_port_range(target, 1))
         return error_set(err, EINVAL, "'%s': the port %lld:%lld is out of range", instance,
                          (long long)published, (long long)target);
     *ret_row = (struct port_row){
@@ -46,6 +48,7 @@ static int parse_port(const char *instance, const char *project, const cJSON *ob
         .project = xstrdup(project),
         .host_ip = address,
         .published = (uint16_t)published,
+        .published_last = (uint16_t)last,
         .target = (uint16_t)target,
         .udp = streq(protocol, "udp"),
     };
@@ -138,19 +141,22 @@ static int write_intent(struct store *store, void *userdata, struct error *err)
     return r;
 }
 
-/* A chosen port stays what it was for as long as the row lives. */
-struct chosen {
-    struct port_list *list;
-};
+static bool may_become(const struct port_row *wanted, const struct port_row *row)
+{
+    bool chosen = wanted->published == 0 ||
+                  (row->published >= wanted->published && row->published <= wanted->published_last);
+    return chosen && wanted->target == row->target && wanted->udp == row->udp &&
+           wanted->host_ip == row->host_ip;
+}
 
+/* A chosen port stays what it was for as long as the row lives. */
 static void reuse_chosen(const struct port_row *row, void *userdata)
 {
-    struct port_list *list = ((struct chosen *)userdata)->list;
+    struct port_list *list = userdata;
     for (size_t i = 0; i < list->count; i++) {
         struct port_row *wanted = &list->items[i];
-        if (wanted->published == 0 && wanted->target == row->target && wanted->udp == row->udp &&
-            wanted->host_ip == row->host_ip) {
-            wanted->published = row->published;
+        if (may_become(wanted, row)) {
+            wanted->published = wanted->published_last = row->published;
             return;
         }
     }
@@ -190,8 +196,7 @@ static int start_ensure(struct network *network, struct operation *operation, st
         r = check_route(network, instance, err);
     if (r < 0)
         return r;
-    struct chosen chosen = {.list = &list};
-    tables_each_port(network->store, instance, reuse_chosen, &chosen);
+    tables_each_port(network->store, instance, reuse_chosen, &list);
     for (size_t i = 0; r == 0 && i < list.count; i++)
         r = publish_hold(network->publish, &list.items[i], err);
     struct intent intent = {.instance = instance, .list = &list};

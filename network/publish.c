@@ -155,7 +155,7 @@ static int bind_error(const struct port_row *row, int code, struct error *err)
                      row->instance, strerror(code));
 }
 
-int publish_hold(struct publish *publish, struct port_row *row, struct error *err)
+static int hold_one(struct publish *publish, struct port_row *row, struct error *err)
 {
     int64_t index = find_collision(publish, row);
     if (index >= 0) {
@@ -180,6 +180,41 @@ int publish_hold(struct publish *publish, struct port_row *row, struct error *er
     hold.row.project = xstrdup(row->project);
     vec_add(&publish->holds, hold);
     return 0;
+}
+
+/* The port of the range that this instance already holds for the same target. */
+static bool find_in_range(struct publish *publish, struct port_row *row)
+{
+    for (size_t i = 0; i < publish->holds.count; i++) {
+        const struct port_row *held = &publish->holds.items[i].row;
+        if (streq(held->instance, row->instance) && held->target == row->target &&
+            held->udp == row->udp && held->host_ip == row->host_ip &&
+            held->published >= row->published && held->published <= row->published_last) {
+            row->published = held->published;
+            return true;
+        }
+    }
+    return false;
+}
+
+int publish_hold(struct publish *publish, struct port_row *row, struct error *err)
+{
+    if (row->published_last <= row->published)
+        return hold_one(publish, row, err);
+    if (find_in_range(publish, row))
+        return 0;
+    for (uint32_t port = row->published; port <= row->published_last; port++) {
+        struct port_row candidate = *row;
+        candidate.published = (uint16_t)port;
+        int64_t collision = find_collision(publish, &candidate); /* our own other targets' too */
+        if (collision < 0 && hold_one(publish, &candidate, NULL) == 0) {
+            row->published = candidate.published;
+            return 0;
+        }
+    }
+    return error_set(err, EADDRINUSE,
+                     "no port from %u to %u is free for '%s' (%s): publish another range",
+                     row->published, row->published_last, row->instance, row->udp ? "udp" : "tcp");
 }
 
 void publish_release(struct publish *publish, const char *instance)

@@ -74,6 +74,7 @@ struct port_row {
     char *instance, *project;
     uint32_t host_ip;
     uint16_t published, target;
+    uint16_t published_last; /* a wish only: the first free one from published to here */
     bool udp;
 };
 void port_row_done(struct port_row *row);

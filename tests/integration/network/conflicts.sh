@@ -31,6 +31,9 @@ check_contains "names it" "$(cat "$TEST_DIR/refused")" "overlaps network 'shop_b
 accepted '[{"kind":"network","name":"bridge","spec":{}}]' "the default network"
 check_eq "the default network" "$(result 'network bridge' '"\(.subnet) \(.gateway)"')" "10.88.0.0/16 10.88.0.1"
 accepted "$(plan "$(network b '"external":true')" "$(removal network bridge)")" "external, and there"
+refused "another project's" run '[{"kind":"network","name":"shop_b","spec":{"project":"rival","key":"b"}}]'
+check_contains "names it" "$(cat "$TEST_DIR/refused")" "'shop_b' belongs to project 'shop'"
+run '[{"verb":"remove","kind":"network","name":"shop_b","spec":{"project":"rival"}}]' >/dev/null
 accepted '[{"verb":"remove","kind":"network","name":"shop_b","spec":{"external":true}}]' "external stays"
 check_eq "external stays" "$(ip -4 address show | grep -c '10.1.2.9/24')" 1
 ip route del 10.89.0.0/23
@@ -110,6 +113,20 @@ chosen=$(result 'ports shop-web-1' '.ports[0].published')
 [ "$chosen" -gt 1024 ] || fail "chosen: $chosen"
 accepted "$(plan "$(ports web :0:80:tcp)")" "again"
 check_eq "the same" "$(result 'ports shop-web-1' '.ports[0].published')" "$chosen"
+range() { ports web :0:80:tcp | sed "s/\"published\":0/\"published\":$1,\"published_last\":$2/"; }
+socat TCP4-LISTEN:9100 EXEC:true & pid=$!
+sleep 0.2
+accepted "$(plan "$(range 9100 9102)")" "a range"
+check_eq "the first that is free" "$(result 'ports shop-web-1' '.ports[0].published')" 9101
+kill "$pid"; wait "$pid" || true
+accepted "$(plan "$(range 9100 9102)")" "the range again"
+check_eq "the same" "$(result 'ports shop-web-1' '.ports[0].published')" 9101
+socat TCP4-LISTEN:9103 EXEC:true & pid=$!
+socat TCP4-LISTEN:9104 EXEC:true & second=$!
+sleep 0.2
+refused "a range that is full" run "$(plan "$(range 9103 9104)")"
+check_contains "says so" "$(cat "$TEST_DIR/refused")" "no port from 9103 to 9104 is free for 'shop-web-1'"
+kill "$pid" "$second"; wait "$pid" "$second" || true
 accepted "$(plan "$(network back '"internal":true')" "$(endpoint db back eth0)")" "internal"
 refused "a port of an internal network" run "$(plan "$(ports db :9000:1:tcp)")"
 check_contains "says why" "$(cat "$TEST_DIR/refused")" "only on internal networks"
