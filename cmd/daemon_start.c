@@ -101,8 +101,8 @@ static int start_failed(const char *log_path, off_t log_start, const char *what,
                      tail);
 }
 
-/* Another client may be starting one at the same moment: ours then ends because the other has the lock, and
- * the other answers. So the end of ours is a failure only when the socket still does not answer after it. */
+/* Somebody may start one by hand at the same moment: ours then ends because the other has the lock, and the
+ * other answers. So the end of ours is a failure only when the socket still does not answer after it. */
 static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_path,
                            off_t log_start, struct error *err)
 {
@@ -125,9 +125,17 @@ static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_p
     }
 }
 
+/* Clients that come at the same moment take turns, so that one daemon is started and not many. */
 static int start_daemon(const struct paths *paths, const char *socket_path, struct error *err)
 {
+    _cleanup_free_ char *lock_path = xasprintf("%s/daemon-start.lock", paths->run);
     _cleanup_free_ char *log_path = xasprintf("%s/daemon.log", paths->state);
+    _cleanup_close_ int lock_fd = -1, fd = -1;
+    int r = fs_lock_file(lock_path, START_TIMEOUT_MS, &lock_fd, err);
+    if (r < 0)
+        return error_prefix(err, "another client is starting the daemon");
+    if (client_connect(socket_path, &fd, NULL) == 0)
+        return 0;
     off_t log_start = log_size(log_path);
     pid_t pid = 0;
     int r = spawn_daemon(log_path, &pid, err);

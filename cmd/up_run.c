@@ -43,6 +43,7 @@ static_assert(ARRAY_SIZE(phase_names) == UP_PHASE_COUNT, "a name for every phase
 
 /* How long the last lines of a service that exited may take to arrive. */
 #define DRAIN_TIMEOUT_MS 2000
+#define LAST_WORDS_MS 1000
 
 /* An instance whose logs are shown. */
 struct attached {
@@ -72,6 +73,7 @@ struct up {
     struct log_feed *feed;
     VEC(struct attached *) attached;
     uv_timer_t tick;
+    uint64_t stopped_at_ms; /* 0: not yet */
     bool job_ended, interrupted, kill_wanted;
     int status;
     struct error job_result, failure;
@@ -364,15 +366,18 @@ static void leave_job(struct up *up)
     }
 }
 
+/* Stopped: what the services said last, and how they exited, is still shown when it comes soon. */
 static void leave_stop(struct up *up)
 {
-    if (up->phase == UP_STOPPING && up->kill_wanted) {
-        start_stop(up, true);
-        return;
-    }
-    if (up->job_result.code)
+    uint64_t now_ms = clock_monotonic_ms();
+    if (!up->stopped_at_ms)
+        up->stopped_at_ms = now_ms;
+    if (up->job_result.code && !(up->kill_wanted && up->phase == UP_STOPPING))
         error_move(&up->failure, &up->job_result);
-    set_phase(up, UP_DONE);
+    else if (up->kill_wanted && up->phase == UP_STOPPING)
+        start_stop(up, true);
+    else if (all_exited(up) || now_ms > up->stopped_at_ms + LAST_WORDS_MS)
+        set_phase(up, UP_DONE);
 }
 
 static void up_advance(struct up *up)
