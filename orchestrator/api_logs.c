@@ -22,15 +22,15 @@ static bool on_record(void *userdata, const struct log_record *record)
         return true;
     _cleanup_strbuf_ struct strbuf frame = {0};
     char time[CLOCK_TEXT_SIZE];
-    char *header = strbuf_reserve(&frame, FRAME_HEADER_SIZE);
+    strbuf_reserve(&frame, FRAME_HEADER_SIZE);
     frame.length = FRAME_HEADER_SIZE;
     if (logs->timestamps)
         strbuf_addf(&frame, "%s ", clock_format_ns(record->time_ns, time));
     strbuf_add(&frame, record->text, record->length);
     if (!record->partial)
         strbuf_add_char(&frame, '\n');
-    header = frame.data;
-    frame_write_header((unsigned char *)header, record->stream, frame.length - FRAME_HEADER_SIZE);
+    frame_write_header((unsigned char *)frame.data, record->stream,
+                       frame.length - FRAME_HEADER_SIZE);
     http_stream_write(logs->stream, frame.data, frame.length);
     return http_stream_queued(logs->stream) < HTTP_QUEUE_HIGH;
 }

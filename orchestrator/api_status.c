@@ -6,6 +6,9 @@
 
 #include <ctype.h>
 
+/* In hours. */
+enum { DAY = 24, WEEK = 7 * DAY, MONTH = 30 * DAY, YEAR = 365 * DAY };
+
 /* The bounds are go-units' (duration.go), also where they look odd: hours up to two days, days up to
  * two weeks, weeks up to two months, months up to two years. */
 char *api_status_duration(int64_t duration_ms)
@@ -25,15 +28,15 @@ char *api_status_duration(int64_t duration_ms)
         return xasprintf("%lld minutes", minutes);
     if (hours == 1)
         return xstrdup("About an hour");
-    if (hours < 48)
+    if (hours < 2LL * DAY)
         return xasprintf("%lld hours", hours);
-    if (hours < 24 * 7 * 2)
-        return xasprintf("%lld days", hours / 24);
-    if (hours < 24 * 30 * 2)
-        return xasprintf("%lld weeks", hours / 24 / 7);
-    if (hours < 24 * 365 * 2)
-        return xasprintf("%lld months", hours / 24 / 30);
-    return xasprintf("%lld years", hours / 24 / 365);
+    if (hours < 2LL * WEEK)
+        return xasprintf("%lld days", hours / DAY);
+    if (hours < 2LL * MONTH)
+        return xasprintf("%lld weeks", hours / WEEK);
+    if (hours < 2LL * YEAR)
+        return xasprintf("%lld months", hours / MONTH);
+    return xasprintf("%lld years", hours / YEAR);
 }
 
 char *api_status_text(const char *state, int exit_code, int64_t started_ms, int64_t finished_ms,

@@ -14,13 +14,15 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 enum {
     IDLE_SECONDS = 60,
     SUCCESSION_MS = 5000, /* for a predecessor that is just leaving */
     TRIM_MS = 1000,       /* after the last request: memory goes back to the kernel */
     PROVIDER_LIMIT = 8,
+    FILE_LIMIT = 16384,
 };
 
 struct daemon {
@@ -134,6 +136,17 @@ static cJSON *describe_ports(void *userdata, const char *instance)
 }
 
 /* --- the steps of daemon_run() ---------------------------------------------------------------- */
+
+/* Each VM costs a handful of descriptors, each client's stream two; the usual 1024 are soon gone. Not more than FILE_LIMIT:
+ * programs we start inherit it, and some walk through all of them. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILE_LIMIT)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILE_LIMIT ? limit.rlim_max : FILE_LIMIT;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static uint64_t read_idle_ms(void)
 {
@@ -290,6 +303,8 @@ int daemon_run(const struct daemon_options *options, struct error *err)
 {
     struct daemon daemon = {.lock_fd = -1, .socket.fd = -1, .idle_ms = read_idle_ms()};
     daemon_memory_set_policy();
+    raise_file_limit();
+    umask(022); /* the modes of what we make do not depend on who started us */
     log_set_name("vmstead daemon");
     log_set_level_from_environment();
     int code = paths_init(&daemon.paths, err);

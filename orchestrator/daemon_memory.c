@@ -5,12 +5,14 @@
 #include "base/fs.h"
 #include "base/str.h"
 
-#include <inttypes.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { MAPS_LIMIT = 4 << 20 };
+enum {
+    MAPS_LIMIT = 4 << 20,
+    SMALL_PAGES = (8 << 20) / 4096, /* below this the next request would pay more than we gain */
+};
 
 void daemon_memory_set_policy(void)
 {
@@ -22,7 +24,7 @@ void daemon_memory_set_policy(void)
 /* One entry of /proc/PID/smaps (proc(5)): a line "START-END PERMISSIONS OFFSET DEVICE INODE PATH",
  * then "Name: N kB" lines. */
 struct mapping {
-    uintptr_t start, end;
+    char *start, *end;
     bool from_file; /* private, of a file, not writable */
 };
 
@@ -30,7 +32,7 @@ static bool parse_mapping(const char *line, struct mapping *ret_mapping)
 {
     char permissions[5], path[2] = "";
     struct mapping mapping;
-    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %1s", &mapping.start, &mapping.end,
+    if (sscanf(line, "%p-%p %4s %*s %*s %*s %1s", (void **)&mapping.start, (void **)&mapping.end,
                permissions, path) < 3)
         return false;
     mapping.from_file = permissions[1] == '-' && permissions[3] == 'p' && path[0] == '/';
@@ -49,15 +51,25 @@ static void give_back_files(char *text)
         if (parse_mapping(line, &mapping) || !mapping.from_file ||
             sscanf(line, "Anonymous: %lu kB", &anonymous_kb) != 1 || anonymous_kb > 0)
             continue;
-        madvise((void *)mapping.start, mapping.end - mapping.start, MADV_DONTNEED);
+        madvise(mapping.start, (size_t)(mapping.end - mapping.start), MADV_DONTNEED);
     }
+}
+
+/* statm's second field: resident pages. */
+static bool is_small(void)
+{
+    _cleanup_free_ char *text = NULL;
+    unsigned long pages = 0;
+    return fs_read_file("/proc/self/statm", 4096, &text, NULL, NULL) == 0 &&
+           sscanf(text, "%*s %lu", &pages) == 1 && pages < SMALL_PAGES;
 }
 
 void daemon_memory_give_back(void)
 {
+    malloc_trim(0);
+    if (is_small())
+        return;
     _cleanup_free_ char *text = NULL;
     if (fs_read_file("/proc/self/smaps", MAPS_LIMIT, &text, NULL, NULL) == 0)
         give_back_files(text);
-    free(TAKE_PTR(text));
-    malloc_trim(0);
 }

@@ -189,9 +189,10 @@ static void server_reap(struct http_server *server)
 {
     bool any = server->finished || server->connection_ended;
     server->connection_ended = false;
-    while (server->finished) {
-        struct http_request *request = server->finished;
-        list_remove(&server->finished, request);
+    struct http_request *request = server->finished, *next;
+    server->finished = NULL;
+    for (; request; request = next) {
+        next = request->next;
         request_free(request);
     }
     if (any && server->options.on_request_end)
