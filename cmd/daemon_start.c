@@ -125,20 +125,20 @@ static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_p
     }
 }
 
-/* Clients that come at the same moment take turns, so that one daemon is started and not many. */
+/* Clients that come at the same moment take turns (the log is what they lock), so that one
+ * daemon is started and not many. */
 static int start_daemon(const struct paths *paths, const char *socket_path, struct error *err)
 {
-    _cleanup_free_ char *lock_path = xasprintf("%s/daemon-start.lock", paths->run);
     _cleanup_free_ char *log_path = xasprintf("%s/daemon.log", paths->state);
     _cleanup_close_ int lock_fd = -1, fd = -1;
-    int r = fs_lock_file(lock_path, START_TIMEOUT_MS, &lock_fd, err);
+    int r = fs_lock_file(log_path, START_TIMEOUT_MS, &lock_fd, err);
     if (r < 0)
         return error_prefix(err, "another client is starting the daemon");
     if (client_connect(socket_path, &fd, NULL) == 0)
         return 0;
     off_t log_start = log_size(log_path);
     pid_t pid = 0;
-    int r = spawn_daemon(log_path, &pid, err);
+    r = spawn_daemon(log_path, &pid, err);
     if (r < 0)
         return r;
     return wait_for_socket(socket_path, pid, log_path, log_start, err);
@@ -194,7 +194,7 @@ static int wait_until_gone(const struct paths *paths, struct error *err)
 {
     _cleanup_free_ char *lock_path = xasprintf("%s/daemon.lock", paths->run);
     _cleanup_close_ int fd = -1;
-    int r = fs_lock_file(lock_path, LEAVE_TIMEOUT_MS, &fd, err);
+    int r = fs_lock_file(log_path, LEAVE_TIMEOUT_MS, &fd, err);
     return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
 }
 
