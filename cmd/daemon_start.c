@@ -194,7 +194,7 @@ static int wait_until_gone(const struct paths *paths, struct error *err)
 {
     _cleanup_free_ char *lock_path = xasprintf("%s/daemon.lock", paths->run);
     _cleanup_close_ int fd = -1;
-    int r = fs_lock_file(log_path, LEAVE_TIMEOUT_MS, &fd, err);
+    int r = fs_lock_file(lock_path, LEAVE_TIMEOUT_MS, &fd, err);
     return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
 }
 
