@@ -1,0 +1,136 @@
+#include "compose/parse.h"
+
+#include "../unit.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+
+/* The words joined with "|", followed by what was not read; NULL where it is no command line. */
+static char *split(struct arena *arena, const char *text)
+{
+    char **words = NULL;
+    size_t count = 0, used = 0;
+    if (parse_shell_words(arena, text, &words, &count, &used) < 0)
+        return NULL;
+    _cleanup_free_ char *joined = strv_join(words, "|");
+    return arena_printf(arena, "%zu:%s:%s", count, joined, text + used);
+}
+
+static void command_lines_split_as_the_reference_does(void **state)
+{
+    (void)state;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    assert_string_equal(split(arena, ""), "0::");
+    assert_string_equal(split(arena, "  a\tb\n c "), "3:a|b|c:");
+    assert_string_equal(split(arena, "'a b' \"c d\"e f\\ g"), "3:a b|c de|f g:");
+    assert_string_equal(split(arena, "\"a\\\"b\\nc\" 'd\\e'"), "2:a\"bnc|d\\e:");
+    assert_string_equal(split(arena, "a '' \"\""), "3:a||:");
+    assert_string_equal(split(arena, "$HOME `x` #y"), "3:$HOME|`x`|#y:");
+    assert_string_equal(split(arena, "a b;c"), "2:a|b:;c");
+    assert_string_equal(split(arena, "a && b"), "1:a:&& b");
+    assert_string_equal(split(arena, "a ';' b"), "3:a|;|b:");
+    assert_null(split(arena, "a 'b"));
+    assert_null(split(arena, "a \"b"));
+    assert_null(split(arena, "a\\"));
+    assert_null(split(arena, "(a)"));
+}
+
+static void sizes_have_units_of_1024(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {
+        {"0", 0},
+        {"512", 512},
+        {"1b", 1},
+        {"2k", 2048},
+        {"2K", 2048},
+        {"2kb", 2048},
+        {"2KiB", 2048},
+        {"64m", 67108864},
+        {"1.5g", 1610612736},
+        {"1.5 gb", 1610612736},
+        {"1t", 1099511627776U},
+    };
+    static const char *const bad[] = {"",      "m",     "1x", "1bb",  "-1",
+                                      "1.2.3", "1 m b", " 1", "1e3m", "0x10"};
+    uint64_t bytes = 7;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(parse_bytes(good[i].text, &bytes), 0);
+        assert_true(bytes == good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(parse_bytes(bad[i], &bytes), -EINVAL);
+    assert_int_equal(parse_bytes("9999999p", &bytes), -ERANGE);
+}
+
+static void decimals_are_finite_and_not_negative(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",      "-1",  "nan",   "inf", "0x10",
+                                      "1e999", "1,5", "1.2.3", " 1",  "+1"};
+    double value = 0;
+    assert_int_equal(parse_decimal("0.5", &value), 0);
+    assert_true(value == 0.5);
+    assert_int_equal(parse_decimal(".25", &value), 0);
+    assert_true(value == 0.25);
+    assert_int_equal(parse_decimal("2e1", &value), 0);
+    assert_true(value == 20);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(parse_decimal(bad[i], &value), -EINVAL);
+}
+
+static void port_ranges_ascend(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",    "0",        "65536", "80-", "-80", "81-80",
+                                      "0-5", "80-80-80", "8 0",   "a",   "+80", "655350"};
+    struct port_range range;
+    assert_int_equal(parse_port_range("80", false, &range), 0);
+    assert_int_equal(range.first, 80);
+    assert_int_equal(range.last, 80);
+    assert_int_equal(parse_port_range("8000-8010", false, &range), 0);
+    assert_int_equal(range.first, 8000);
+    assert_int_equal(range.last, 8010);
+    assert_int_equal(parse_port_range("0", true, &range), 0);
+    assert_int_equal(range.first, 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_true(parse_port_range(bad[i], false, &range) < 0);
+    assert_true(parse_port_range("0-5", true, &range) < 0);
+}
+
+static void subnets_know_their_mask(void **state)
+{
+    (void)state;
+    struct subnet subnet;
+    char text[INET_ADDRSTRLEN];
+    assert_int_equal(parse_subnet("10.1.2.3/24", &subnet), 0);
+    assert_int_equal(subnet.prefix, 24);
+    assert_string_equal(format_ipv4(subnet.address & subnet_mask(&subnet), text), "10.1.2.0");
+    assert_int_equal(parse_subnet("0.0.0.0/0", &subnet), 0);
+    assert_int_equal(subnet_mask(&subnet), 0);
+    assert_int_equal(parse_subnet("10.1.2.3/32", &subnet), 0);
+    assert_int_equal(subnet_mask(&subnet), UINT32_MAX);
+    assert_true(parse_subnet("10.1.2.3", &subnet) < 0);
+    assert_true(parse_subnet("10.1.2/24", &subnet) < 0);
+    assert_true(parse_subnet("10.1.2.3/33", &subnet) < 0);
+    assert_true(parse_subnet("10.1.2.3/", &subnet) < 0);
+    assert_true(parse_subnet("fd00::/64", &subnet) < 0);
+    assert_true(parse_is_ipv6("fd00::1"));
+    assert_false(parse_is_ipv6("10.0.0.1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(command_lines_split_as_the_reference_does),
+        cmocka_unit_test(sizes_have_units_of_1024),
+        cmocka_unit_test(decimals_are_finite_and_not_negative),
+        cmocka_unit_test(port_ranges_ascend),
+        cmocka_unit_test(subnets_know_their_mask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
