@@ -142,6 +142,8 @@ static void parse_pair(struct schema *schema, const struct schema_object *object
             break;
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                         "'%s' is not supported yet", strbuf_text(&schema->path));
+        node_put(schema->arena, result, pair->key, pair->position,
+                 node_new(schema->arena, NODE_BAD, pair->value->position));
         break;
     case KEY_IGNORED:
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,

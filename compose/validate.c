@@ -16,7 +16,7 @@ static void check_images(const struct model *model, struct diagnostics *diagnost
     for (size_t i = 0; i < model->service_count; i++) {
         const struct model_service *service = &model->services[i];
         const struct node *node = services->pairs[i].value;
-        if (node->kind != NODE_MAP || node_find(node, "image"))
+        if (node->kind != NODE_MAP || node_find(node, "image") || node_find(node, "build"))
             continue; /* what is there but wrong was reported */
         const struct node_pair *ours = node_find(node, "x-vmstead");
         if (!ours)

@@ -77,6 +77,10 @@ static void the_wire_carries_everything_but_places(void **state)
 static void nonsense_on_the_wire_is_refused(void **state)
 {
     (void)state;
+    static const char bad_image[] = "{\"directory\": \"/\", \"tree\": {\"name\": \"a\", "
+                                    "\"services\": {\"a\": {\"image\": 5}}}}";
+    static const char bad_directory[] =
+        "{\"directory\": 5, \"tree\": {\"name\": \"a\", \"services\": {}}}";
     static const char *const texts[] = {
         "",
         "{",
@@ -85,9 +89,8 @@ static void nonsense_on_the_wire_is_refused(void **state)
         "{}",
         "{\"directory\": \"/\", \"tree\": 5}",
         "{\"directory\": \"/\", \"tree\": {}}",
-        "{\"directory\": \"/\", \"tree\": {\"name\": \"a\", \"services\": {\"a\": {\"image\": "
-        "5}}}}",
-        "{\"directory\": 5, \"tree\": {\"name\": \"a\", \"services\": {}}}",
+        bad_image,
+        bad_directory,
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         _cleanup_error_ struct error err = {0};
