@@ -20,6 +20,7 @@ struct run {
     struct change *changes;
     struct desired desired;
     struct sysctl_list restore; /* the last network is gone: settings to put back */
+    bool restored;
     char *obstacle;
     struct error error;
 };
@@ -123,8 +124,8 @@ static void run_on_host(struct run *run)
         r = firewall_apply(&run->desired, &run->error);
     if (r == 0)
         conntrack_forget_stale(&run->desired);
-    if (r == 0 && !any)
-        sysctl_restore(&run->restore, &run->error);
+    if (r == 0 && !any && !link_other_root_exists(run->desired.root_id))
+        run->restored = sysctl_restore(&run->restore, &run->error) == 0;
     if (r == 0 && any)
         run->obstacle = firewall_find_obstacle(run->desired.root_id);
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
@@ -142,7 +143,7 @@ static int forget_settings(struct store *store, void *userdata, struct error *er
 static void settle_run(struct run *run)
 {
     struct network *network = run->network;
-    if (run->error.code == 0 && run->restore.count > 0)
+    if (run->restored && run->restore.count > 0)
         tables_commit(network->store, forget_settings, NULL, NULL);
     if (run->obstacle && !network->obstacle_reported)
         log_warning("%s", run->obstacle);

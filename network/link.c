@@ -193,15 +193,33 @@ int link_apply(const struct desired *desired, struct error *err)
     return r;
 }
 
-bool link_exists(const char *root_id)
+/* "vs" + six hex digits + "-br": see desired_bridge_name(). */
+static bool is_of_another(const char *name, const char *root_id)
+{
+    const char *id = str_after_prefix(name, "vs");
+    return id && strspn(id, "0123456789abcdef") == 6 && str_after_prefix(id + 6, "-br") &&
+           !is_ours(name, root_id);
+}
+
+static bool any_link(bool (*matches)(const char *name, const char *root_id), const char *root_id)
 {
     bool found = false;
     struct if_nameindex *links = if_nameindex();
     for (size_t i = 0; links && links[i].if_index != 0; i++)
-        found = found || is_ours(links[i].if_name, root_id);
+        found = found || matches(links[i].if_name, root_id);
     if (links)
         if_freenameindex(links);
     return found;
+}
+
+bool link_exists(const char *root_id)
+{
+    return any_link(is_ours, root_id);
+}
+
+bool link_other_root_exists(const char *root_id)
+{
+    return any_link(is_of_another, root_id);
 }
 
 /* A killed VM lets go of its tap a moment after it is gone: waits at most half a second. */

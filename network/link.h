@@ -12,6 +12,8 @@
 int link_apply(const struct desired *desired, struct error *err);
 /* Whether any link of this root exists. */
 bool link_exists(const char *root_id);
+/* Whether another root on this host has a bridge: what both need must stay. */
+bool link_other_root_exists(const char *root_id);
 /* A non-persistent tap with IFF_VNET_HDR, enslaved to the bridge and up: it lives as long as the
  * descriptor, which is close-on-exec. -EBUSY where another process still holds it. */
 int link_open_tap(const char *tap, const char *bridge, int *ret_fd, struct error *err);

@@ -146,25 +146,41 @@ int firewall_apply(const struct desired *desired, struct error *err)
     return r < 0 ? r : apply_docker_rules(desired->root_id, desired->networks.count > 0, err);
 }
 
+/* A chain that is asked about every IPv4 packet of its hook and drops what it does not accept. */
+static bool drops_by_policy(const cJSON *chain, const char *hook)
+{
+    const char *family = json_string(chain, "family", "");
+    return streq(json_string(chain, "hook", ""), hook) &&
+           streq(json_string(chain, "policy", ""), "drop") &&
+           (streq(family, "ip") || streq(family, "inet"));
+}
+
+static char *describe_obstacle(const cJSON *chain, const char *root_id, bool forwarded)
+{
+    _cleanup_free_ char *name =
+        xasprintf("%s %s %s", json_string(chain, "family", ""), json_string(chain, "table", ""),
+                  json_string(chain, "name", ""));
+    return xasprintf("the firewall's chain '%s' drops %s by policy, unless it accepts them "
+                     "elsewhere: nft add rule %s iifname \"vs%s-br*\" accept%s",
+                     name,
+                     forwarded ? "forwarded packets, those of the VMs too"
+                               : "packets to this host, the VMs' questions to its DNS too",
+                     name, root_id, forwarded ? ", and the same with oifname" : "");
+}
+
 char *firewall_find_obstacle(const char *root_id)
 {
-    if (has_docker_chain())
-        return NULL;
+    bool opened = has_docker_chain();
     _cleanup_json_ cJSON *items = list("list chains");
     cJSON *item;
     cJSON_ArrayForEach(item, items)
     {
         const cJSON *chain = json_object(item, "chain");
-        const char *family = json_string(chain, "family", "");
-        if (!streq(json_string(chain, "hook", ""), "forward") ||
-            !streq(json_string(chain, "policy", ""), "drop") ||
-            (!streq(family, "ip") && !streq(family, "inet")))
-            continue;
-        const char *table = json_string(chain, "table", ""), *name = json_string(chain, "name", "");
-        return xasprintf("the firewall's chain '%s %s %s' drops forwarded packets by policy, those "
-                         "of the VMs too unless it accepts them: nft add rule %s %s %s iifname "
-                         "\"vs%s-br*\" accept, and the same with oifname",
-                         family, table, name, family, table, name, root_id);
+        bool dockers = opened && streq(json_string(chain, "family", ""), "ip") &&
+                       streq(json_string(chain, "table", ""), "filter");
+        bool forwarded = !dockers && drops_by_policy(chain, "forward");
+        if (forwarded || drops_by_policy(chain, "input"))
+            return describe_obstacle(chain, root_id, forwarded);
     }
     return NULL;
 }

@@ -134,6 +134,32 @@ accepted "$(plan "$(removal ports shop-web-1)" "$(removal endpoint shop-web-1/sh
   "$(removal endpoint shop-db-1/shop_back)" "$(removal network shop_front)" "$(removal network shop_back)")" "down"
 leaves_nothing
 
+step "two roots on one host"
+FIRST=$ROOT SECOND=$TEST_DIR/second
+accepted "$(plan "$(network front)")" "the first"
+check_eq "its subnet" "$(result 'network shop_front' .subnet)" 10.89.0.0/24
+ROOT=$SECOND
+accepted "$(plan "$(network front)")" "the second"
+check_eq "another subnet" "$(result 'network shop_front' .subnet)" 10.89.1.0/24
+ROOT=$FIRST
+accepted "$(plan "$(removal network shop_front)")" "the first goes"
+check_eq "the second's bridge stays" "$(ip -br link show type bridge | wc -l)" 1
+check_eq "and what it needs" "$(cat /proc/sys/net/ipv4/ip_forward)" 1
+ROOT=$SECOND
+accepted "$(plan "$(removal network shop_front)")" "the second goes"
+ROOT=$FIRST
+run '[]' >/dev/null # whoever came first knows what was there before
+leaves_nothing
+
+step "forwarding was on before"
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv4/conf/out0/forwarding
+accepted "$(plan "$(network front)")" "up"
+accepted "$(plan "$(removal network shop_front)")" "down"
+check_eq "still on" "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/out0/forwarding | tr -d '\n')" 10
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/net/ipv4/conf/all/accept_redirects
+
 step "no rights, no tun, read-only /proc/sys"
 refused "no rights" capsh --drop=cap_net_admin -- -c '"$0" "$1" <<<"$2"' "$DRIVER" "$ROOT" "$SHOP"
 check_contains "no rights" "$(cat "$TEST_DIR/refused")" "run vmstead as root"

@@ -159,6 +159,14 @@ check_eq "two rules" "$(nft list chain ip filter DOCKER-USER | grep -c 'comment 
 run '[]' >/dev/null
 check_eq "two rules, not four" "$(nft list chain ip filter DOCKER-USER | grep -c 'comment "vmstead_')" 2
 
+check_eq "nothing to say" "$(run '[]' 2>&1)" ""
+nft 'add table inet strict; add chain inet strict fence { type filter hook forward priority 5; policy drop; }'
+check_contains "Docker's chain is no help there" "$(run '[]' 2>&1)" \
+  "chain 'inet strict fence' drops forwarded packets"
+nft 'delete chain inet strict fence; add chain inet strict fence { type filter hook input priority 5; policy drop; }'
+check_contains "named" "$(run '[]' 2>&1)" "chain 'inet strict fence' drops packets to this host"
+nft delete table inet strict
+
 step "down leaves nothing"
 removals=()
 for name in web other; do removals+=("$(removal ports shop-$name-1)"); done
