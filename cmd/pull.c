@@ -76,7 +76,8 @@ static void on_done(void *userdata, cJSON *result, struct error *err)
     image->request = NULL;
     pull->open--;
     bool failed = err && err->code;
-    report(image, failed ? "error" : "done", failed ? "Error" : "Pulled", 0, 0, NULL);
+    const char *success = json_string(image->spec, "image", NULL) ? "Pulled" : "Ready";
+    report(image, failed ? "error" : "done", failed ? "Error" : success, 0, 0, NULL);
     if (failed && !pull->result.code)
         error_move(&pull->result, err);
     cJSON_Delete(result);

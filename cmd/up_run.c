@@ -43,6 +43,8 @@ static_assert(ARRAY_SIZE(phase_names) == UP_PHASE_COUNT, "a name for every phase
 
 /* How long the last lines of a service that exited may take to arrive. */
 #define DRAIN_TIMEOUT_MS 2000
+/* The same where only new lines were asked for and none came: its last line may be an old one. */
+#define DRAIN_SILENT_MS 200
 #define LAST_WORDS_MS 1000
 
 /* An instance whose logs are shown. */
@@ -50,6 +52,7 @@ struct attached {
     struct up *up;
     char *instance, *label;
     size_t source;
+    bool only_new;      /* it ran before: its earlier lines are not asked for */
     bool died;          /* the daemon said so */
     bool exit_reported; /* and all it wrote is shown */
     int64_t exit_code;
@@ -190,10 +193,11 @@ static void mark_died(struct attached *attached, int64_t exit_code)
 
 static bool has_drained(const struct attached *attached, uint64_t now_ms)
 {
-    if (now_ms > attached->died_at_ms + DRAIN_TIMEOUT_MS)
+    const char *arrived = log_feed_last_time(attached->up->feed, attached->source);
+    bool silent = attached->only_new && !*arrived;
+    if (now_ms > attached->died_at_ms + (silent ? DRAIN_SILENT_MS : DRAIN_TIMEOUT_MS))
         return true;
-    return attached->last_time && strcmp(log_feed_last_time(attached->up->feed, attached->source),
-                                         attached->last_time) >= 0;
+    return attached->last_time && strcmp(arrived, attached->last_time) >= 0;
 }
 
 static void report_exits(struct up *up)
@@ -295,6 +299,7 @@ static int attach(struct up *up, const cJSON *instances, const cJSON *instance, 
     attached->up = up;
     attached->instance = xstrdup(json_string(instance, "Name", ""));
     attached->label = xstrdup(instance_label(instance));
+    attached->only_new = same_run;
     vec_add(&up->attached, attached);
     struct log_feed_source source = {.instance = attached->instance,
                                      .label = attached->label,
