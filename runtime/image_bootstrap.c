@@ -188,8 +188,8 @@ int image_bootstrap_key(const struct image_bootstrap *bootstrap, char key[HASH_H
     return 0;
 }
 
-/* mmdebstrap leaves the host's own there. The guest gets its own with its identity; meanwhile nothing
- * of this host belongs into an image. */
+/* mmdebstrap leaves the host's own there. The guest gets its own with its identity; nothing of this
+ * host belongs into an image. */
 static int forget_host(const char *rootfs, struct error *err)
 {
     static const char *const names[] = {"etc/resolv.conf", "etc/hostname"};

@@ -97,8 +97,8 @@ static char *apt_errors(char *const *lines)
     return found ? strv_join(found, "; ") : NULL;
 }
 
-/* "pinging container registry R: Get "https://R/v2/": dial tcp: ..." says it all from "dial" on, and
- * registries say "manifest unknown: manifest unknown". */
+/* "pinging container registry R: Get "https://R/v2/": dial tcp: ..." says it all from "dial" on,
+ * and registries say "manifest unknown: manifest unknown". */
 static char *shorten(const char *message)
 {
     const char *dial = strstr(message, ": dial ");

@@ -1,13 +1,14 @@
 /* See image_request.h.
  *
- *   LOOKUP -> (cached) CLEANUP
- *          -> LOCK -> PREPARE -> INSPECT -> COMPARE -> COPY -> LAYOUT -> UNPACK  -> EROFS -> INSTALL
- *                             -> SOURCES -> BOOTSTRAP -> FILES -----------------> EROFS
- *   ... -> CLEANUP -> DONE, which is where every failure and every cancel lead to as well.
+ *   LOOKUP -> LOCK -> PREPARE
+ *     -> an image reference: INSPECT -> COMPARE -> COPY -> LAYOUT -> UNPACK
+ *     -> a bootstrap:        SOURCES -> BOOTSTRAP -> FILES
+ *     -> EROFS -> INSTALL -> CLEANUP -> DONE
  *
- * A phase is a job in the thread pool, a program, or the wait for a lock. When it ends,
- * request_advance() chooses the next one. A job sees its request alone: while it runs, the loop's side
- * does no more than note that the request was cancelled. */
+ * Whatever finds the image in the cache goes straight to CLEANUP, and so does every failure and
+ * every cancel. A phase is a job in the thread pool, a program, or the wait for a lock. When it
+ * ends, request_advance() chooses the next one. While a job runs, the loop's side does no more than
+ * note that the request was cancelled. */
 #include "runtime/image_request.h"
 
 #include "base/alloc.h"
@@ -187,9 +188,9 @@ static int start_program(struct image_request *request)
     int r = phases[request->phase].argv(&request->making, &argv);
     if (r < 0)
         return r;
-    /* Large temporary files belong where the image will be, not in /tmp. The epoch, in the year 2100,
-     * makes mkfs.erofs give the same bytes for the same tree and clamps no file's time: Python's
-     * compiled modules are valid only with their sources' true times. */
+    /* Large temporary files belong where the image will be, not in /tmp. The epoch, in the year
+     * 2100, makes mkfs.erofs give the same bytes for the same tree and clamps no file's time:
+     * Python's compiled modules are valid only with their sources' true times. */
     _cleanup_free_ char *tmpdir = xasprintf("TMPDIR=%s", request->making.folder);
     const char *const environment[] = {
         "LC_ALL=C.UTF-8", tmpdir,

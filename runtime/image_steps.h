@@ -1,6 +1,6 @@
 /* What is done to make an image, step by step; image_request.c says in which order and runs them.
- * A job blocks and runs in the thread pool; a program is an argument vector for base/spawn.h, run in
- * making->folder. Each returns 0, or -errno with making->err set. */
+ * A job blocks and runs in the thread pool; a program is an argument vector for base/spawn.h, run
+ * in making->folder. Each returns 0, or -errno with making->err set. */
 #pragma once
 
 #include "base/hash.h"

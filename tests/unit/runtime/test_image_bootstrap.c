@@ -1,5 +1,5 @@
-/* Bootstrap descriptions: what is refused, what the key depends on, what mmdebstrap is told, and the
- * files that are put into the new root. */
+/* Bootstrap descriptions: what is refused, what the key depends on, what mmdebstrap is told, and
+ * the files that are put into the new root. */
 #include "runtime/image_bootstrap.h"
 
 #include "../unit.h"

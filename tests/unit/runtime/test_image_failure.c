@@ -1,5 +1,5 @@
-/* What programs said when they failed (recorded from skopeo 1.9, mmdebstrap 1.3 and apt 2.6), and what the
- * person is told. */
+/* What programs said when they failed (recorded from skopeo 1.9, mmdebstrap 1.3 and apt 2.6), and
+ * what the person is told. */
 #include "runtime/image_failure.h"
 
 #include "../unit.h"

@@ -1,5 +1,5 @@
-/* Requests to the image store up to where programs would run: $PATH leads nowhere in all of these, so
- * that whatever succeeds ran none. The whole way, with the real ones: tests/integration/images.sh. */
+/* Requests to the image store up to where programs would run: $PATH leads nowhere in all of these,
+ * so that whatever succeeds ran none. The whole way: tests/integration/images.sh. */
 #include "runtime/image_store.h"
 
 #include "../unit.h"
