@@ -29,5 +29,4 @@ only compose 'yaml\.h'
 only network 'netlink/|nftables/|ldns/'
 only runtime 'libvirt/|archive|lz4'
 only orchestrator 'microhttpd'
-only cmd 'curl/'
 exit $bad

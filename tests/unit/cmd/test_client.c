@@ -11,8 +11,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
