@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/vec.h"
+#include "compose/compose.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -372,6 +373,42 @@ static void test_job_stream(void **state)
     check_error("POST", "/vmstead/projects/nobody/stop", NULL, 404, "no such project: nobody");
 }
 
+/* The body of an `up`, made as the CLI makes it. */
+static char *describe_up(const char *folder)
+{
+    static const char text[] = "name: shop\nservices:\n  web:\n    image: nginx\n";
+    _cleanup_free_ char *file = xasprintf("%s/compose.yaml", folder);
+    char *files[] = {file, NULL};
+    const struct compose_options options = {.files = files, .working_directory = folder};
+    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
+    _cleanup_(model_freep) struct model *model = NULL;
+    _cleanup_error_ struct error err = {0};
+    assert_ok(fs_write_file_atomic(file, text, strlen(text), 0600, &err), &err);
+    assert_ok(compose_load(&options, diagnostics, &model, &err), &err);
+    unlink(file);
+    _cleanup_free_ char *wire = compose_serialize(model);
+    return xasprintf("{\"model\":%s,\"services\":[\"web\"]}", wire);
+}
+
+static void test_up_reads_the_model(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    _cleanup_free_ char *body = describe_up(folder);
+    struct answer answer = {0};
+    client_ask(path, "POST", "/vmstead/projects/shop/up", "", body, &answer);
+    if (answer.status != 200)
+        fail_msg("%s", strbuf_text(&answer.body));
+    assert_true(str_ends_with(answer.body.data, "{\"type\":\"end\",\"error\":null}\n"));
+    answer_done(&answer);
+    check_error("POST", "/vmstead/projects/other/up", body, 400,
+                "the model is of project 'shop', the request for 'other'");
+    client_ask(path, "POST", "/vmstead/projects/shop/up", "", "{\"model\":{\"name\":\"shop\"}}",
+               &answer);
+    assert_int_equal(answer.status, 400);
+    answer_done(&answer);
+}
+
 /* Progress is dropped for a client that does not read; what matters is not. */
 static void test_slow_reader_of_a_job(void **state)
 {
@@ -559,6 +596,7 @@ int main(void)
         TEST(test_hostile_bytes),
         TEST(test_parallel_requests),
         TEST(test_job_stream),
+        TEST(test_up_reads_the_model),
         TEST(test_slow_reader_of_a_job),
         TEST(test_cancel),
         TEST(test_client_leaves_job),
