@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define READ_SIZE 32768
-#define HIGH_WATER (256 * 1024) /* bytes that wait for one side before the other is left alone */
+#define HIGH_WATER 262144 /* bytes that wait for one side before the other is left alone */
 /* What poll(2) promises room for on a pipe: a write of that size does not block (pipe(7), PIPE_BUF). */
 #define PIPE_CHUNK 4096
 

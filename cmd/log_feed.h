@@ -28,7 +28,7 @@ struct log_feed *log_feed_new(struct client *client, const struct log_view_optio
 /* Ends the requests. Call before client_free(). */
 void log_feed_free(struct log_feed *feed);
 DEFINE_FREEP(struct log_feed *, log_feed_free)
-int log_feed_add(struct log_feed *feed, const struct log_feed_source *source, size_t *ret_source,
+int log_feed_add(struct log_feed *feed, const struct log_feed_source *options, size_t *ret_source,
                  struct error *err);
 /* Writes all that has come, in order. */
 void log_feed_flush(struct log_feed *feed);

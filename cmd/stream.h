@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* A line or a frame longer than this is refused. */
-#define STREAM_LIMIT (16 * 1024 * 1024)
+#define STREAM_LIMIT 16777216 /* bytes */
 
 /* Calls on_line for every complete line, without its newline and NUL-terminated. */
 int stream_feed_lines(struct strbuf *pending, const char *data, size_t length,
