@@ -27,7 +27,7 @@ static int set_up(const struct identity *identity, struct error *err)
     return 0;
 }
 
-/* What is left of the service is ours by now (PR_SET_CHILD_SUBREAPER), as it is PID 1's in a guest. */
+/* Orphans are ours (PR_SET_CHILD_SUBREAPER), as they are PID 1's in a guest: ends them. */
 static void kill_children(void)
 {
     char path[64];
@@ -144,6 +144,7 @@ void agent_peer_start(struct agent_peer *peer)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(peer->path, sizeof(peer->path), "agent-%d.sock", (int)getpid());
     memcpy(address.sun_path, peer->path, strlen(peer->path) + 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* agent_peer_stop() ends what the agent leaves behind */
     peer->shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct relay relay = {.shared = peer->shared, .client = -1, .seed = 7};
     relay.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -191,6 +192,9 @@ void agent_peer_stop(struct agent_peer *peer)
         kill(pids[i], SIGKILL);
         waitpid(pids[i], NULL, 0);
     }
+    kill_children();
+    while (waitpid(-1, NULL, 0) > 0)
+        kill_children();
     unlink(peer->path);
     munmap(peer->shared, 4096);
 }

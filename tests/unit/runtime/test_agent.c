@@ -349,7 +349,7 @@ static void four_hundred_cuts_lose_nothing(void **state)
     struct fixture *fixture = start("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.003; done");
     struct harness *harness = &fixture->harness;
     struct counting counting = {0};
-    size_t length = 24u << 20;
+    size_t length = 4u << 20;
     char *data = xmalloc(length);
     const char *argv[] = {"cat", NULL};
     (void)state;
@@ -360,7 +360,7 @@ static void four_hundred_cuts_lose_nothing(void **state)
     harness->keep_logs = false;
     fixture->peer.shared->cut_after = 100000;
     uint32_t rounds = 0;
-    while (fixture->peer.shared->cuts < 420 && rounds++ < 20) {
+    while (fixture->peer.shared->cuts < 420 && rounds++ < 60) {
         struct harness_exec exec = {.input = data, .input_length = length};
         harness_exec_start(harness, &exec, &(struct exec_options){.argv = argv});
         assert_true(harness_wait(harness, &exec.done, 50000));
