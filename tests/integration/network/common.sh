@@ -46,6 +46,7 @@ start_test() {
 end_test() {
   local code=$? name
   set +e
+  trap '' PIPE # whoever reads the output may be gone; the clean-up must not
   [ "$code" = 0 ] || { echo "-- links"; ip -br address; echo "-- rules"; nft list ruleset; }
   stop_holding
   [ -z "$HOST_SERVERS" ] || kill -9 $HOST_SERVERS
