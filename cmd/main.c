@@ -82,7 +82,7 @@ static int print_command(const struct command *command)
 
 static int run_help(size_t count, char *const *names, struct error *err)
 {
-    if (count == 0) {
+    if (count == 0 || streq(names[0], "help")) {
         print_overview(stdout);
         return 0;
     }

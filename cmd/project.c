@@ -34,8 +34,7 @@ static void print_diagnostics(const struct diagnostics *diagnostics)
     fputs(strbuf_text(&text), stderr);
 }
 
-/* With `quiet`, problems stay unprinted: for a load whose failure has a fallback. */
-static int load(const struct global_options *global, struct model **ret_model, struct error *err)
+int project_load(const struct global_options *global, struct model **ret_model, struct error *err)
 {
     _cleanup_strv_ char **from_environment = global->files ? NULL : files_from_environment();
     _cleanup_free_ char *working_directory = getcwd(NULL, 0);
@@ -52,11 +51,6 @@ static int load(const struct global_options *global, struct model **ret_model, s
     return r;
 }
 
-int project_load(const struct global_options *global, struct model **ret_model, struct error *err)
-{
-    return load(global, ret_model, err);
-}
-
 int project_find(const struct global_options *global, char **ret_name, struct model **ret_model,
                  struct error *err)
 {
@@ -67,7 +61,7 @@ int project_find(const struct global_options *global, char **ret_name, struct mo
         return 0;
     }
     _cleanup_(model_freep) struct model *model = NULL;
-    int r = load(global, &model, err);
+    int r = project_load(global, &model, err);
     const char *from_environment = getenv("COMPOSE_PROJECT_NAME");
     if (r < 0 && (!from_environment || !*from_environment))
         return r;
