@@ -179,18 +179,23 @@ static void agent_write_port(struct agent *agent)
 }
 
 /* The port is watched edge-triggered: read until there is nothing. A read of 0 bytes means that the
- * host is away (virtio_console's way), on a socket that it will not come back. */
+ * host is away (virtio_console's way), on a socket that it will not come back. But a reconnecting
+ * host's HELLO overtakes the driver's notice that the host is there (another queue, handled by a
+ * worker), and the read behind it gives 0 as well: only a round that brought nothing is a hang-up. A
+ * host that spoke and left within one round is missed, and costs no more than one that is stuck. */
 static void agent_on_port(void *userdata, uint32_t events)
 {
     static char data[FRAME_SIZE_MAX];
     struct agent *agent = userdata;
     ssize_t length;
+    bool heard = false;
     (void)events;
     while ((length = read(agent->port.fd, data, sizeof(data))) > 0) {
+        heard = true;
         link_receive(&agent->link, data, (size_t)length);
         agent_write_port(agent);
     }
-    if (length == 0)
+    if (length == 0 && !heard)
         link_hang_up(&agent->link);
     if (length == 0 && agent->port_is_terminal)
         agent_set_phase(agent, AGENT_FINISHED);
