@@ -78,9 +78,9 @@ static void complete_environment(const struct completion *completion, struct nod
     for (size_t i = 0; environment && i < environment->count; i++)
         if (environment->pairs[i].value->kind == NODE_STRING)
             variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
-    struct variables *scope = variables_new(completion->arena, variables);
+    variables_set_fallback(variables, completion->variables);
     for (size_t i = 0; i < files->count; i++)
-        read_env_file(completion, files->items[i], scope, result);
+        read_env_file(completion, files->items[i], variables, result);
     for (size_t i = 0; environment && i < environment->count; i++)
         node_put_ranked(completion->arena, result, &environment->pairs[i]);
     node_remove(service, "env_file");

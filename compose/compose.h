@@ -1,8 +1,11 @@
 /* compose/: text -> model. Pure: files and variables in, a model or diagnostics out; no network, no
  * processes, no clock. The only place that sees libyaml.
  *
- *   files -> yaml tree (positions on every node) -> interpolate -> merge -> schema (types, canonical
- *   long form) -> model -> validate
+ *   files -> yaml tree (positions on every node) -> interpolate -> schema (types, canonical long
+ *   form, file by file) -> merge (of one shape per key) -> complete -> model -> validate
+ *
+ * Positions in a model point into the diagnostics it was loaded with; those of a deserialized model
+ * have no file. Relative paths begin in the project's directory.
  */
 #pragma once
 

@@ -51,6 +51,11 @@ static struct node *merge_value(struct arena *arena, const struct schema_key *ke
             return unite(arena, base, over);
         return over;
     case MERGE_MAP:
+        if (!key && base->kind == NODE_LIST && over->kind == NODE_LIST) {
+            for (size_t i = 0; i < over->count; i++)
+                node_append(arena, base, over->items[i]);
+            return base;
+        }
         if (base->kind == NODE_MAP && over->kind == NODE_NULL && key)
             return base; /* `networks: {front: }` adds nothing */
         if (base->kind != NODE_MAP || over->kind != NODE_MAP)

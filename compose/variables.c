@@ -7,7 +7,7 @@
 
 struct variables {
     struct arena *arena;
-    const struct variables *outer;
+    const struct variables *outer, *fallback;
     struct node *map;
 };
 
@@ -25,6 +25,11 @@ void variables_add(struct variables *variables, const char *name, const char *va
     if (!node_find(variables->map, name))
         node_put(variables->arena, variables->map, name, (struct position){0},
                  node_new_string(variables->arena, value, (struct position){0}));
+}
+
+void variables_set_fallback(struct variables *variables, const struct variables *fallback)
+{
+    variables->fallback = fallback;
 }
 
 void variables_set(struct variables *variables, const char *name, const char *value)
@@ -48,5 +53,7 @@ void variables_add_all(struct variables *variables, char *const *environment)
 const char *variables_get(const struct variables *variables, const char *name)
 {
     const char *value = variables->outer ? variables_get(variables->outer, name) : NULL;
-    return value ? value : node_get_string(variables->map, name, NULL);
+    if (!value)
+        value = node_get_string(variables->map, name, NULL);
+    return value || !variables->fallback ? value : variables_get(variables->fallback, name);
 }

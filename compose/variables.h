@@ -10,6 +10,8 @@ struct variables;
 
 /* Names are looked up in outer (may be NULL) first. */
 struct variables *variables_new(struct arena *arena, const struct variables *outer);
+/* Where names are looked up that are nowhere else. */
+void variables_set_fallback(struct variables *variables, const struct variables *fallback);
 /* The first definition of a name stands. name and value are kept by reference. */
 void variables_add(struct variables *variables, const char *name, const char *value);
 /* The last definition stands. */
