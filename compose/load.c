@@ -93,8 +93,7 @@ static int name_project(struct load *load, const struct node *tree, struct error
     return 0;
 }
 
-/* `name:` of the last file that has one must be known before interpolation: ${COMPOSE_PROJECT_NAME}
- * is it. It is read on its own, silently; problems show when the file is loaded. */
+/* ${COMPOSE_PROJECT_NAME} in files is the name given from outside; that of `name:` comes too late. */
 static void offer_project_name(struct load *load)
 {
     if (load->name)
