@@ -451,6 +451,7 @@ static void another_runtime_takes_it_over(void **state)
     assert_int_equal(world->last_event.pid, pid);
     run_for(world, 2000);
     _cleanup_free_ char *after = read_logs(world, -1);
+    print_message("    %d lines before, %d after\n", count_lines(before), count_lines(after));
     assert_true(count_lines(after) > count_lines(before) + 40);
     int exit_code;
     _cleanup_free_ char *output = run_in_guest(world, "echo still here", &exit_code);
@@ -560,8 +561,8 @@ static void a_service_that_cannot_start_is_named(void **state)
     assert_int_equal(world->last_event.exit_code, 127);
 }
 
-/* Too little memory for its root: an EROFS that is none. */
-static void a_boot_that_fails_shows_the_console(void **state)
+/* QEMU refuses the root: what it says is in the error. */
+static void a_boot_that_fails_says_why(void **state)
 {
     struct world *world = *state;
     _cleanup_error_ struct error err = {0};
@@ -571,7 +572,7 @@ static void a_boot_that_fails_shows_the_console(void **state)
         operate(world, "vm", INSTANCE, OPERATION_START, vm_spec(counter), inputs, NULL, &err) < 0);
     assert_int_equal(world->last_event.state, VM_EXITED);
     assert_int_equal(world->last_event.reason, VM_EXIT_BOOT);
-    assert_non_null(strstr(error_text(&err), INSTANCE));
+    assert_non_null(strstr(error_text(&err), "QEMU said: "));
 }
 
 static void a_cancelled_start_leaves_nothing_running(void **state)
@@ -633,7 +634,7 @@ int main(void)
         cmocka_unit_test(a_start_that_was_cut_off_is_ended),
         cmocka_unit_test(what_ends_by_itself_is_exited),
         cmocka_unit_test(a_service_that_cannot_start_is_named),
-        cmocka_unit_test(a_boot_that_fails_shows_the_console),
+        cmocka_unit_test(a_boot_that_fails_says_why),
         cmocka_unit_test(a_cancelled_start_leaves_nothing_running),
         cmocka_unit_test(removed_it_leaves_nothing),
     };
