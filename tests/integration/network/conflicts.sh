@@ -76,7 +76,7 @@ for where in TCP4-LISTEN:8080 TCP4-LISTEN:8080,bind=127.0.0.1 TCP6-LISTEN:8080,i
   refused_saying "$SHOP" "'0.0.0.0:8080/tcp' for 'shop-web-1'" "the program 'socat' (pid $pid)"
   kill "$pid"; wait "$pid" || true
 done
-socat UDP4-RECV:8053 STDOUT & pid=$!
+socat -u UDP4-RECV:8053 STDOUT >/dev/null & pid=$!
 sleep 0.2
 refused_saying "$SHOP" "'0.0.0.0:8053/udp' for 'shop-web-1'" "the program 'socat' (pid $pid)"
 kill "$pid"; wait "$pid" || true
