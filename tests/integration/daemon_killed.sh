@@ -19,7 +19,7 @@ for round in 1 2 3; do
   sleep 2
   check_eq "the same VMs with the same IDs" "$(ids)" "$before_ids"
   check_eq "the same processes" "$(own_pids | sort)" "$before_pids"
-  check_eq "DNS answers" "$(vmstead exec -T counter busybox wget -q -O - -T 5 http://server/)" "it works"
+  check_eq "DNS answers" "$(fetch counter "http://server/")" "it works"
 done
 
 step "logs show no gap"

@@ -26,6 +26,11 @@ check() {
   "$@" || fail "$what: \`$*\` ended with $?"
 }
 
+# A page as a VM gets it: fetch SERVICE URL. (Debian's static busybox dies of wget's -T and of -O -.)
+fetch() {
+  vmstead exec -T "$1" sh -c 'timeout 5 busybox wget -q -O /tmp/page "$1" && cat /tmp/page' sh "$2"
+}
+
 check_eq() {
   [ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"
 }
@@ -76,7 +81,7 @@ prepare_images_of() {
 
 # What of the host a stack may change: compared before the first `up` and after the last `down`.
 snapshot() {
-  ip -d link show | sed -E 's/^[0-9]+: //; s/ qlen [0-9]+//'
+  ip link show | sed -E 's/^[0-9]+: //; s/ qlen [0-9]+//'
   ip -4 address show | sed -E 's/^[0-9]+: //'
   ip -6 address show | sed -E 's/^[0-9]+: //'
   ip route show table all

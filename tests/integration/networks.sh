@@ -14,14 +14,14 @@ step "published ports: from 127.0.0.1, from the host's own addresses, from VMs"
 check_eq "127.0.0.1" "$(get http://127.0.0.1:8081/)" "it works"
 check_eq "only 127.0.0.1" "$(get http://127.0.0.1:8082/)" "it works"
 check_eq "the gateway's address" "$(get "http://$gateway:8081/")" "it works"
-check_eq "hairpin" "$(vmstead exec -T server busybox wget -q -O - -T 5 "http://$gateway:8081/")" "it works"
-check_eq "another VM" "$(vmstead exec -T counter busybox wget -q -O - -T 5 "http://$gateway:8081/")" "it works"
+check_eq "hairpin" "$(fetch server "http://$gateway:8081/")" "it works"
+check_eq "another VM" "$(fetch counter "http://$gateway:8081/")" "it works"
 curl -s --max-time 2 "http://$gateway:8082/" && fail "a port published on 127.0.0.1 answers elsewhere"
-vmstead exec -T counter busybox wget -q -O - -T 2 "http://127.0.0.1:8081/" 2>/dev/null && fail "the guest's loopback reaches the host"
+fetch counter "http://127.0.0.1:8081/" 2>/dev/null && fail "the guest's loopback reaches the host"
 
 step "service to service by name"
-check_eq "by service" "$(vmstead exec -T counter busybox wget -q -O - -T 5 http://server/)" "it works"
-check_eq "by instance" "$(vmstead exec -T counter busybox wget -q -O - -T 5 http://tiny-server-1/)" "it works"
+check_eq "by service" "$(fetch counter "http://server/")" "it works"
+check_eq "by instance" "$(fetch counter "http://tiny-server-1/")" "it works"
 
 step "DNS: A, NODATA, PTR, aliases, what the asker may see"
 ask() { dig +tries=1 +time=2 "@$gateway" "$@"; }
@@ -40,7 +40,7 @@ step "networks are apart; internal has no way out"
 lonely=$(address lonely)
 vmstead exec -T counter busybox ping -c 1 -W 1 "$lonely" >/dev/null && fail "front reaches back"
 vmstead exec -T lonely busybox ping -c 1 -W 1 "$server" >/dev/null && fail "back reaches front"
-check_eq "no default route on an internal network" "$(vmstead exec -T lonely busybox ip route show default)" ""
+check_eq "no default route on an internal network" "$(vmstead exec -T lonely busybox ip route | grep -c default || true)" 0
 
 step "a stopped VM is not named any more"
 kill -9 "$(vm_pid tiny-counter-1)"

@@ -48,11 +48,11 @@ for i in $(seq 20); do wait "${pids[i]}" || fail "exec $i failed"; done
 check_eq "all answered" "$(cat "$TEST_DIR"/many.* | sort -n | tr '\n' ' ')" "$(seq -s' ' 20) "
 
 step "exec: a signal reaches the program"
-run sh -c 'trap "exit 9" INT; echo ready; while :; do sleep 0.1; done' >"$TEST_DIR/ready" &
+"$VMSTEAD" exec -T lonely sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' >"$TEST_DIR/ready" &
 signalled=$!
-eventually 20 grep -q ready "$TEST_DIR/ready"
-kill -INT "$signalled"
-wait "$signalled" && fail "exec survived SIGINT" || check_eq "its exit code" "$?" 9
+eventually 20 grep -qs ready "$TEST_DIR/ready"
+kill -TERM "$signalled"
+wait "$signalled" && fail "exec survived SIGTERM" || check_eq "its exit code" "$?" 9
 
 step "the guest looks like a machine"
 check_eq "hostname" "$(run hostname)" "lonely"
@@ -72,7 +72,7 @@ check "up" vmstead -f compose.yaml.end --progress quiet up -d
 ended() { vmstead -f compose.yaml.end ps -a | grep -q 'Exited (7)'; }
 eventually 20 ended
 check_eq "not in ps" "$(vmstead -f compose.yaml.end ps --format json)" ""
-check_eq "its log" "$(vmstead -f compose.yaml.end logs --no-log-prefix 2>/dev/null | sort | tr '\n' ' ')" "first second "
+check_eq "its log" "$(vmstead -f compose.yaml.end logs --no-log-prefix 2>&1 | sort | tr '\n' ' ')" "first second "
 check "down" vmstead -f compose.yaml.end --progress quiet down
 
 step "a VM killed with -9 is gone from ps at once"

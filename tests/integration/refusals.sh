@@ -31,7 +31,7 @@ eventually 5 sh -c "! ss -Hltn sport = :8081 | grep -q ."
 stop_daemon; snapshot >"$TEST_DIR/before"
 
 step "a taken subnet"
-ip link add taken type dummy && ip address add 10.89.7.1/24 dev taken && ip link set taken up
+ip link add taken type bridge && ip address add 10.89.7.1/24 dev taken && ip link set taken up
 snapshot >"$TEST_DIR/before"
 tiny | sed 's/^  front:$/  front: {ipam: {config: [{subnet: 10.89.7.0\/24}]}}/' >compose.yaml
 refused "a taken subnet" "10\.89\.7\.0/24.*taken" up

@@ -31,10 +31,10 @@ vmstead exec -T web getent hosts cache && fail "web resolves cache, which is not
 
 step "up again changes nothing"
 before=$(vmstead ps --format json | jq -r '[.ID, .Name] | join(" ")' | sort)
-rules=$(nft list ruleset; ip -d link; ip -4 address)
+rules=$(nft list ruleset; ip link; ip -4 address)
 check "second up" vmstead --progress quiet up -d
 check_eq "instances" "$(vmstead ps --format json | jq -r '[.ID, .Name] | join(" ")' | sort)" "$before"
-check_eq "the host" "$(nft list ruleset; ip -d link; ip -4 address)" "$rules"
+check_eq "the host" "$(nft list ruleset; ip link; ip -4 address)" "$rules"
 
 step "down leaves nothing"
 check "down" vmstead --progress quiet down
