@@ -79,32 +79,7 @@ prepare_images_of() {
   "$VMSTEAD" -f "$1" --progress quiet pull || fail "the images of $1 cannot be made"
 }
 
-# What of the host a stack may change: compared before the first `up` and after the last `down`.
-snapshot() {
-  ip link show | sed -E 's/^[0-9]+: //; s/ qlen [0-9]+//'
-  ip -4 address show | sed -E 's/^[0-9]+: //'
-  ip -6 address show | sed -E 's/^[0-9]+: //'
-  ip route show table all
-  ip neighbour show
-  nft list ruleset
-  for file in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/{forwarding,route_localnet,rp_filter,send_redirects} \
-    /proc/sys/net/bridge/*; do
-    [ -r "$file" ] && printf '%s=%s\n' "$file" "$(cat "$file")"
-  done
-  grep -F "$TEST_DIR" /proc/mounts || true
-  { ss -H -tuln; } 2>/dev/null | awk '{print $1, $5}' | sort
-  own_processes
-  [ ! -d "$VMSTEAD_ROOT/run" ] || find "$VMSTEAD_ROOT/run" -mindepth 1 | grep -v -E '/daemon\.(sock|json|lock)$' | sort || true
-}
-
-# Every process that names our root, but for the daemon and ourselves.
-own_processes() {
-  local pid
-  for pid in /proc/[0-9]*; do
-    [ "$(readlink "$pid/ns/net" 2>/dev/null)" = "$(readlink /proc/self/ns/net)" ] || continue
-    { tr '\0' ' ' <"$pid/cmdline"; } 2>/dev/null | grep -F "$VMSTEAD_ROOT" | grep -E '^[^ ]*(qemu|virtiofsd|skopeo|umoci|mmdebstrap)' || true
-  done
-}
+snapshot() { "$SOURCE_DIR/tests/host-state" "$VMSTEAD_ROOT"; }
 
 leaves_nothing() {
   snapshot >"$TEST_DIR/after"

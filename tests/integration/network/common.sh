@@ -34,6 +34,8 @@ start_test() {
   mkdir -p /run/netns
   mount -t tmpfs none /run/netns
   ip link set lo up
+  # IPv4 only: link-local addresses would come and go by themselves
+  echo 1 | tee /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6 >/dev/null
   ip netns add outside
   ip link add out0 type veth peer name eth0 netns outside
   ip address add 192.0.2.1/24 dev out0
@@ -50,7 +52,7 @@ end_test() {
   trap '' PIPE # whoever reads the output may be gone; the clean-up must not
   [ "$code" = 0 ] || { echo "-- links"; ip -br address; echo "-- rules"; nft list ruleset; }
   stop_holding
-  [ -z "$HOST_SERVERS" ] || kill -9 $HOST_SERVERS
+  stop_host_servers
   for name in $(ip netns list | cut -d' ' -f1); do
     stop_processes "$name"
     ip netns delete "$name"
@@ -67,21 +69,11 @@ stop_processes() {
   for pid in $(ip netns pids "$1"); do kill -9 "$pid" 2>/dev/null || true; done
 }
 
-snapshot() {
-  local file
-  ip -d link show | sed -E 's/^[0-9]+: //'
-  ip -4 address show | sed -E 's/^[0-9]+: //'
-  ip route show table all | grep -v '^fe80\|^ff00\|^multicast\|^local fe80' | sort
-  nft list ruleset
-  for file in /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/* \
-    /proc/sys/net/ipv4/conf/*/{forwarding,route_localnet,rp_filter,accept_redirects,send_redirects}; do
-    printf '%s=%s\n' "$file" "$(cat "$file")"
-  done
-}
+snapshot() { "$HERE/../../host-state" "$ROOT"; }
 
-leaves_nothing() {
+leaves_nothing() { # [BEFORE]
   snapshot >"$TEST_DIR/after"
-  diff -u "$TEST_DIR/before" "$TEST_DIR/after" || fail "something was left behind (see above)"
+  diff -u "${1:-$TEST_DIR/before}" "$TEST_DIR/after" || fail "something was left behind (see above)"
 }
 
 # --- operations: JSON fragments, joined by `plan` --------------------------------------------------
@@ -150,6 +142,10 @@ serve_here() { # PROTOCOL-ADDRESS: a program of the host itself
   disown
 }
 HOST_SERVERS=''
+stop_host_servers() {
+  [ -z "$HOST_SERVERS" ] || { kill -9 $HOST_SERVERS; wait $HOST_SERVERS; } 2>/dev/null || true
+  HOST_SERVERS=''
+}
 in_ns() { if [ "$1" = host ]; then "${@:2}"; else ip netns exec "$@"; fi; }
 # ask NAMESPACE tcp|udp ADDRESS PORT
 ask() {

@@ -7,9 +7,10 @@ start_test "$@"
 # refused_saying PLAN TEXT...: refused, each text is in the message, and nothing was made.
 refused_saying() {
   local plan=$1 text; shift
+  snapshot >"$TEST_DIR/unchanged" # with what the test itself holds
   refused "$*" run "$(bare "$plan")"
   for text in "$@"; do check_contains "the message" "$(cat "$TEST_DIR/refused")" "$text"; done
-  leaves_nothing
+  leaves_nothing "$TEST_DIR/unchanged"
 }
 accepted() { run "$(bare "$1")" >"$TEST_DIR/results" 2>&1 || fail "$2: $(cat "$TEST_DIR/results")"; }
 result() { sed -n "s|^$1 ||p" "$TEST_DIR/results" | jq -r "$2"; }

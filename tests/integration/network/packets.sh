@@ -179,6 +179,7 @@ for name in front side back; do removals+=("$(removal network shop_$name)"); don
 run "$(plan "${removals[@]}")" >"$TEST_DIR/results" || fail "down: $(cat "$TEST_DIR/results")"
 check_eq "no rule in DOCKER-USER" "$(nft list chain ip filter DOCKER-USER | grep -c vmstead || true)" 0
 nft delete table ip filter
+stop_host_servers
 leaves_nothing
 run "$(plan "${removals[@]}")" >"$TEST_DIR/results" || fail "down again: $(cat "$TEST_DIR/results")"
 leaves_nothing
