@@ -1,9 +1,11 @@
 /* See error.h. */
+#define ERROR_IMPLEMENTATION
 #include "base/error.h"
 
 #include "base/alloc.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 int error_set(struct error *err, int code, const char *format, ...)
@@ -24,7 +26,7 @@ int error_set(struct error *err, int code, const char *format, ...)
 int error_prefix(struct error *err, const char *format, ...)
 {
     if (!err)
-        return -1;
+        return -EIO;
     va_list args;
     va_start(args, format);
     _cleanup_free_ char *prefix = xvasprintf(format, args);

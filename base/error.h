@@ -15,7 +15,8 @@ struct error {
 /* Sets code and message (replacing an earlier one) and returns -code. code must be > 0. */
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* "PREFIX: MESSAGE"; returns -code of the error that is already there. */
+/* "PREFIX: MESSAGE"; returns -code of the error that is already there (-EIO with err NULL, where the
+ * code is not known). */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Moves *from into *to (to may be NULL: then *from is dropped) and returns -code. */
 int error_move(struct error *to, struct error *from);
@@ -25,3 +26,10 @@ const char *error_text(const struct error *err);
 void error_done(struct error *err);
 
 #define _cleanup_error_ _cleanup_(error_done)
+
+#if defined(__clang_analyzer__) &&                                                                 \
+    !defined(ERROR_IMPLEMENTATION) /* which looks at one file at a time: the result is never 0 */
+#define error_set(err, ...) ((void)error_set(err, __VA_ARGS__), -1)
+#define error_prefix(err, ...) ((void)error_prefix(err, __VA_ARGS__), -1)
+#define error_move(to, from) ((void)error_move(to, from), -1)
+#endif

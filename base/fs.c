@@ -118,7 +118,7 @@ int fs_lock_file(const char *path, uint64_t timeout_ms, int *ret_fd, struct erro
             return error_set(err, errno, "cannot lock '%s': %s", path, strerror(errno));
         if (clock_monotonic_ms() >= deadline)
             return error_set(err, EWOULDBLOCK, "'%s' is locked by another process", path);
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000L}, NULL);
     }
     *ret_fd = TAKE_FD(fd);
     return 0;

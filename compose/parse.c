@@ -155,7 +155,7 @@ static int parse_port(const char *text, size_t length, bool zero, uint16_t *ret_
 
 int parse_port_range(const char *text, bool zero, struct port_range *ret_range)
 {
-    struct port_range range;
+    struct port_range range = {0};
     const char *dash = strchr(text, '-');
     size_t length = dash ? (size_t)(dash - text) : strlen(text);
     int r = parse_port(text, length, zero, &range.first);

@@ -16,14 +16,14 @@ static int compute_key(struct image_making *making)
     if (making->bootstrap)
         return image_bootstrap_key(making->bootstrap, making->key, &making->err);
     hash_sha256_hex(making->reference.source, strlen(making->reference.source), making->key);
-    free(making->fingerprint);
+    free(TAKE_PTR(making->fingerprint));
     return image_oci_fingerprint(making->name, &making->reference, &making->fingerprint,
                                  &making->err);
 }
 
 static void find_cached(struct image_making *making)
 {
-    free(making->damage);
+    free(TAKE_PTR(making->damage));
     image_cache_find(making->images, making->key, making->fingerprint, &making->result,
                      &making->damage);
 }
