@@ -198,7 +198,7 @@ static int run(const struct invocation *invocation, struct error *err)
         r = specs_build(model, &specs, err);
     if (r == 0)
         r = paths_init(&paths, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     struct pull pull = {.progress = progress_new(
                             values->quiet ? "quiet" : invocation->global->progress, "Pulling")};

@@ -41,7 +41,7 @@ static int run(const struct invocation *invocation, struct error *err)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
     if (r == 0)
         r = daemon_open(invocation, DAEMON_START, &client, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     _cleanup_free_ char *body = print_body(invocation, model);
     return up_run(invocation, client, model->name, body, err);

@@ -84,6 +84,7 @@ struct up {
 
 static void set_phase(struct up *up, enum up_phase phase)
 {
+    assert(up->phase < UP_PHASE_COUNT && phase < UP_PHASE_COUNT);
     log_debug("up: %s -> %s", phase_names[up->phase], phase_names[phase]);
     up->phase = phase;
 }

@@ -233,7 +233,7 @@ int image_cache_install(const char *images, const char *folder, cJSON *image, cJ
     _cleanup_free_ char *made = xasprintf("%s/rootfs.erofs", folder);
     _cleanup_free_ char *ready = xasprintf("%s/ready", folder);
     char hex[HASH_HEX_SIZE] = "";
-    struct stat status;
+    struct stat status = {0};
     int r = hash_sha256_file(made, hex, err);
     if (r == 0 && stat(made, &status) < 0)
         r = error_set(err, errno, "cannot read '%s': %s", made, strerror(errno));

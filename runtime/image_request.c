@@ -340,6 +340,7 @@ static enum image_phase next_phase(const struct image_request *request)
 
 static void set_phase(struct image_request *request, enum image_phase phase)
 {
+    assert(request->phase < PHASE_COUNT && phase < PHASE_COUNT);
     log_debug("image '%s': %s -> %s", request->making.name, phase_names[request->phase],
               phase_names[phase]);
     request->phase = phase;
