@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
+/* unused: clang takes a variable that is only there to be cleaned up for a forgotten one. */
+#define _cleanup_(f) __attribute__((cleanup(f), unused))
 
 #define TAKE_PTR(ptr)                                                                              \
     ({                                                                                             \
