@@ -67,16 +67,17 @@ static void agent_report_if_ended(struct agent *agent)
     agent_send_state(agent);
 }
 
+/* With logs that nobody takes, we wait as long as with a report that nobody takes. */
 static void agent_on_limit(void *userdata)
 {
     struct agent *agent = userdata;
-    task_end_all(agent);
-    if (agent->phase == AGENT_REPORTING || service_output_ended(&agent->service)) {
+    if (agent->phase == AGENT_REPORTING || agent->collected) {
         agent_set_phase(agent, AGENT_FINISHED);
         return;
     }
+    agent->collected = true;
+    task_end_all(agent);
     service_finish_output(&agent->service);
-    /* With logs that nobody takes, we wait as long as with a report that nobody takes. */
     loop_set_timer(&agent->loop, &agent->limit, AGENT_REPORT_LIMIT_MS);
 }
 
@@ -179,26 +180,20 @@ static void agent_write_port(struct agent *agent)
 }
 
 /* The port is watched edge-triggered: read until there is nothing. A read of 0 bytes means that the
- * host is away (virtio_console's way), on a socket that it will not come back. But a reconnecting
- * host's HELLO overtakes the driver's notice that the host is there (another queue, handled by a
- * worker), and the read behind it gives 0 as well: only a round that brought nothing is a hang-up. A
- * host that spoke and left within one round is missed, and costs no more than one that is stuck. */
+ * host is away (virtio_console's way). It does not mean that the link is down: a reconnecting host's HELLO overtakes the driver's notice that the host is there
+ * (another queue, handled by a worker), and every read until then gives 0. So it is only a hint; a
+ * link goes down where a HELLO says so, and what was written to nobody is sent again after it. */
 static void agent_on_port(void *userdata, uint32_t events)
 {
     static char data[FRAME_SIZE_MAX];
     struct agent *agent = userdata;
     ssize_t length;
-    bool heard = false;
     (void)events;
     while ((length = read(agent->port.fd, data, sizeof(data))) > 0) {
-        heard = true;
         link_receive(&agent->link, data, (size_t)length);
         agent_write_port(agent);
     }
-    if (length == 0 && !heard)
-        link_hang_up(&agent->link);
-    if (length == 0 && agent->port_is_terminal)
-        agent_set_phase(agent, AGENT_FINISHED);
+    agent->host_is_away = length == 0;
 }
 
 static void agent_reap(struct agent *agent)

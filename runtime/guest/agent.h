@@ -44,7 +44,7 @@ struct agent {
     struct loop loop;
     struct link link;
     struct watch port;     /* the virtio-serial port */
-    bool port_is_terminal; /* end-of-file on it ends the agent (a socket in tests) */
+    bool host_is_away;     /* as far as the last read told: a hint, see agent_on_port() */
     struct watch children; /* signalfd: SIGCHLD, SIGINT (Ctrl-Alt-Del), SIGPWR */
     enum agent_phase phase;
     struct identity identity;
@@ -52,6 +52,7 @@ struct agent {
     struct task *tasks;
     size_t task_count;
     struct timer limit; /* of the phase */
+    bool collected;     /* ENDING has lasted long enough: execs ended, output closed */
     bool failed;        /* the report: FAILED with a message, or EXITED */
     int exit_code;
     char *failure;

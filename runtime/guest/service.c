@@ -115,7 +115,8 @@ void service_pump(struct service *service)
     bool room = ring_room(&service->ring) >= READ_ROOM;
     if (room)
         service->dropping = false;
-    bool reading = room || service->dropping || !service->agent->link.up;
+    bool nobody = !service->agent->link.up || service->agent->host_is_away;
+    bool reading = room || service->dropping || nobody;
     service_watch_outputs(service, reading);
     if (reading && service->stall.deadline_ms)
         loop_clear_timer(loop, &service->stall);

@@ -86,7 +86,8 @@ leaves_nothing() {
   diff -u "$TEST_DIR/before" "$TEST_DIR/after" || fail "something was left behind (see above)"
 }
 
-daemon_pid() { sed -nE 's/.*"pid": ?([0-9]+).*/\1/p' "$VMSTEAD_ROOT/run/daemon.json" 2>/dev/null; }
+# Nothing where none has ever run.
+daemon_pid() { sed -nE 's/.*"pid": ?([0-9]+).*/\1/p' "$VMSTEAD_ROOT/run/daemon.json" 2>/dev/null || true; }
 
 end_test() {
   local code=$? pid

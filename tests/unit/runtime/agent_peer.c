@@ -2,14 +2,17 @@
 #include "agent_peer.h"
 
 #include "runtime/guest/agent.h"
+#include "runtime/guest/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -50,7 +53,6 @@ static void run_agent(int port)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (agent_init(&agent, port, &platform) < 0)
         _exit(99);
-    agent.port_is_terminal = true;
     agent_run(&agent);
     agent_done(&agent);
     exit(0); /* not _exit(): leaks are to be found here, too */
@@ -63,6 +65,7 @@ struct relay {
     int listener, port, client;
     uint64_t seed;
     uint64_t left; /* bytes until the cut */
+    bool news;     /* the guest does not know the client yet */
 };
 
 static uint64_t relay_random(struct relay *relay, uint64_t limit)
@@ -71,12 +74,24 @@ static uint64_t relay_random(struct relay *relay, uint64_t limit)
     return (relay->seed >> 33) % limit;
 }
 
+/* The guest's next read gives 0, as virtio_console's does while it believes the host to be away. What
+ * is behind an empty packet waits until it has been read: the port wakes its reader at an edge only. */
+static void relay_tell_away(struct relay *relay)
+{
+    struct timespec pause = {.tv_nsec = 100000};
+    int unread = 1;
+    send(relay->port, "", 0, MSG_NOSIGNAL);
+    for (int i = 0; i < 10000 && ioctl(relay->port, SIOCOUTQ, &unread) == 0 && unread > 0; i++)
+        nanosleep(&pause, NULL);
+}
+
 static void relay_cut(struct relay *relay)
 {
-    char lost[65536];
+    char lost[FRAME_SIZE_MAX];
     close(relay->client);
     relay->client = -1;
     relay->shared->cuts++;
+    relay_tell_away(relay);
     while (recv(relay->port, lost, sizeof(lost), MSG_DONTWAIT) > 0)
         ;
 }
@@ -85,6 +100,7 @@ static void relay_accept(struct relay *relay)
 {
     relay->client = accept(relay->listener, NULL, NULL);
     relay->left = UINT64_MAX;
+    relay->news = true;
 }
 
 static void relay_plan_cut(struct relay *relay)
@@ -96,8 +112,8 @@ static void relay_plan_cut(struct relay *relay)
 
 static void relay_carry(struct relay *relay, int from, int to)
 {
-    char data[8192];
-    ssize_t length = recv(from, data, sizeof(data), 0);
+    char data[2 * FRAME_SIZE_MAX]; /* all that the agent writes in one go */
+    ssize_t length = recv(from, data, from == relay->port ? sizeof(data) : 8192, 0);
     if (length <= 0 && from == relay->port)
         _exit(0);
     if (length <= 0)
@@ -106,6 +122,9 @@ static void relay_carry(struct relay *relay, int from, int to)
     uint64_t part = (uint64_t)length < relay->left ? (uint64_t)length : relay->left;
     if (to >= 0 && send(to, data, part, MSG_NOSIGNAL) < 0 && to == relay->client)
         return relay_cut(relay);
+    if (to == relay->port && relay->news) /* HELLO overtakes the news of its sender */
+        relay_tell_away(relay);
+    relay->news = relay->news && to != relay->port;
     if (relay->client >= 0 && relay->left != UINT64_MAX)
         relay->left -= part;
     if (relay->client >= 0 && !relay->left)
@@ -151,7 +170,7 @@ void agent_peer_start(struct agent_peer *peer)
     unlink(peer->path);
     if (bind(relay.listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
         listen(relay.listener, 1) < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         abort();
     relay.port = ends[0];
     peer->agent = start_child();

@@ -4,6 +4,7 @@
 #include "agent_peer.h"
 
 #include "base/alloc.h"
+#include "runtime/guest/agent.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -282,6 +283,24 @@ static void an_exit_waits_for_a_daemon(void **state)
     finish(fixture);
 }
 
+/* More logs than may be on the way at once, and nobody to take them: as long as it takes. */
+static void an_exit_waits_for_a_daemon_that_stays_away(void **state)
+{
+    struct fixture *fixture =
+        start("sleep 0.5; head -c 500000 /dev/zero | tr '\\0' x | fold -w 99; echo; exit 5");
+    struct harness *harness = &fixture->harness;
+    (void)state;
+    harness_done(harness);
+    assert_int_equal(agent_peer_wait(&fixture->peer, AGENT_ENDING_LIMIT_MS + 2000), -1);
+    harness_init(harness, fixture->peer.path, 0);
+    assert_true(harness_wait(harness, &harness->exited, 10000));
+    assert_int_equal(harness->exit_code, 5);
+    assert_int_equal(harness->log_count, 5051);
+    assert_int_equal(harness->log_dropped, 0);
+    assert_int_equal(agent_peer_wait(&fixture->peer, 10000), 0);
+    finish(fixture);
+}
+
 /* A ring that overflows while nobody is there drops its oldest, and says how many. */
 static void the_ring_drops_and_counts(void **state)
 {
@@ -425,6 +444,7 @@ int main(void)
         cmocka_unit_test(what_cannot_start_is_reported),
         cmocka_unit_test(shutdown_signals_then_kills),
         cmocka_unit_test(an_exit_waits_for_a_daemon),
+        cmocka_unit_test(an_exit_waits_for_a_daemon_that_stays_away),
         cmocka_unit_test(the_ring_drops_and_counts),
         cmocka_unit_test(a_slow_host_loses_nothing),
         cmocka_unit_test(four_hundred_cuts_lose_nothing),
