@@ -11,27 +11,42 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
-int process_identify(pid_t pid, struct process_id *ret_id)
+/* False: no such process. */
+static bool read_stat(pid_t pid, char *ret_state, struct process_id *ret_id)
 {
     char path[64];
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     _cleanup_free_ char *text = NULL;
     if (pid <= 0 || fs_read_file(path, 4096, &text, NULL, NULL) < 0)
-        return -ESRCH;
+        return false;
     /* Field 2 is the program's name in parentheses and may hold anything: count from the last ')'.
      * State is field 3, the start time field 22. */
     const char *rest = strrchr(text, ')');
-    char state;
     unsigned long long start_time;
     if (!rest || sscanf(rest + 1,
                         " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
                         "%*s %llu",
-                        &state, &start_time) != 2)
-        return -ESRCH;
-    if (state == 'Z' || state == 'X')
-        return -ESRCH;
+                        ret_state, &start_time) != 2)
+        return false;
     *ret_id = (struct process_id){.pid = pid, .start_time = start_time};
+    return true;
+}
+
+int process_identify(pid_t pid, struct process_id *ret_id)
+{
+    char state;
+    struct process_id id;
+    if (!read_stat(pid, &state, &id) || state == 'Z' || state == 'X')
+        return -ESRCH;
+    *ret_id = id;
     return 0;
+}
+
+bool process_is_stopped(const struct process_id *id)
+{
+    char state;
+    struct process_id now;
+    return read_stat(id->pid, &state, &now) && now.start_time == id->start_time && state == 'T';
 }
 
 bool process_is_alive(const struct process_id *id)

@@ -13,6 +13,8 @@ struct process_id {
 /* 0, or -ESRCH where there is no such process. A zombie counts as gone. */
 int process_identify(pid_t pid, struct process_id *ret_id);
 bool process_is_alive(const struct process_id *id);
+/* By SIGSTOP: it is there and does nothing. */
+bool process_is_stopped(const struct process_id *id);
 /* Signals it only if it is still the same process (through a pidfd); 0 or -errno. */
 int process_signal(const struct process_id *id, int signal_number);
 /* A pidfd of it (readable when it has ended; works for processes that are not our children),

@@ -22,6 +22,9 @@
 /* Records are acknowledged in bunches: each acknowledgement wakes the guest. */
 #define LOG_ACK_BYTES (32u << 10)
 #define LOG_ACK_DELAY_MS 200
+/* An exec that comes while the handshake is not done (a daemon has just adopted the VM) waits for it
+ * that long: under emulation a busy guest takes a while. */
+#define EXEC_PATIENCE_MS 20000
 /* Bytes taken in one go before others have their turn on the loop. */
 #define READ_SIZE (64u << 10)
 
@@ -46,6 +49,7 @@ struct channel {
     uv_poll_t *poll;  /* exists while fd does; frees itself when closed */
     uv_timer_t timer; /* of the phase */
     uv_timer_t log_timer;
+    uv_timer_t exec_timer; /* execs wait for the handshake */
     unsigned open_handles;
     uint64_t retry_ms;
     bool was_connected, was_ready, freed;
@@ -173,6 +177,7 @@ static void channel_close(struct channel *channel, const char *reason)
     link_stop(&channel->link);
     uv_timer_stop(&channel->timer);
     uv_timer_stop(&channel->log_timer);
+    uv_timer_stop(&channel->exec_timer);
     exec_fail_all(&channel->execs, &err);
     if (!channel->freed && channel->callbacks.on_closed)
         channel->callbacks.on_closed(channel->userdata, &err);
@@ -356,6 +361,7 @@ static void channel_on_up(void *userdata, const struct link_hello *hello, bool n
     (void)new_session;
     channel_set_phase(channel, CHANNEL_READY);
     uv_timer_stop(&channel->timer);
+    uv_timer_stop(&channel->exec_timer);
     bool fresh = hello->flags & WELCOME_FRESH;
     if (channel->was_ready)
         return; /* the same session goes on */
@@ -408,14 +414,25 @@ void channel_send_service_signal(struct channel *channel, int signal_number)
     channel_send(channel, MESSAGE_SERVICE_SIGNAL, &payload);
 }
 
+static void channel_on_exec_timer(uv_timer_t *timer)
+{
+    struct channel *channel = timer->data;
+    _cleanup_error_ struct error err = {0};
+    error_set(&err, ETIMEDOUT, "exec: the guest's agent did not answer within %d s",
+              EXEC_PATIENCE_MS / 1000);
+    exec_fail_all(&channel->execs, &err);
+}
+
 int channel_exec_start(struct channel *channel, const struct exec_options *options,
                        const struct exec_callbacks *callbacks, void *userdata,
                        struct exec **ret_exec, struct error *err)
 {
     if (!options->argv || !options->argv[0])
         return error_set(err, EINVAL, "exec: no command was given");
-    if (!channel->was_ready || channel->phase == CHANNEL_CLOSED)
+    if (channel->phase == CHANNEL_CLOSED)
         return error_set(err, ENOTCONN, "exec: there is no connection to the guest's agent");
+    if (channel->phase != CHANNEL_READY && !uv_is_active((uv_handle_t *)&channel->exec_timer))
+        uv_timer_start(&channel->exec_timer, channel_on_exec_timer, EXEC_PATIENCE_MS, 0);
     *ret_exec = exec_new(&channel->execs, &channel->link, channel_on_queued, channel,
                          ++channel->last_stream, options, callbacks, userdata);
     return 0;
@@ -444,8 +461,9 @@ int channel_new(uv_loop_t *loop, const struct channel_options *options,
     channel->link.log_stored = options->last_log_sequence;
     uv_timer_init(loop, &channel->timer);
     uv_timer_init(loop, &channel->log_timer);
-    channel->timer.data = channel->log_timer.data = channel;
-    channel->open_handles = 2;
+    uv_timer_init(loop, &channel->exec_timer);
+    channel->timer.data = channel->log_timer.data = channel->exec_timer.data = channel;
+    channel->open_handles = 3;
     channel_wait(channel, 0);
     *ret_channel = channel;
     return 0;
@@ -470,4 +488,5 @@ void channel_free(struct channel *channel)
     channel_close(channel, "the daemon has let go of the virtual machine");
     uv_close((uv_handle_t *)&channel->timer, channel_on_handle_closed);
     uv_close((uv_handle_t *)&channel->log_timer, channel_on_handle_closed);
+    uv_close((uv_handle_t *)&channel->exec_timer, channel_on_handle_closed);
 }

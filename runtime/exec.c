@@ -106,8 +106,10 @@ static void exec_end(struct exec *exec, int exit_code, const struct error *err)
 
 void exec_fail_all(struct exec **list, const struct error *err)
 {
-    while (*list)
+    while (*list) {
+        exec_send(*list, MESSAGE_EXEC_ABANDON, NULL, 0); /* where there still is a link */
         exec_end(*list, -1, err);
+    }
 }
 
 /* --- from the guest ------------------------------------------------------------------------- */

@@ -100,6 +100,11 @@ int runtime_exec_start(struct runtime *runtime, const char *instance,
     if (!runs)
         return error_set(err, ENOTCONN, "'%s' does not run: it is %s", instance,
                          vm_state_name(vm->status.state));
+    if (process_is_stopped(&vm->process))
+        return error_set(err, ENOTCONN,
+                         "'%s' does not answer: somebody has stopped its QEMU (kill -CONT %d"
+                         " lets it go on)",
+                         instance, vm->process.pid);
     return channel_exec_start(vm->channel, options, callbacks, userdata, ret_exec, err);
 }
 

@@ -70,6 +70,7 @@ struct vm {
     bool channel_ready, service_started, service_exited;
     bool service_failed;
     bool disk_done, files_gone;
+    bool found; /* by the adoption, in /proc */
     bool adopted;
 };
 

@@ -35,10 +35,10 @@ static void handle_mark(struct scan *scan, pid_t pid, const struct qemu_mark *ma
     if (process_identify(pid, &process) < 0)
         return;
     struct vm *vm = find_by_mark(scan->runtime, mark);
-    if (vm && vm->process.pid == pid && vm->process.start_time == process.start_time)
-        return;
-    if (vm && !process_is_alive(&vm->process)) {
+    bool same = vm && vm->process.pid == pid && vm->process.start_time == process.start_time;
+    if (same || (vm && !process_is_alive(&vm->process))) {
         vm->process = process;
+        vm->found = true;
         return;
     }
     log_warning("ending QEMU %d of '%s', of which nothing is known", pid, mark->instance);
@@ -118,6 +118,15 @@ static int adopt(struct vm *vm, struct error *err)
     return had_service ? adopt_running(vm, err) : adopt_half_way(vm, err);
 }
 
+/* A row's pid is believed where its QEMU was found under it: after a reboot even the start time may be
+ * somebody else's, as it counts from the boot. */
+static void forget_strangers(struct runtime *runtime)
+{
+    for (struct vm *vm = runtime->vms; vm; vm = vm->next)
+        if (!vm->found)
+            vm->process = (struct process_id){0};
+}
+
 /* Run folders of nobody: a crash between making one and spawning, or a probe's. */
 static void remove_leftovers(struct runtime *runtime)
 {
@@ -145,6 +154,7 @@ int vm_adopt_all(struct runtime *runtime, struct error *err)
     struct scan scan = {.runtime = runtime, .prefix = xasprintf("%s/", runtime->paths->run)};
     process_scan(QEMU_PROGRAM, on_process, &scan);
     free(scan.prefix);
+    forget_strangers(runtime);
     remove_leftovers(runtime);
     int result = 0;
     for (struct vm *vm = runtime->vms, *next; vm; vm = next) {

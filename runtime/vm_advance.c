@@ -218,6 +218,7 @@ static bool begin_shutdown(struct vm *vm)
     const cJSON *spec = vm->operation->spec;
     if (json_bool(spec, "kill", false) || is_asked_to(vm, OPERATION_REMOVE) || vm->channel_closed)
         return kill_now(vm);
+    process_signal(&vm->process, SIGCONT); /* one that somebody has stopped could not go down */
     int64_t timeout_ms = json_int(spec, "stop_timeout_ms", 10000);
     uint64_t grace_ms = timeout_ms < 0 ? 0 : (uint64_t)timeout_ms;
     channel_send_shutdown(vm->channel, vm->stop_signal, grace_ms);

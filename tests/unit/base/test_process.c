@@ -36,6 +36,12 @@ static void a_process_is_known_by_its_start(void **state)
     assert_true(process_is_alive(&id));
     struct process_id other = {.pid = id.pid, .start_time = id.start_time + 1};
     assert_false(process_is_alive(&other));
+    assert_false(process_is_stopped(&id));
+    kill(child, SIGSTOP);
+    for (int i = 0; i < 200 && !process_is_stopped(&id); i++)
+        usleep(10000);
+    assert_true(process_is_stopped(&id) && process_is_alive(&id));
+    kill(child, SIGCONT);
     assert_int_equal(process_signal(&other, SIGKILL), -ESRCH);
 
     pid_t found = 0;
