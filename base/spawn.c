@@ -231,6 +231,24 @@ static int not_started(const char *program, int uv_code, struct error *err)
     return error_set(err, -uv_code, "cannot start '%s': %s", program, uv_strerror(uv_code));
 }
 
+/* The program gets SIGTERM when we die, kill -9 included: nobody would take its result. uv_spawn() has
+ * no way to ask for that; setpriv(1) (util-linux, so everywhere on Debian) asks and becomes it. */
+static char **argv_that_ends_with_us(const char *program, const char *const *argv)
+{
+    char **wrapped = NULL;
+    char *setpriv = fs_find_program("setpriv");
+    if (setpriv) {
+        strv_add(&wrapped, setpriv);
+        strv_add(&wrapped, xstrdup("--pdeathsig"));
+        strv_add(&wrapped, xstrdup("TERM"));
+        strv_add(&wrapped, xstrdup("--"));
+    }
+    strv_add(&wrapped, xstrdup(program));
+    for (size_t i = 1; argv[i]; i++)
+        strv_add(&wrapped, xstrdup(argv[i]));
+    return wrapped;
+}
+
 int spawn_start(uv_loop_t *loop, const struct spawn_options *options, struct spawn **ret_spawn,
                 struct error *err)
 {
@@ -239,6 +257,7 @@ int spawn_start(uv_loop_t *loop, const struct spawn_options *options, struct spa
         return not_started(options->argv[0], UV_ENOENT, err);
     struct spawn *spawn = spawn_new(loop, options);
     _cleanup_strv_ char **environment = merge_environment(options->environment);
+    _cleanup_strv_ char **argv = argv_that_ends_with_us(program, options->argv);
     uv_stdio_container_t stdio[] = {
         {.flags = options->input ? UV_CREATE_PIPE | UV_READABLE_PIPE : UV_IGNORE,
          .data.stream = (uv_stream_t *)&spawn->input},
@@ -246,8 +265,8 @@ int spawn_start(uv_loop_t *loop, const struct spawn_options *options, struct spa
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&spawn->errors},
     };
     uv_process_options_t process_options = {
-        .file = program,
-        .args = (char **)options->argv,
+        .file = argv[0],
+        .args = argv,
         .env = environment,
         .cwd = options->working_directory,
         .flags = UV_PROCESS_DETACHED, /* a group of its own: it ends as a whole */

@@ -38,7 +38,8 @@ struct spawn_options {
     void *userdata;
 };
 
-/* Errors: -ENOENT with the program's name where it is not installed. */
+/* The program ends (SIGTERM) when the calling thread does, however that ends.
+ * Errors: -ENOENT with the program's name where it is not installed. */
 int spawn_start(uv_loop_t *loop, const struct spawn_options *options, struct spawn **ret_spawn,
                 struct error *err);
 /* on_done still comes, with cancelled set. */

@@ -4,12 +4,15 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/process.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 
 struct outcome {
     struct spawn_result result;
@@ -118,6 +121,41 @@ static void a_missing_program_is_named(void **state)
     assert_string_equal(err.message, "the program 'no-such-program-here' is not installed");
 }
 
+/* A daemon that is killed leaves no program running that nobody waits for. */
+static void programs_end_with_us(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t daemon = fork();
+    if (daemon == 0) {
+        const char *const argv[] = {"sh", "-c", "echo $$ >&2; exec sleep 30", NULL};
+        uv_loop_t loop;
+        uv_loop_init(&loop);
+        struct spawn *spawn;
+        struct outcome outcome = {0};
+        struct spawn_options options = {
+            .argv = argv, .on_done = on_done, .on_error_line = on_line, .userdata = &outcome};
+        if (spawn_start(&loop, &options, &spawn, NULL) < 0)
+            _exit(1);
+        while (!outcome.lines)
+            uv_run(&loop, UV_RUN_ONCE);
+        dprintf(ends[1], "%s", outcome.last_line);
+        pause();
+    }
+    char text[32] = "";
+    assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+    struct process_id program;
+    assert_int_equal(process_identify(atoi(text), &program), 0);
+    kill(daemon, SIGKILL);
+    waitpid(daemon, NULL, 0);
+    for (int i = 0; i < 500 && process_is_alive(&program); i++)
+        usleep(10000);
+    assert_false(process_is_alive(&program));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void on_detached_end(void *userdata, int exit_status, int term_signal)
 {
     *(int *)userdata = term_signal ? -term_signal : exit_status;
@@ -176,6 +214,7 @@ int main(void)
         cmocka_unit_test(the_deadline_ends_the_whole_group),
         cmocka_unit_test(pipes_kept_by_others_do_not_hold_us),
         cmocka_unit_test(a_missing_program_is_named),
+        cmocka_unit_test(programs_end_with_us),
         cmocka_unit_test(detached_programs_get_descriptors_and_lose_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
