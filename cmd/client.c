@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #define ERROR_BODY_LIMIT 65536
+#define UNANSWERED "the daemon went away before it had answered"
 
 struct client {
     uv_loop_t loop;
@@ -183,13 +184,21 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(shared, sizeof(shared));
 }
 
+/* A daemon that is killed takes connections until the last moment. */
+static bool is_unanswered(const struct client_request *request)
+{
+    return request->reader.status == 0 && request->reader.line.length == 0;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct client_request *request = stream->data;
     _cleanup_error_ struct error err = {0};
     if (count == 0 || request->ended)
         return;
-    if (count == UV_EOF)
+    if (is_unanswered(request) && (count == UV_EOF || count == UV_ECONNRESET))
+        error_set(&err, ERESTART, UNANSWERED);
+    else if (count == UV_EOF)
         http_reader_finish(&request->reader, &err);
     else if (count < 0)
         error_set(&err, (int)-count, "lost the daemon: %s", uv_strerror((int)count));
@@ -206,7 +215,10 @@ static void on_written(uv_write_t *write, int status)
     if (status == 0 || request->ended)
         return;
     _cleanup_error_ struct error err = {0};
-    error_set(&err, -status, "cannot send to the daemon: %s", uv_strerror(status));
+    if (status == UV_EPIPE && is_unanswered(request))
+        error_set(&err, ERESTART, UNANSWERED);
+    else
+        error_set(&err, -status, "cannot send to the daemon: %s", uv_strerror(status));
     end_request(request, &err);
 }
 

@@ -19,7 +19,8 @@ struct client_handlers {
     /* The body of a 2xx answer, as it comes; may be NULL. */
     void (*on_data)(void *userdata, const char *data, size_t length);
     /* Once, never from within client_start(), and not after client_request_cancel(). err->code 0 for a
-     * complete 2xx answer; else what the daemon's error says. */
+     * complete 2xx answer; else what the daemon's error says. ERESTART: the daemon ended before it said
+     * a word, and the command may be run again. */
     void (*on_end)(void *userdata, const struct error *err);
 };
 

@@ -112,6 +112,20 @@ static void errors_carry_the_daemons_words(void **state)
     free(server_done(&server));
 }
 
+/* A daemon that is killed has taken the connection and says nothing. */
+static void an_unanswered_call_may_be_repeated(void **state)
+{
+    (void)state;
+    struct server server = START("", "HTTP");
+    _cleanup_error_ struct error err = {0};
+    struct client *client;
+    assert_ok(client_new(server.path, &client, &err), &err);
+    assert_int_equal(client_call(client, "GET", "/x", NULL, 5000, NULL, &err), -ERESTART);
+    assert_int_equal(client_call(client, "GET", "/x", NULL, 5000, NULL, &err), -ECONNRESET);
+    client_free(client);
+    free(server_done(&server));
+}
+
 static void nobody_there_is_an_error_at_once(void **state)
 {
     (void)state;
@@ -212,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_brings_json),
         cmocka_unit_test(errors_carry_the_daemons_words),
+        cmocka_unit_test(an_unanswered_call_may_be_repeated),
         cmocka_unit_test(nobody_there_is_an_error_at_once),
         cmocka_unit_test(a_job_ends_as_its_last_line_says),
         cmocka_unit_test(a_job_without_last_line_is_lost),
