@@ -54,14 +54,16 @@ stop_daemon
 refused "no kernel" "linux-image-cloud-amd64|VMSTEAD_KERNEL" env VMSTEAD_KERNEL=/nonexistent "$VMSTEAD" --progress quiet up -d
 stop_daemon
 
-mkdir "$TEST_DIR/bin"
+install -d -m 755 "$TEST_DIR/bin"
 for program in ip nft sh mke2fs mkfs.erofs skopeo umoci mmdebstrap; do
   path=$(command -v "$program") && ln -s "$path" "$TEST_DIR/bin/$program"
 done
 refused "no QEMU" "qemu-system-x86" env PATH="$TEST_DIR/bin" "$VMSTEAD" --progress quiet up -d
 stop_daemon
 
-refused "no privileges" "root" setpriv --reuid 65534 --clear-groups "$VMSTEAD" --progress quiet up -d
+# Somebody who may read the program and the file, wherever the build tree is.
+chmod 755 "$TEST_DIR" && chmod -R a+rX "$TEST_DIR/project" && install -m 755 "$VMSTEAD" "$VMSTEAD-daemon" "$TEST_DIR/bin"
+refused "no privileges" "needs root" setpriv --reuid 65534 --clear-groups "$TEST_DIR/bin/vmstead" --progress quiet up -d
 
 cat >broken.yaml <<'TEXT'
 services:

@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v clang-format >/dev/null || { echo "clang-format is not installed"; exit 77; }
-git ls-files '*.c' '*.h' 2>/dev/null | xargs -r clang-format --dry-run -Werror
+find base compose network runtime orchestrator cmd tests -name "*.[ch]" -print0 | xargs -0 clang-format --dry-run -Werror
