@@ -20,7 +20,7 @@ struct client_handlers {
     void (*on_data)(void *userdata, const char *data, size_t length);
     /* Once, never from within client_start(), and not after client_request_cancel(). err->code 0 for a
      * complete 2xx answer; else what the daemon's error says. ERESTART: the daemon ended before it said
-     * a word, and the command may be run again. */
+     * a word. */
     void (*on_end)(void *userdata, const struct error *err);
 };
 

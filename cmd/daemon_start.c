@@ -101,16 +101,35 @@ static int start_failed(const char *log_path, off_t log_start, const char *what,
                      tail);
 }
 
+/* Asks without our identity headers, which this daemon would refuse. */
+static int call_stranger(const char *socket_path, const char *method, const char *path,
+                         cJSON **ret_answer, struct error *err)
+{
+    _cleanup_(client_freep) struct client *client = NULL;
+    int r = client_new(socket_path, &client, err);
+    if (r < 0)
+        return r;
+    client_set_anonymous(client);
+    return client_call(client, method, path, NULL, ANSWER_TIMEOUT_MS, ret_answer, err);
+}
+
+/* It listens before it has adopted what runs, and may yet fail: only an answer tells. */
+static bool daemon_answers(const char *socket_path)
+{
+    _cleanup_close_ int fd = -1;
+    return client_connect(socket_path, &fd, NULL) == 0 &&
+           call_stranger(socket_path, "GET", "/vmstead/daemon", NULL, NULL) == 0;
+}
+
 /* Somebody may start one by hand at the same moment: ours then ends because the other has the lock, and the
  * other answers. So the end of ours is a failure only when the socket still does not answer after it. */
-static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_path,
+static int wait_for_answer(const char *socket_path, pid_t pid, const char *log_path,
                            off_t log_start, struct error *err)
 {
     uint64_t deadline_ms = clock_monotonic_ms() + START_TIMEOUT_MS;
     bool gone = false;
     for (;;) {
-        _cleanup_close_ int fd = -1;
-        if (client_connect(socket_path, &fd, NULL) == 0)
+        if (daemon_answers(socket_path))
             return 0;
         int status;
         if (!gone && waitpid(pid, &status, WNOHANG) == pid) {
@@ -130,18 +149,18 @@ static int wait_for_socket(const char *socket_path, pid_t pid, const char *log_p
 static int start_daemon(const struct paths *paths, const char *socket_path, struct error *err)
 {
     _cleanup_free_ char *log_path = xasprintf("%s/daemon.log", paths->state);
-    _cleanup_close_ int lock_fd = -1, fd = -1;
+    _cleanup_close_ int lock_fd = -1;
     int r = fs_lock_file(log_path, START_TIMEOUT_MS, &lock_fd, err);
     if (r < 0)
         return error_prefix(err, "another client is starting the daemon");
-    if (client_connect(socket_path, &fd, NULL) == 0)
+    if (daemon_answers(socket_path))
         return 0;
     off_t log_start = log_size(log_path);
     pid_t pid = 0;
     r = spawn_daemon(log_path, &pid, err);
     if (r < 0)
         return r;
-    return wait_for_socket(socket_path, pid, log_path, log_start, err);
+    return wait_for_answer(socket_path, pid, log_path, log_start, err);
 }
 
 /* --- the right one -------------------------------------------------------------------------- */
@@ -150,18 +169,6 @@ static bool is_ours(const cJSON *daemon)
 {
     return streq(json_string(daemon, "version", ""), VMSTEAD_VERSION) &&
            (uint64_t)json_int(daemon, "network_namespace", 0) == client_network_namespace();
-}
-
-/* RUN/daemon.json instead of a request: a tenth of a millisecond saved on every command. A stale file does no
- * harm, as requests carry our identity themselves. */
-static bool file_says_ours(const struct paths *paths)
-{
-    _cleanup_free_ char *path = xasprintf("%s/daemon.json", paths->run);
-    _cleanup_free_ char *text = NULL;
-    _cleanup_json_ cJSON *daemon = NULL;
-    size_t length;
-    return fs_read_file(path, 65536, &text, &length, NULL) == 0 &&
-           json_parse(text, length, &daemon, NULL) == 0 && is_ours(daemon);
 }
 
 static bool has_running(const cJSON *projects)
@@ -198,18 +205,6 @@ static int wait_until_gone(const struct paths *paths, struct error *err)
     return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
 }
 
-/* Asks without our identity headers, which this daemon would refuse. */
-static int call_stranger(const char *socket_path, const char *method, const char *path,
-                         cJSON **ret_answer, struct error *err)
-{
-    _cleanup_(client_freep) struct client *client = NULL;
-    int r = client_new(socket_path, &client, err);
-    if (r < 0)
-        return r;
-    client_set_anonymous(client);
-    return client_call(client, method, path, NULL, ANSWER_TIMEOUT_MS, ret_answer, err);
-}
-
 static int replace_daemon(const struct paths *paths, const char *socket_path, const cJSON *daemon,
                           struct error *err)
 {
@@ -226,15 +221,15 @@ static int replace_daemon(const struct paths *paths, const char *socket_path, co
     return r < 0 ? r : start_daemon(paths, socket_path, err);
 }
 
+/* -ENOENT, -ECONNREFUSED or -ERESTART where there is none. Asking costs a tenth of a millisecond, and is
+ * the only way to know: one that is being killed takes connections until the last moment. */
 static int check_daemon(const struct paths *paths, const char *socket_path, struct error *err)
 {
-    if (file_says_ours(paths))
-        return 0;
     _cleanup_json_ cJSON *daemon = NULL;
     int r = call_stranger(socket_path, "GET", "/vmstead/daemon", &daemon, err);
-    if (r < 0)
+    if (r < 0 || is_ours(daemon))
         return r;
-    return is_ours(daemon) ? 0 : replace_daemon(paths, socket_path, daemon, err);
+    return replace_daemon(paths, socket_path, daemon, err);
 }
 
 static bool has_state(const struct paths *paths)
@@ -254,9 +249,8 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
     if (r < 0)
         return r;
     _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
-    _cleanup_close_ int fd = -1;
-    r = client_connect(socket_path, &fd, err);
-    bool absent = r == -ENOENT || r == -ECONNREFUSED;
+    r = check_daemon(&paths, socket_path, err);
+    bool absent = r == -ENOENT || r == -ECONNREFUSED || r == -ERESTART;
     if (absent && need == DAEMON_IF_ANY && !has_state(&paths)) {
         error_done(err);
         return 0;
@@ -264,8 +258,8 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
     if (absent) {
         error_done(err);
         r = start_daemon(&paths, socket_path, err);
+        if (r == 0) /* somebody else may have started another kind meanwhile */
+            r = check_daemon(&paths, socket_path, err);
     }
-    if (r == 0)
-        r = check_daemon(&paths, socket_path, err);
     return r < 0 ? r : client_new(socket_path, ret_client, err);
 }

@@ -114,17 +114,6 @@ static int refuse_options(const struct command *command, size_t count, char *con
     return error_prefix(err, "vmstead %s", command->name);
 }
 
-/* Every command converges, so where a daemon ended before it said a word (somebody killed it just now)
- * the command is run again, with another one. */
-static int run_with_a_daemon(const struct invocation *invocation, struct error *err)
-{
-    int r = invocation->command->run(invocation, err);
-    if (r != -ERESTART)
-        return r;
-    error_done(err);
-    return invocation->command->run(invocation, err);
-}
-
 static int run_command(const struct command *command, const struct global_options *global,
                        size_t count, char *const *words, struct error *err)
 {
@@ -142,7 +131,7 @@ static int run_command(const struct command *command, const struct global_option
     if (result.help)
         r = print_command(command);
     else if ((r = check_operands(command, result.operand_count, result.operands, err)) == 0)
-        r = run_with_a_daemon(&invocation, err);
+        r = command->run(&invocation, err);
     options_done(&command->options, values, &result);
     return r;
 }
