@@ -1,7 +1,9 @@
 /* See spec.h. Members are set in a fixed order, so that equal wishes give equal text and hash. */
 #include "orchestrator/spec.h"
 
+#include "base/alloc.h"
 #include "base/str.h"
+#include "runtime/image_reference.h"
 
 #include <errno.h>
 
@@ -101,7 +103,8 @@ static cJSON *build_bootstrap(const struct model_bootstrap *bootstrap)
     return spec;
 }
 
-static void build_image(const struct model_service *service, struct spec_service *ret)
+static void build_image(const struct model *model, const struct model_service *service,
+                        struct spec_service *ret)
 {
     ret->image_spec = cJSON_CreateObject();
     if (service->bootstrap) {
@@ -109,7 +112,8 @@ static void build_image(const struct model_service *service, struct spec_service
         json_set(ret->image_spec, "bootstrap", build_bootstrap(service->bootstrap));
     } else {
         ret->image = xstrdup(service->image);
-        json_set_string(ret->image_spec, "image", service->image);
+        _cleanup_free_ char *reference = image_reference_resolve(service->image, model->directory);
+        json_set_string(ret->image_spec, "image", reference);
     }
     json_set_string(ret->image_spec, "pull", "missing");
 }
@@ -157,7 +161,7 @@ static void build_service(const struct model *model, const struct model_service 
 {
     ret->name = xstrdup(service->name);
     ret->instance = xasprintf("%s-%s-1", model->name, service->name);
-    build_image(service, ret);
+    build_image(model, service, ret);
     ret->endpoint_count = service->attachment_count;
     ret->endpoints = xcalloc(ret->endpoint_count + 1, sizeof(*ret->endpoints));
     for (size_t i = 0; i < ret->endpoint_count; i++)

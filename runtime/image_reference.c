@@ -15,6 +15,26 @@ static int refuse(const char *text, const char *why, struct error *err)
 
 /* --- local sources -------------------------------------------------------------------------- */
 
+/* The path of a local source; NULL: text names an image of a registry. */
+static const char *local_path(const char *text, bool *ret_is_folder)
+{
+    const char *path = str_after_prefix(text, "oci:");
+    *ret_is_folder = path != NULL;
+    return path ? path : str_after_prefix(text, "docker-archive:");
+}
+
+char *image_reference_resolve(const char *text, const char *directory)
+{
+    bool is_folder;
+    const char *path = local_path(text, &is_folder);
+    if (!path || !*path || *path == '/' || *path == ':')
+        return xstrdup(text);
+    int scheme = (int)(path - text);
+    while (str_after_prefix(path, "./"))
+        path += 2;
+    return xasprintf("%.*s%s/%s", scheme, text, directory, path);
+}
+
 /* PATH[:NAME] behind "oci:" or "docker-archive:"; a path with ':' cannot be said there. */
 static int parse_local(const char *text, const char *rest, bool is_folder,
                        struct image_reference *reference, struct error *err)
@@ -133,15 +153,11 @@ int image_reference_parse(const char *text, struct image_reference *ret_referenc
                           struct error *err)
 {
     _cleanup_(image_reference_done) struct image_reference reference = {0};
-    const char *rest;
-    int r;
-    if ((rest = str_after_prefix(text, "oci:")))
-        r = parse_local(text, rest, true, &reference, err);
-    else if ((rest = str_after_prefix(text, "docker-archive:")))
-        r = parse_local(text, rest, false, &reference, err);
-    else
-        r = parse_name(text, (rest = str_after_prefix(text, "docker://")) ? rest : text, &reference,
-                       err);
+    bool is_folder;
+    const char *local = local_path(text, &is_folder);
+    const char *name = str_after_prefix(text, "docker://");
+    int r = local ? parse_local(text, local, is_folder, &reference, err)
+                  : parse_name(text, name ? name : text, &reference, err);
     if (r < 0)
         return r;
     *ret_reference = reference;

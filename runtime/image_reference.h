@@ -21,4 +21,7 @@ struct image_reference {
  */
 int image_reference_parse(const char *text, struct image_reference *ret_reference,
                           struct error *err);
+/* The same reference with the relative path of "oci:./DIR" or "docker-archive:./FILE" behind
+ * `directory`, which is absolute; any other text as it is. Owned by the caller. */
+char *image_reference_resolve(const char *text, const char *directory);
 void image_reference_done(struct image_reference *reference);

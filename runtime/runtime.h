@@ -4,7 +4,8 @@
  * The orchestrator drives it through two providers (base/provider.h):
  *
  * kind "image", name = the reference as written, or "bootstrap:SERVICE":
- *   spec:   {"image":"nginx:1.25"} or {"bootstrap":{"suite","packages":[],"files":{PATH:{...}},...}}
+ *   spec:   {"image":"nginx:1.25"} (oci: and docker-archive: with absolute paths) or
+ *           {"bootstrap":{"suite","packages":[],"files":{PATH:{...}},...}}
  *           and {"pull":"missing"|"always"|"never"} (default missing)
  *   result: {"id":"sha256:...", "rootfs":PATH of the EROFS, "size":bytes, "architecture":"amd64",
  *            "config":{"Entrypoint":[],"Cmd":[],"Env":[],"User":S,"WorkingDir":S,

@@ -48,6 +48,29 @@ static void names_become_sources(void **state)
     }
 }
 
+static void relative_paths_start_at_the_directory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *resolved;
+    } cases[] = {
+        {"oci:./img:v1", "oci:/srv/shop/img:v1"},
+        {"oci:img", "oci:/srv/shop/img"},
+        {"oci:../img:v1", "oci:/srv/shop/../img:v1"},
+        {"oci:/img:v1", "oci:/img:v1"},
+        {"oci:", "oci:"},
+        {"oci::v1", "oci::v1"},
+        {"docker-archive:././saved.tar", "docker-archive:/srv/shop/saved.tar"},
+        {"docker-archive:/saved.tar", "docker-archive:/saved.tar"},
+        {"nginx:1.25", "nginx:1.25"},
+        {"docker://nginx", "docker://nginx"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *resolved = image_reference_resolve(cases[i].text, "/srv/shop");
+        assert_string_equal(resolved, cases[i].resolved);
+    }
+}
+
 static void local_sources_are_paths(void **state)
 {
     (void)state;
@@ -157,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_become_sources),
+        cmocka_unit_test(relative_paths_start_at_the_directory),
         cmocka_unit_test(local_sources_are_paths),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(only_the_loopback_goes_without_tls),
