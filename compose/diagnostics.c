@@ -62,7 +62,7 @@ const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *na
 {
     struct source *source = new0(struct source);
     source->name = xstrdup(name);
-    source->text = xstrndup(text, length);
+    source->text = xmemdup(text, length); /* not a string: a binary file holds NULs */
     source->length = length;
     vec_add(&diagnostics->sources, source);
     return source->name;

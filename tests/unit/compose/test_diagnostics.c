@@ -47,6 +47,21 @@ static void carets_count_characters(void **state)
                                            "          | \t    ^\n");
 }
 
+/* A binary file's line goes on behind its NULs. */
+static void a_line_with_nuls_is_shown_whole(void **state)
+{
+    (void)state;
+    _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
+    _cleanup_strbuf_ struct strbuf out = {0};
+    const char text[] = "a\0b\0\0c\nnext";
+    const char *file = diagnostics_add_file(list, "f", text, sizeof(text) - 1);
+    diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 1}, NULL, "there");
+    diagnostics_print(list, false, &out);
+    assert_string_equal(strbuf_text(&out), "f:1:1: error: there\n"
+                                           "        1 | a?b??c\n"
+                                           "          | ^\n");
+}
+
 static void long_lines_are_cut_around_the_place(void **state)
 {
     (void)state;
@@ -98,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_in_the_order_of_files_and_places),
         cmocka_unit_test(carets_count_characters),
+        cmocka_unit_test(a_line_with_nuls_is_shown_whole),
         cmocka_unit_test(long_lines_are_cut_around_the_place),
         cmocka_unit_test(repetition_and_floods_are_kept_out),
         cmocka_unit_test(colour_is_on_demand),
