@@ -6,6 +6,8 @@
 #include "cmd/project.h"
 #include "compose/compose.h"
 
+#include <errno.h>
+
 static const struct option_row rows[] = {
     {"detach", 'd', OPTION_FLAG, offsetof(struct up_values, detach), NULL, NULL, 0, 0,
      "Leave the services running in the background"},
@@ -39,6 +41,8 @@ static int run(const struct invocation *invocation, struct error *err)
         r = project_load(invocation->global, &model, err);
     if (r == 0)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
+    if (r == 0 && model->service_count == 0) /* the reference's words */
+        r = error_set(err, ENOENT, "no service selected: the Compose files describe none");
     if (r == 0)
         r = daemon_open(invocation, DAEMON_START, &client, err);
     if (r != 0)
