@@ -38,6 +38,7 @@ struct daemon {
     char *description_path; /* RUN/daemon.json, once it is written */
     uv_signal_t signals[2];
     uv_timer_t idle_timer, trim_timer;
+    uv_fs_event_t run_folder;
     uint64_t idle_ms; /* 0: never leaves */
     bool leaving;
 };
@@ -77,6 +78,18 @@ static void on_idle_timeout(uv_timer_t *timer)
         daemon_socket_unpark(&daemon->socket);
     else
         daemon_leave(daemon, "nothing runs and nobody asks");
+}
+
+/* Somebody deleted the run folder: nobody can find us, and the next command starts another daemon. Files
+ * in a new folder of that name are that one's. */
+static void on_run_folder_event(uv_fs_event_t *handle, const char *name, int events, int status)
+{
+    (void)name, (void)events, (void)status;
+    struct daemon *daemon = handle->data;
+    if (daemon->leaving || daemon_socket_is_reachable(&daemon->socket))
+        return;
+    free(TAKE_PTR(daemon->description_path));
+    daemon_leave(daemon, "the socket was deleted");
 }
 
 static void on_trim_timeout(uv_timer_t *timer)
@@ -135,6 +148,11 @@ static cJSON *describe_ports(void *userdata, const char *instance)
     return network_describe_ports(daemon->network, instance);
 }
 
+static const char *get_acceleration_note(void *userdata)
+{
+    return runtime_acceleration_note(((const struct daemon *)userdata)->runtime);
+}
+
 /* --- the steps of daemon_run() ---------------------------------------------------------------- */
 
 /* Each VM costs a handful of descriptors, each client's stream two; the usual 1024 are soon gone. Not more than FILE_LIMIT:
@@ -176,7 +194,8 @@ static void daemon_init_loop(struct daemon *daemon)
     uv_loop_init(&daemon->loop);
     uv_timer_init(&daemon->loop, &daemon->idle_timer);
     uv_timer_init(&daemon->loop, &daemon->trim_timer);
-    daemon->idle_timer.data = daemon->trim_timer.data = daemon;
+    uv_fs_event_init(&daemon->loop, &daemon->run_folder);
+    daemon->idle_timer.data = daemon->trim_timer.data = daemon->run_folder.data = daemon;
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         uv_signal_init(&daemon->loop, &daemon->signals[i]);
         daemon->signals[i].data = daemon;
@@ -201,6 +220,7 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                                              .vm_status = get_vm_status,
                                              .describe_endpoints = describe_endpoints,
                                              .describe_ports = describe_ports,
+                                             .acceleration_note = get_acceleration_note,
                                              .userdata = daemon};
     return orchestrator_new(&daemon->loop, &daemon->paths, daemon->store, &world,
                             &daemon->orchestrator, err);
@@ -269,6 +289,7 @@ static void daemon_done(struct daemon *daemon)
     network_free(daemon->network);
     uv_close((uv_handle_t *)&daemon->idle_timer, NULL);
     uv_close((uv_handle_t *)&daemon->trim_timer, NULL);
+    uv_close((uv_handle_t *)&daemon->run_folder, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(daemon->signals); i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     uv_walk(&daemon->loop, ignore_handle, NULL);
@@ -290,6 +311,8 @@ static int daemon_start(struct daemon *daemon, const struct daemon_options *opti
     /* Listening comes before adoption: clients wait in the backlog instead of starting another. */
     if (code == 0)
         code = daemon_socket_open(&daemon->paths, &daemon->socket, err);
+    if (code == 0)
+        uv_fs_event_start(&daemon->run_folder, on_run_folder_event, daemon->paths.run, 0);
     if (code == 0)
         code = daemon_build(daemon, err);
     if (code == 0)

@@ -66,6 +66,8 @@ int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_sock
         if (code < 0)
             return code;
     }
+    struct stat status;
+    ret_socket->inode = !systemd && stat(path, &status) == 0 ? status.st_ino : 0;
     ret_socket->parked_path = xasprintf("%s.leaving", path);
     ret_socket->path = TAKE_PTR(path);
     ret_socket->systemd = systemd;
@@ -91,9 +93,20 @@ void daemon_socket_unpark(struct daemon_socket *socket)
         rename(socket->parked_path, socket->path);
 }
 
+static bool is_at(const struct daemon_socket *socket, const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && status.st_ino == socket->inode;
+}
+
+bool daemon_socket_is_reachable(const struct daemon_socket *socket)
+{
+    return socket->systemd || is_at(socket, socket->path) || is_at(socket, socket->parked_path);
+}
+
 void daemon_socket_remove(struct daemon_socket *socket)
 {
-    if (!socket->path || socket->systemd)
+    if (!socket->path || socket->systemd || !daemon_socket_is_reachable(socket))
         return;
     unlink(socket->path);
     unlink(socket->parked_path);

@@ -5,10 +5,12 @@
 #include "base/paths.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct daemon_socket {
     int fd;
     bool systemd; /* stays when we go */
+    ino_t inode;  /* of the path; 0: systemd's */
     char *path;
     char *parked_path; /* while we make up our mind to leave */
 };
@@ -22,6 +24,8 @@ void daemon_socket_park(struct daemon_socket *socket);
 /* Somebody connected and has not been accepted. */
 bool daemon_socket_has_client(const struct daemon_socket *socket);
 void daemon_socket_unpark(struct daemon_socket *socket);
+/* False: somebody deleted it, or put another in its place. */
+bool daemon_socket_is_reachable(const struct daemon_socket *socket);
 /* Removes our own from the file system; it still accepts. */
 void daemon_socket_remove(struct daemon_socket *socket);
 /* Closes what is left. */
