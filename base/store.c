@@ -29,6 +29,11 @@ static int database_error(struct store *store, int code, const char *doing, stru
                       : primary == SQLITE_READONLY   ? EROFS
                                                      : EIO;
     const char *path = sqlite3_db_filename(store->database, "main");
+    if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT)
+        return error_set(err, EUCLEAN,
+                         "the database '%s' is damaged (%s): put a backup in its place, or move it "
+                         "away to start anew (its virtual machines are then ended)",
+                         path && *path ? path : "memory", sqlite3_errmsg(store->database));
     return error_set(err, errno_value, "the database '%s': %s: %s", path && *path ? path : "memory",
                      doing, sqlite3_errmsg(store->database));
 }

@@ -94,6 +94,21 @@ static void the_file_is_private(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static void a_damaged_file_is_called_that(void **state)
+{
+    (void)state;
+    _cleanup_error_ struct error err = {0};
+    struct store *store = NULL;
+    const char *path = "test_store_damaged.db";
+    FILE *file = fopen(path, "we");
+    for (int i = 0; i < 2000; i++)
+        fputs("nonsense", file);
+    fclose(file);
+    assert_int_equal(store_open(path, &store, &err), -EUCLEAN);
+    assert_non_null(strstr(err.message, "'test_store_damaged.db' is damaged"));
+    unlink(path);
+}
+
 static void the_fault_hook_kills_at_the_nth_write(void **state)
 {
     (void)state;
@@ -120,6 +135,7 @@ int main(void)
         cmocka_unit_test(a_failed_migration_changes_nothing),
         cmocka_unit_test(constraints_are_told_apart),
         cmocka_unit_test(the_file_is_private),
+        cmocka_unit_test(a_damaged_file_is_called_that),
         cmocka_unit_test(the_fault_hook_kills_at_the_nth_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
