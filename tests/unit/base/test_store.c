@@ -105,7 +105,7 @@ static void a_damaged_file_is_called_that(void **state)
         fputs("nonsense", file);
     fclose(file);
     assert_int_equal(store_open(path, &store, &err), -EUCLEAN);
-    assert_non_null(strstr(err.message, "'test_store_damaged.db' is damaged"));
+    assert_non_null(strstr(err.message, "test_store_damaged.db' is damaged"));
     unlink(path);
 }
 
