@@ -22,8 +22,10 @@
 /* Records are acknowledged in bunches: each acknowledgement wakes the guest. */
 #define LOG_ACK_BYTES (32u << 10)
 #define LOG_ACK_DELAY_MS 200
-/* An exec that comes while the handshake is not done (a daemon has just adopted the VM) waits for it
- * that long: under emulation a busy guest takes a while. */
+/* A guest that is silent that long after an exec was sent is greeted again: it answers, if it lives. */
+#define EXEC_SILENCE_MS 5000
+/* Execs wait that long for a handshake (a daemon may just have adopted the VM): under emulation a busy
+ * guest takes a while. */
 #define EXEC_PATIENCE_MS 20000
 /* Bytes taken in one go before others have their turn on the loop. */
 #define READ_SIZE (64u << 10)
@@ -49,7 +51,7 @@ struct channel {
     uv_poll_t *poll;  /* exists while fd does; frees itself when closed */
     uv_timer_t timer; /* of the phase */
     uv_timer_t log_timer;
-    uv_timer_t exec_timer; /* execs wait for the handshake */
+    uv_timer_t exec_timer; /* execs wait for a sign of life */
     unsigned open_handles;
     uint64_t retry_ms;
     bool was_connected, was_ready, freed;
@@ -114,6 +116,8 @@ static bool channel_read(struct channel *channel)
     ssize_t length = recv(channel->fd, data, sizeof(data), MSG_DONTWAIT);
     if (length <= 0)
         return length < 0 && (errno == EAGAIN || errno == EINTR);
+    if (channel->phase == CHANNEL_READY)
+        uv_timer_stop(&channel->exec_timer);
     link_receive(&channel->link, data, (size_t)length);
     return true;
 }
@@ -414,13 +418,35 @@ void channel_send_service_signal(struct channel *channel, int signal_number)
     channel_send(channel, MESSAGE_SERVICE_SIGNAL, &payload);
 }
 
+static void channel_on_exec_timer(uv_timer_t *timer);
+
+static void channel_greet_again(struct channel *channel)
+{
+    link_open(&channel->link, true);
+    channel_set_phase(channel, CHANNEL_GREETING);
+    channel_wait(channel, HELLO_REPEAT_MS);
+    uv_timer_start(&channel->exec_timer, channel_on_exec_timer, EXEC_PATIENCE_MS, 0);
+    channel_pump(channel);
+}
+
 static void channel_on_exec_timer(uv_timer_t *timer)
 {
     struct channel *channel = timer->data;
     _cleanup_error_ struct error err = {0};
-    error_set(&err, ETIMEDOUT, "exec: the guest's agent did not answer within %d s",
-              EXEC_PATIENCE_MS / 1000);
+    if (!channel->execs)
+        return;
+    if (channel->phase == CHANNEL_READY)
+        return channel_greet_again(channel);
+    error_set(&err, ETIMEDOUT, "exec: the guest's agent does not answer");
     exec_fail_all(&channel->execs, &err);
+}
+
+static void channel_await_life(struct channel *channel)
+{
+    bool ready = channel->phase == CHANNEL_READY;
+    if (!uv_is_active((uv_handle_t *)&channel->exec_timer))
+        uv_timer_start(&channel->exec_timer, channel_on_exec_timer,
+                       ready ? EXEC_SILENCE_MS : EXEC_PATIENCE_MS, 0);
 }
 
 int channel_exec_start(struct channel *channel, const struct exec_options *options,
@@ -431,8 +457,7 @@ int channel_exec_start(struct channel *channel, const struct exec_options *optio
         return error_set(err, EINVAL, "exec: no command was given");
     if (channel->phase == CHANNEL_CLOSED)
         return error_set(err, ENOTCONN, "exec: there is no connection to the guest's agent");
-    if (channel->phase != CHANNEL_READY && !uv_is_active((uv_handle_t *)&channel->exec_timer))
-        uv_timer_start(&channel->exec_timer, channel_on_exec_timer, EXEC_PATIENCE_MS, 0);
+    channel_await_life(channel);
     *ret_exec = exec_new(&channel->execs, &channel->link, channel_on_queued, channel,
                          ++channel->last_stream, options, callbacks, userdata);
     return 0;

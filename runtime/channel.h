@@ -51,7 +51,8 @@ void channel_ack_log(struct channel *channel, uint64_t sequence);
 void channel_send_shutdown(struct channel *channel, int signal_number, uint64_t timeout_ms);
 void channel_send_service_signal(struct channel *channel, int signal_number);
 
-/* exec, as in runtime.h. Before the handshake it waits for that, up to 20 s. */
+/* exec, as in runtime.h. Before the handshake it waits for that, up to 20 s; a
+ * guest that falls silent is greeted again, and the exec fails where that brings no answer. */
 int channel_exec_start(struct channel *channel, const struct exec_options *options,
                        const struct exec_callbacks *callbacks, void *userdata,
                        struct exec **ret_exec, struct error *err);
