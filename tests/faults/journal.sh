@@ -36,6 +36,7 @@ while :; do
   check "down (write $n)" vmstead --progress quiet down
   leaves_nothing
 done
+stop_daemons
 check "down" vmstead --progress quiet down
 leaves_nothing
 [ "$n" -gt 8 ] || fail "the hook found only $((n - 1)) writes"
