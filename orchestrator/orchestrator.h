@@ -41,13 +41,15 @@ struct orchestrator_world {
     /* network_describe_endpoints, network_describe_ports: arrays, owned by the caller. */
     cJSON *(*describe_endpoints)(void *userdata, const char *instance);
     cJSON *(*describe_ports)(void *userdata, const char *instance);
+    /* runtime_acceleration_note: NULL where there is nothing to say. */
+    const char *(*acceleration_note)(void *userdata);
     void *userdata;
 };
 
 /* The store is to outlive the orchestrator. */
 int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
-                     const struct orchestrator_world *world,
-                     struct orchestrator **ret_orchestrator, struct error *err);
+                     const struct orchestrator_world *world, struct orchestrator **ret_orchestrator,
+                     struct error *err);
 /* Jobs that still run are given up without another callback (their journal entries tell the next
  * daemon): the providers are told to cancel, and may answer later, on the loop. */
 void orchestrator_free(struct orchestrator *orchestrator);
@@ -62,9 +64,9 @@ struct up_options {
     char *const *services; /* these and what they depend on; empty: all */
 };
 struct stop_options {
-    char *const *services;  /* empty: all */
-    int64_t timeout_ms;     /* -1: each service's own (10 s) */
-    bool kill;              /* no grace */
+    char *const *services; /* empty: all */
+    int64_t timeout_ms;    /* -1: each service's own (10 s) */
+    bool kill;             /* no grace */
 };
 /* Makes the project as the model says: unchanged instances are left alone, changed ones recreated.
  * Takes model. */

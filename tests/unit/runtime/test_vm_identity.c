@@ -66,7 +66,7 @@ static void an_identity_is_complete(void **state)
     assert_string_equal(
         text, "{\"instance\":\"shop-web-1\",\"hostname\":\"web\",\"argv\":[\"nginx\"],"
               "\"environment\":{\"HOSTNAME\":\"web\",\"B\":\"image=2\",\"PATH\":\"/image\","
-        "\"A\":\"service\",\"C\":\"\"},\"user\":\"www\",\"working_dir\":\"/srv\","
+              "\"A\":\"service\",\"C\":\"\"},\"user\":\"www\",\"working_dir\":\"/srv\","
               "\"stop_signal\":\"SIGTERM\",\"time_ns\":42,"
               "\"interfaces\":[{\"name\":\"eth0\",\"mac\":\"02:00:00:00:00:01\","
               "\"address\":\"10.89.0.5\",\"prefix\":24,\"gateway\":\"10.89.0.1\","
