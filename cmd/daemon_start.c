@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,9 +93,19 @@ static int spawn_daemon(const char *log_path, pid_t *ret_pid, struct error *err)
     return 0;
 }
 
+/* Then the log is the first that cannot be written. */
+static bool is_full(const char *path)
+{
+    struct statvfs status;
+    return statvfs(path, &status) == 0 && status.f_bavail * status.f_frsize < LOG_TAIL_BYTES;
+}
+
 static int start_failed(const char *log_path, off_t log_start, const char *what, struct error *err)
 {
     _cleanup_free_ char *tail = log_since(log_path, log_start);
+    if (!*tail && is_full(log_path))
+        return error_set(err, ENOSPC, "the daemon %s: no space left on the disk of '%s'", what,
+                         log_path);
     if (!*tail)
         return error_set(err, ECHILD, "the daemon %s; its log is '%s'", what, log_path);
     return error_set(err, ECHILD, "the daemon %s; the end of its log '%s':\n%s", what, log_path,
