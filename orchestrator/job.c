@@ -48,7 +48,8 @@ struct job {
     struct job_callbacks callbacks;
     void *userdata;
 
-    cJSON *images; /* results, once PHASE_IMAGES is over */
+    bool acceleration_told; /* that VMs are slow here: once a job */
+    cJSON *images;          /* results, once PHASE_IMAGES is over */
     struct plan *plan;
     struct engine *engine;
     bool engine_ended;
@@ -143,11 +144,39 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
     return journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
 }
 
+static void send_event(struct job *job, const cJSON *event)
+{
+    if (job->callbacks.on_event)
+        job->callbacks.on_event(job->userdata, event);
+}
+
+static void send_text(struct job *job, const char *type, const char *text)
+{
+    _cleanup_json_ cJSON *event = cJSON_CreateObject();
+    json_set_string(event, "type", type);
+    json_set_string(event, "text", text);
+    send_event(job, event);
+}
+
+/* How VMs run here is known by the time the first of them boots; a job that boots none keeps quiet. */
+static void tell_acceleration(struct job *job, const cJSON *event)
+{
+    const struct orchestrator_world *world = &job->orchestrator->world;
+    if (job->acceleration_told || !streq(json_string(event, "kind", ""), "vm") ||
+        !streq(json_string(event, "verb", ""), operation_verb_name(OPERATION_START)))
+        return;
+    const char *note = world->acceleration_note(world->userdata);
+    if (!note)
+        return;
+    job->acceleration_told = true;
+    send_text(job, "message", note);
+}
+
 static void on_engine_event(void *userdata, const cJSON *event)
 {
     struct job *job = userdata;
-    if (job->callbacks.on_event)
-        job->callbacks.on_event(job->userdata, event);
+    tell_acceleration(job, event);
+    send_event(job, event);
 }
 
 static void on_engine_end(void *userdata, const struct error *err)
@@ -177,25 +206,17 @@ static struct engine *make_engine(struct job *job, const struct plan *plan)
 
 /* --- events of our own ------------------------------------------------------------------------ */
 
-static void report_warning(struct job *job, const char *text)
-{
-    _cleanup_json_ cJSON *event = cJSON_CreateObject();
-    json_set_string(event, "type", "warning");
-    json_set_string(event, "text", text);
-    on_engine_event(job, event);
-}
-
 static void report_unchanged(struct job *job, const char *instance)
 {
     struct plan_step step = {.kind = "vm", .name = (char *)instance, .verb = OPERATION_START};
     _cleanup_json_ cJSON *event = step_event_new(&step, STEP_DONE, "Running", 0);
-    on_engine_event(job, event);
+    send_event(job, event);
 }
 
 static void report_plan(struct job *job)
 {
     for (size_t i = 0; job->plan->warnings && job->plan->warnings[i]; i++)
-        report_warning(job, job->plan->warnings[i]);
+        send_text(job, "warning", job->plan->warnings[i]);
     for (size_t i = 0; job->plan->unchanged && job->plan->unchanged[i]; i++)
         report_unchanged(job, job->plan->unchanged[i]);
 }

@@ -402,6 +402,11 @@ static cJSON *describe_nothing(void *userdata, const char *instance)
     return cJSON_CreateArray();
 }
 
+static const char *acceleration_note(void *userdata)
+{
+    return ((const struct fake_world *)userdata)->acceleration_note;
+}
+
 struct orchestrator_world fake_world_for_orchestrator(struct fake_world *world)
 {
     return (struct orchestrator_world){
@@ -411,6 +416,7 @@ struct orchestrator_world fake_world_for_orchestrator(struct fake_world *world)
         .vm_status = vm_status,
         .describe_endpoints = describe_nothing,
         .describe_ports = describe_nothing,
+        .acceleration_note = acceleration_note,
         .userdata = world,
     };
 }

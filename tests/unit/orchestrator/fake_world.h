@@ -27,7 +27,8 @@ struct fake_world {
     size_t fail_at;    /* that one (from 1) fails; 0: none */
     bool fail_by_code; /* start() returns an error, instead of operation_done with one */
     bool ignore_cancel;
-    const char *refuse; /* check() refuses operations with this name */
+    const char *refuse;            /* check() refuses operations with this name */
+    const char *acceleration_note; /* what there is to say of it; NULL: nothing */
     const char *image_id;
     size_t checks;
     uint64_t now_ms; /* the scripted clock */

@@ -119,6 +119,12 @@ int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_s
     return -ENOENT;
 }
 
+const char *runtime_acceleration_note(const struct runtime *runtime)
+{
+    (void)runtime;
+    return NULL;
+}
+
 int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                      const struct orchestrator_world *world, struct orchestrator **ret_orchestrator,
                      struct error *err)

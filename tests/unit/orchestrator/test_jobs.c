@@ -28,7 +28,7 @@ struct end { /* of a job */
     struct job *job;
     bool came;
     struct error err;
-    size_t events, warnings, changes;
+    size_t events, warnings, messages, changes;
     size_t cancel_after; /* events; 0: never */
 };
 
@@ -77,6 +77,7 @@ static void on_event(void *userdata, const cJSON *event)
     const char *type = json_string(event, "type", "?");
     end->events++;
     end->warnings += streq(type, "warning");
+    end->messages += streq(type, "message");
     end->changes += streq(type, "step") && !streq(json_string(event, "kind", ""), "image") &&
                     !streq(json_string(event, "text", ""), "Running");
     if (end->events == end->cancel_after)
@@ -212,6 +213,21 @@ static void test_up_again_touches_nothing(void **state)
     assert_int_equal(end.changes, 0);
     assert_int_equal(host.world.log.count, 3); /* the images were looked at */
     assert_complete(&host);
+}
+
+static void test_slow_machine_is_told_once(void **state)
+{
+    (void)state;
+    struct host host;
+    host_init(&host, FAKE_LATER, NULL, NULL);
+    host.world.acceleration_note = "VMs are emulated";
+    struct end first = {0}, again = {0};
+    assert_int_equal(up(&host, SHOP, &first), 0);
+    assert_int_equal(first.messages, 1);
+    assert_int_equal(up(&host, SHOP, &again), 0);
+    assert_int_equal(again.messages, 0);
+    assert_int_equal(down(&host), 0);
+    host_done(&host);
 }
 
 static void test_exited_instance_keeps_its_id(void **state)
@@ -628,6 +644,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_up_and_down),
         cmocka_unit_test(test_up_again_touches_nothing),
+        cmocka_unit_test(test_slow_machine_is_told_once),
         cmocka_unit_test(test_exited_instance_keeps_its_id),
         cmocka_unit_test(test_changed_service_alone_is_recreated),
         cmocka_unit_test(test_changed_network_is_recreated_with_all_on_it),
