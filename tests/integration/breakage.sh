@@ -63,7 +63,15 @@ step "a full disk"
 kill "$(daemon_pid)"
 mkdir "$TEST_DIR/small"
 mount -t tmpfs -o size=24m tmpfs "$TEST_DIR/small"
-trap 'umount -l "$TEST_DIR/small"; end_test' EXIT
+end_on_small_disk() {
+  local code=$?
+  set +e
+  kill "$(daemon_pid)" 2>/dev/null
+  umount -l "$TEST_DIR/small"
+  (exit "$code")
+  end_test
+}
+trap end_on_small_disk EXIT
 export VMSTEAD_ROOT=$TEST_DIR/small
 ln -s "$(image_cache)" "$VMSTEAD_ROOT/cache"
 snapshot >"$TEST_DIR/before"
