@@ -86,13 +86,18 @@ static bool is_echo(const char *line)
     return false;
 }
 
+/* apt says the same of every file that it cannot fetch. */
+static bool is_news(char *const *found, const char *line)
+{
+    return !strv_contains(found, line) && !(found && str_after_prefix(line, "Failed to fetch"));
+}
+
 /* apt's "E: " lines, the first three; NULL: none. */
 static char *apt_errors(char *const *lines)
 {
     _cleanup_strv_ char **found = NULL;
     for (size_t i = 0; lines[i] && strv_length(found) < 3; i++)
-        if (str_after_prefix(lines[i], "E: ") && !is_echo(lines[i]) &&
-            !strv_contains(found, lines[i] + 3))
+        if (str_after_prefix(lines[i], "E: ") && !is_echo(lines[i]) && is_news(found, lines[i] + 3))
             strv_add(&found, xstrdup(lines[i] + 3));
     return found ? strv_join(found, "; ") : NULL;
 }

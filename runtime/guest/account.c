@@ -107,6 +107,20 @@ static int resolve_group(const char *group, struct account *account, struct erro
     return 0;
 }
 
+/* The primary group is one of the supplementary ones too, as containers have it: a program that
+ * drops its primary group must not gain what a file's mode withholds from that group. */
+static void add_primary_group(struct account *account)
+{
+    for (size_t i = 0; i < account->group_count; i++)
+        if (account->groups[i] == account->gid)
+            return;
+    if (account->group_count == ACCOUNT_GROUPS_MAX)
+        account->group_count--;
+    memmove(account->groups + 1, account->groups, account->group_count * sizeof(*account->groups));
+    account->groups[0] = account->gid;
+    account->group_count++;
+}
+
 int account_resolve(const char *text, struct account *ret_account, struct error *err)
 {
     struct account account = {.home = xstrdup("/")};
@@ -119,11 +133,13 @@ int account_resolve(const char *text, struct account *ret_account, struct error 
         result = resolve_group(group, &account, err);
     else if (result == 0 && name)
         find_groups(NULL, name, &account);
-    if (result < 0)
+    if (result < 0) {
         account_done(&account);
-    else
-        *ret_account = account;
-    return result;
+        return result;
+    }
+    add_primary_group(&account);
+    *ret_account = account;
+    return 0;
 }
 
 void account_done(struct account *account)

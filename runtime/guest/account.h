@@ -1,6 +1,6 @@
-/* "user[:group]" of an image or an exec -> numbers, by the guest's own /etc/passwd and /etc/group, as
- * Docker resolves it (names or numbers; a number needs no entry; the supplementary groups are those
- * that name the user, unless a group was given). */
+/* "user[:group]" of an image or an exec -> numbers, by the guest's own /etc/passwd and /etc/group,
+ * as Docker resolves it (names or numbers; a number needs no entry; the supplementary groups are
+ * the primary one and, unless a group was given, those that name the user). */
 #pragma once
 
 #include "base/error.h"
