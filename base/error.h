@@ -15,8 +15,8 @@ struct error {
 /* Sets code and message (replacing an earlier one) and returns -code. code must be > 0. */
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* "PREFIX: MESSAGE"; returns -code of the error that is already there (-EIO with err NULL, where the
- * code is not known). */
+/* "PREFIX: MESSAGE"; returns -code of the error that is already there (-EIO with err NULL, where
+ * the code is not known). */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Moves *from into *to (to may be NULL: then *from is dropped) and returns -code. */
 int error_move(struct error *to, struct error *from);

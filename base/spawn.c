@@ -231,8 +231,9 @@ static int not_started(const char *program, int uv_code, struct error *err)
     return error_set(err, -uv_code, "cannot start '%s': %s", program, uv_strerror(uv_code));
 }
 
-/* The program gets SIGTERM when we die, kill -9 included: nobody would take its result. uv_spawn() has
- * no way to ask for that; setpriv(1) (util-linux, so everywhere on Debian) asks and becomes it. */
+/* The program gets SIGTERM when we die, kill -9 included: nobody would take its result. uv_spawn()
+ * has no way to ask for that; setpriv(1) (util-linux, so everywhere on Debian) asks and becomes it.
+ */
 static char **argv_that_ends_with_us(const char *program, const char *const *argv)
 {
     char **wrapped = NULL;

@@ -1,5 +1,5 @@
-/* What a command is: one row of data (names, help, options) and a function. main.c holds the list; each
- * command has a file of its own that defines its row.
+/* What a command is: one row of data (names, help, options) and a function. main.c holds the list;
+ * each command has a file of its own that defines its row.
  *
  *     main: argv -> global options -> command -> its options -> run() -> exit status */
 #pragma once

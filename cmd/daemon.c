@@ -1,5 +1,6 @@
-/* `vmstead daemon`: becomes the daemon's own program. That is a program apart (daemon_main.c) so that a client
- * does not pay, at every start, for loading the libraries of networks, HTTP serving and archives: 10 ms. */
+/* `vmstead daemon`: becomes the daemon's own program. That is a program apart (daemon_main.c) so
+ * that a client does not pay, at every start, for loading the libraries of networks, HTTP serving
+ * and archives: 10 ms. */
 #include "base/str.h"
 #include "cmd/command.h"
 #include "cmd/daemon_start.h"

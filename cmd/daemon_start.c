@@ -132,8 +132,9 @@ static bool daemon_answers(const char *socket_path)
            call_stranger(socket_path, "GET", "/vmstead/daemon", NULL, NULL) == 0;
 }
 
-/* Somebody may start one by hand at the same moment: ours then ends because the other has the lock, and the
- * other answers. So the end of ours is a failure only when the socket still does not answer after it. */
+/* Somebody may start one by hand at the same moment: ours then ends because the other has the lock,
+ * and the other answers. So the end of ours is a failure only when the socket still does not answer
+ * after it. */
 static int wait_for_answer(const char *socket_path, pid_t pid, const char *log_path,
                            off_t log_start, struct error *err)
 {
@@ -232,8 +233,8 @@ static int replace_daemon(const struct paths *paths, const char *socket_path, co
     return r < 0 ? r : start_daemon(paths, socket_path, err);
 }
 
-/* -ENOENT, -ECONNREFUSED or -ERESTART where there is none. Asking costs a tenth of a millisecond, and is
- * the only way to know: one that is being killed takes connections until the last moment. */
+/* -ENOENT, -ECONNREFUSED or -ERESTART where there is none. Asking costs a tenth of a millisecond,
+ * and is the only way to know: one that is being killed takes connections until the last moment. */
 static int check_daemon(const struct paths *paths, const char *socket_path, struct error *err)
 {
     _cleanup_json_ cJSON *daemon = NULL;

@@ -1,6 +1,6 @@
-/* Opens a client to the right daemon: the one of this root, of our version, in our network namespace. Where
- * none answers one is started in the background; one that differs is replaced when nothing runs under it,
- * and never used silently. */
+/* Opens a client to the right daemon: the one of this root, of our version, in our network
+ * namespace. Where none answers one is started in the background; one that differs is replaced when
+ * nothing runs under it, and never used silently. */
 #pragma once
 
 #include "base/paths.h"
@@ -10,7 +10,7 @@
 enum daemon_need {
     DAEMON_START,  /* started where none answers */
     DAEMON_IF_ANY, /* started only where there is state it could know something from (the database):
-                      *ret_client is NULL with 0 where there is not */
+                    *ret_client is NULL with 0 where there is not */
 };
 
 /* Checks for root first. The client is owned by the caller. */

@@ -1,4 +1,5 @@
-/* `vmstead down`: one job in the daemon. The store alone knows what there is: with -p no file is needed. */
+/* `vmstead down`: one job in the daemon. The store alone knows what there is: with -p no file is
+ * needed. */
 #include "base/alloc.h"
 #include "cmd/command.h"
 #include "cmd/daemon_start.h"

@@ -9,8 +9,8 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_HOURS 24LL
 
-/* Up to which span a unit is used, and what the span is divided by. Hours round to the nearest, all else
- * down, as go-units does. */
+/* Up to which span a unit is used, and what the span is divided by. Hours round to the nearest, all
+ * else down, as go-units does. */
 static const struct {
     int64_t below_hours, divisor_hours;
     const char *unit;

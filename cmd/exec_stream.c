@@ -18,7 +18,8 @@
 
 #define READ_SIZE 32768
 #define HIGH_WATER 262144 /* bytes that wait for one side before the other is left alone */
-/* What poll(2) promises room for on a pipe: a write of that size does not block (pipe(7), PIPE_BUF). */
+/* What poll(2) promises room for on a pipe: a write of that size does not block (pipe(7),
+ * PIPE_BUF). */
 #define PIPE_CHUNK 4096
 
 enum { POLL_SOCKET, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_SIGNALS, POLL_COUNT };
@@ -124,8 +125,8 @@ static void read_stdin(struct exec_stream *stream)
     stream_add_frame(&stream->to_socket, STREAM_STDIN, data, (size_t)count);
 }
 
-/* `vmstead exec web yes | head -1`: who writes into a closed pipe ends, as if by SIGPIPE; leaving is SIGHUP
- * for the process in the guest. */
+/* `vmstead exec web yes | head -1`: who writes into a closed pipe ends, as if by SIGPIPE; leaving
+ * is SIGHUP for the process in the guest. */
 static void lose_output(struct exec_stream *stream, int code)
 {
     strbuf_clear(&stream->to_output[0]);

@@ -1,6 +1,6 @@
 /* The running part of `exec`: our stdin, stdout, stderr and signals against one upgraded connection
- * (docs/api.md, POST /vmstead/exec). One poll(2) loop; nothing here blocks on one side while the other has
- * something to say. */
+ * (docs/api.md, POST /vmstead/exec). One poll(2) loop; nothing here blocks on one side while the
+ * other has something to say. */
 #pragma once
 
 #include "base/error.h"
@@ -17,5 +17,6 @@ struct exec_stream_options {
     int signal_fd; /* signalfd(2) of what is forwarded */
 };
 
-/* Until the process has ended. *ret_status: its exit status. -ECONNRESET where the daemon went away. */
+/* Until the process has ended. *ret_status: its exit status. -ECONNRESET where the daemon went
+ * away. */
 int exec_stream_run(const struct exec_stream_options *options, int *ret_status, struct error *err);

@@ -1,8 +1,9 @@
-/* HTTP/1.1 as a client of our own daemon needs it: requests as text, and an incremental reader of responses
- * (RFC 9112: Content-Length, chunked, until close, and 101). Pure: bytes in, bytes out; sockets are client.c's.
+/* HTTP/1.1 as a client of our own daemon needs it: requests as text, and an incremental reader of
+ * responses (RFC 9112: Content-Length, chunked, until close, and 101). Pure: bytes in, bytes out;
+ * sockets are client.c's.
  *
- * Own code rather than libcurl: loading that library takes 5 ms, half of what `vmstead ps` may take in all,
- * and one server over a Unix socket needs none of what it can do. */
+ * Own code rather than libcurl: loading that library takes 5 ms, half of what `vmstead ps` may take
+ * in all, and one server over a Unix socket needs none of what it can do. */
 #pragma once
 
 #include "base/error.h"
@@ -44,8 +45,8 @@ struct http_reader {
 
 typedef void http_body_fn(void *userdata, const char *data, size_t length);
 
-/* Takes what came; on_body is called for the pieces of the body (and of the stream after 101). -EPROTO
- * where it is not HTTP. */
+/* Takes what came; on_body is called for the pieces of the body (and of the stream after 101).
+ * -EPROTO where it is not HTTP. */
 int http_reader_feed(struct http_reader *reader, const char *data, size_t length,
                      http_body_fn *on_body, void *userdata, struct error *err);
 /* The connection was closed: 0 where the response was complete, else -ECONNRESET. */

@@ -1,5 +1,5 @@
-/* The logs of several instances as one stream on stdout and stderr: a request to the daemon for each, merged
- * by time, shown by a log_view. Used by `logs` and by an attached `up`. */
+/* The logs of several instances as one stream on stdout and stderr: a request to the daemon for
+ * each, merged by time, shown by a log_view. Used by `logs` and by an attached `up`. */
 #pragma once
 
 #include "cmd/client.h"
@@ -16,8 +16,8 @@ struct log_feed_source {
 };
 
 struct log_feed_callbacks {
-    /* The source's stream has ended (err->code 0: at its end); its lines may still wait for their turn.
-     * May be NULL. */
+    /* The source's stream has ended (err->code 0: at its end); its lines may still wait for their
+     * turn. May be NULL. */
     void (*on_end)(void *userdata, size_t source, const struct error *err);
     /* Before lines are written: another display makes room. May be NULL. */
     void (*on_before_write)(void *userdata);

@@ -1,7 +1,8 @@
 /* Lines of several sources, each in its own order, into one order by time. Pure.
  *
- * A line can go out when every other source has one waiting too or has ended: then none older can follow.
- * Somebody who follows logs cannot wait for silent sources; log_merge_take(force) gives what is there. */
+ * A line can go out when every other source has one waiting too or has ended: then none older can
+ * follow. Somebody who follows logs cannot wait for silent sources; log_merge_take(force) gives
+ * what is there. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* The `vmstead` program: a table of commands. Everything a command does lives in its own file; this one
- * finds it, reads its options, runs it, and says what went wrong. */
+/* The `vmstead` program: a table of commands. Everything a command does lives in its own file; this
+ * one finds it, reads its options, runs it, and says what went wrong. */
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -156,7 +156,8 @@ static int run_words(const struct global_options *global, const struct option_re
 
 int main(int argc, char **argv)
 {
-    /* A closed pipe or connection is an error that the writer reports, not the end of the process. */
+    /* A closed pipe or connection is an error that the writer reports, not the end of the process.
+     */
     signal(SIGPIPE, SIG_IGN);
     _cleanup_error_ struct error err = {0};
     struct global_options global = {0};

@@ -289,7 +289,8 @@ static char *row_help(const struct option_row *row)
     return strbuf_take(&help);
 }
 
-/* Adds text in lines of at most width - indent columns; the first line continues the current one. */
+/* Adds text in lines of at most width - indent columns; the first line continues the current one.
+ */
 static void add_wrapped(struct strbuf *out, const char *text, unsigned indent, unsigned width)
 {
     unsigned column = indent;

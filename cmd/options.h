@@ -1,10 +1,10 @@
-/* Command lines: one table of rows per command says everything about its options (name, type, default,
- * range, help), and the parser, the checks and the help text all read that table.
+/* Command lines: one table of rows per command says everything about its options (name, type,
+ * default, range, help), and the parser, the checks and the help text all read that table.
  *
  *     argv -> options_parse -> the command's struct of values + operands -> its run()
  *
- * Syntax as in Docker Compose (pflag): "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE", "-n=VALUE",
- * short flags in one word ("-aq"), "--flag=false", "--" ends the options. */
+ * Syntax as in Docker Compose (pflag): "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE",
+ * "-n=VALUE", short flags in one word ("-aq"), "--flag=false", "--" ends the options. */
 #pragma once
 
 #include "base/error.h"
@@ -46,9 +46,9 @@ struct option_result {
     char **vector; /* holds operands; borrowed strings */
 };
 
-/* Sets defaults, then reads argv[0..count-1]. With `interspersed` options may follow operands; without it
- * the first operand ends the options (exec, and the global ones before the command). values must be
- * zeroed. -EINVAL with the nearest known option named. */
+/* Sets defaults, then reads argv[0..count-1]. With `interspersed` options may follow operands;
+ * without it the first operand ends the options (exec, and the global ones before the command).
+ * values must be zeroed. -EINVAL with the nearest known option named. */
 int options_parse(const struct option_table *table, int count, char *const *argv, bool interspersed,
                   void *values, struct option_result *ret_result, struct error *err);
 /* Frees the vectors in values and the operands. */

@@ -1,6 +1,7 @@
 /* Progress on stderr, in one of four ways: a block that is redrawn (terminals), one line per change
- * (plain), the events themselves (json), nothing (quiet). Fed with the events of a job stream or of an image
- * store; knows no loop: the caller calls progress_tick() about every PROGRESS_TICK_MS while work goes on. */
+ * (plain), the events themselves (json), nothing (quiet). Fed with the events of a job stream or of
+ * an image store; knows no loop: the caller calls progress_tick() about every PROGRESS_TICK_MS
+ * while work goes on. */
 #pragma once
 
 #include "base/json.h"
@@ -11,8 +12,8 @@
 
 struct progress;
 
-/* mode: the value of --progress ("auto": the block on a terminal, else plain). title: what the header
- * says, "Running". */
+/* mode: the value of --progress ("auto": the block on a terminal, else plain). title: what the
+ * header says, "Running". */
 struct progress *progress_new(const char *mode, const char *title);
 /* progress_finish() where it was not called, then frees. */
 void progress_free(struct progress *progress);

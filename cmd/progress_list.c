@@ -285,8 +285,8 @@ static void add_padding(struct strbuf *out, size_t from, size_t to)
         strbuf_add_char(out, ' ');
 }
 
-/* " ✔ LABEL  TEXT      1.2s": mark, label and text share what the timer leaves; the label gives way only
- * when it alone fills more than half. */
+/* " ✔ LABEL  TEXT      1.2s": mark, label and text share what the timer leaves; the label gives way
+ * only when it alone fills more than half. */
 static void render_item(const struct progress_item *item, const struct progress_view *view,
                         size_t labels, struct strbuf *out)
 {
@@ -352,8 +352,8 @@ static void render_header(const struct progress_list *list, const struct progres
     strbuf_add_str(out, view->line_end);
 }
 
-/* Marks which items fit into `room` lines: what fails or works first, then what waits, then the latest of
- * what is done. */
+/* Marks which items fit into `room` lines: what fails or works first, then what waits, then the
+ * latest of what is done. */
 static void choose_items(const struct progress_list *list, size_t room, bool *chosen)
 {
     static const enum item_state order[] = {ITEM_ERROR, ITEM_WORKING, ITEM_WAITING, ITEM_SKIPPED};

@@ -1,10 +1,10 @@
-/* The state behind the progress block, and its picture. Pure: events and a clock in, text out; progress.h
- * does the writing.
+/* The state behind the progress block, and its picture. Pure: events and a clock in, text out;
+ * progress.h does the writing.
  *
  *     job events ({"type":"step",...}) -> one item per network, image and VM -> lines
  *
- * A VM goes through several steps (ensure, start; stop, remove): they share its line. Endpoints and ports
- * belong to their VM and get a line only when they fail. */
+ * A VM goes through several steps (ensure, start; stop, remove): they share its line. Endpoints and
+ * ports belong to their VM and get a line only when they fail. */
 #pragma once
 
 #include "base/json.h"
@@ -35,6 +35,7 @@ struct progress_view {
     bool complete; /* the last picture: every line, however many */
     const char *line_end;
 };
-/* The header "[+] Running 2/5" and the lines. Returns how many lines; 0 (and nothing) without items. */
+/* The header "[+] Running 2/5" and the lines. Returns how many lines; 0 (and nothing) without
+ * items. */
 unsigned progress_list_render(const struct progress_list *list, const struct progress_view *view,
                               struct strbuf *out);

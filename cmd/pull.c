@@ -1,5 +1,6 @@
-/* `vmstead pull`: fills the image cache on this command's own loop. No daemon: it works before networks are
- * made, outside the namespace where VMs will run, and as an ordinary user for that user's own cache. */
+/* `vmstead pull`: fills the image cache on this command's own loop. No daemon: it works before
+ * networks are made, outside the namespace where VMs will run, and as an ordinary user for that
+ * user's own cache. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/paths.h"

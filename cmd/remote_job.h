@@ -1,5 +1,5 @@
-/* A job in the daemon (up, stop, down) as its client sees it: one POST whose answer is a stream of events
- * that feed the progress display and end with how the job went. */
+/* A job in the daemon (up, stop, down) as its client sees it: one POST whose answer is a stream of
+ * events that feed the progress display and end with how the job went. */
 #pragma once
 
 #include "cmd/client.h"
@@ -8,7 +8,8 @@
 struct remote_job;
 
 /* path: ".../up" etc. on_end is called once, never from within remote_job_start(); err->code 0: all
- * done; ECANCELED after remote_job_cancel(). progress may be NULL; it is ticked while the job runs. */
+ * done; ECANCELED after remote_job_cancel(). progress may be NULL; it is ticked while the job runs.
+ */
 int remote_job_start(struct client *client, const char *path, const char *body,
                      struct progress *progress,
                      void (*on_end)(void *userdata, const struct error *err), void *userdata,

@@ -1,5 +1,6 @@
-/* The two ways in which the daemon streams (docs/api.md, "Streams"), cut into records: JSON lines (jobs,
- * events) and frames with Docker's 8-byte header (logs, exec). Pure; zero-initialise the structs. */
+/* The two ways in which the daemon streams (docs/api.md, "Streams"), cut into records: JSON lines
+ * (jobs, events) and frames with Docker's 8-byte header (logs, exec). Pure; zero-initialise the
+ * structs. */
 #pragma once
 
 #include "base/error.h"

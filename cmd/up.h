@@ -1,5 +1,5 @@
-/* The attached part of `up`: logs of the project's instances until all have exited or somebody presses
- * Ctrl-C. A state machine on the client's loop; up.c drives it. */
+/* The attached part of `up`: logs of the project's instances until all have exited or somebody
+ * presses Ctrl-C. A state machine on the client's loop; up.c drives it. */
 #pragma once
 
 #include "cmd/client.h"
@@ -10,7 +10,7 @@ struct up_values {
     int64_t timeout_s;
 };
 
-/* Brings the project up by its job and, unless detached, stays. body: the request's. Returns the exit
- * status, or -errno with err set. */
+/* Brings the project up by its job and, unless detached, stays. body: the request's. Returns the
+ * exit status, or -errno with err set. */
 int up_run(const struct invocation *invocation, struct client *client, const char *project,
            const char *body, struct error *err);

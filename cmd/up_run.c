@@ -174,8 +174,8 @@ static void on_tail_end(void *userdata, const struct error *err)
         attached->last_time = xstrdup("");
 }
 
-/* The end is told over one connection and the log comes over another: before "exited" is printed, the last
- * line that the daemon has must have arrived. */
+/* The end is told over one connection and the log comes over another: before "exited" is printed,
+ * the last line that the daemon has must have arrived. */
 static void mark_died(struct attached *attached, int64_t exit_code)
 {
     static const struct client_handlers handlers = {on_tail_data, on_tail_end};
@@ -286,8 +286,8 @@ static const cJSON *find_before(const struct up *up, const cJSON *instance)
     return NULL;
 }
 
-/* Of an instance that ran before and still does only what comes now is shown; of one that was started again,
- * what it has written since its last end; of a new one, all. */
+/* Of an instance that ran before and still does only what comes now is shown; of one that was
+ * started again, what it has written since its last end; of a new one, all. */
 static int attach(struct up *up, const cJSON *instances, const cJSON *instance, struct error *err)
 {
     const cJSON *before = find_before(up, instance);

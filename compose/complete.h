@@ -1,6 +1,6 @@
-/* Fifth stage: what the files leave out is filled in on the merged canonical tree, as `config` shows
- * it: env_file read into environment, the default network, full names of networks; networks nobody
- * uses are dropped, and so are, with an error, references to networks that are not there. */
+/* Fifth stage: what the files leave out is filled in on the merged canonical tree, as `config`
+ * shows it: env_file read into environment, the default network, full names of networks; networks
+ * nobody uses are dropped, and so are, with an error, references to networks that are not there. */
 #pragma once
 
 #include "compose/node.h"

@@ -38,9 +38,10 @@ const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *na
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* True where so many were added that further ones are only counted: a hint need not be looked for. */
+/* True where so many were added that further ones are only counted: a hint need not be looked for.
+ */
 bool diagnostics_is_full(const struct diagnostics *diagnostics);
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity);
-/* All of them as text, sorted by file in order of reading, then line and column; errors and warnings
- * together. */
+/* All of them as text, sorted by file in order of reading, then line and column; errors and
+ * warnings together. */
 void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out);

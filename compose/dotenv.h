@@ -1,4 +1,5 @@
-/* .env and env_file: KEY=VALUE lines as Docker Compose reads them: comments, `export`, '...' literal,
+/* .env and env_file: KEY=VALUE lines as Docker Compose reads them: comments, `export`, '...'
+ * literal,
  * "..." with escapes, both over several lines; variables expand but in '...'. A bare KEY takes the
  * value it has outside. */
 #pragma once

@@ -1,14 +1,14 @@
 /* Second stage: `$` in values (never in keys) is replaced, in place, before files are merged.
- * $V ${V} ${V:-d} ${V-d} ${V:?e} ${V?e} ${V:+a} ${V+a}, nested in d, e and a; `$$` is a `$`; a `$` that
- * begins none of these stays (Compose Specification, "Interpolation"). */
+ * $V ${V} ${V:-d} ${V-d} ${V:?e} ${V?e} ${V:+a} ${V+a}, nested in d, e and a; `$$` is a `$`; a `$`
+ * that begins none of these stays (Compose Specification, "Interpolation"). */
 #pragma once
 
 #include "base/str.h"
 #include "compose/node.h"
 #include "compose/variables.h"
 
-/* An unset variable is blank and, once per name, a warning. What cannot be read is an error with the
- * place of the `$`, and its node becomes NODE_BAD. */
+/* An unset variable is blank and, once per name, a warning. What cannot be read is an error with
+ * the place of the `$`, and its node becomes NODE_BAD. */
 struct interpolation;
 struct interpolation *interpolation_new(struct arena *arena, struct diagnostics *diagnostics,
                                         const struct variables *variables);

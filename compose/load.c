@@ -93,7 +93,8 @@ static int name_project(struct load *load, const struct node *tree, struct error
     return 0;
 }
 
-/* ${COMPOSE_PROJECT_NAME} in files is the name given from outside; that of `name:` comes too late. */
+/* ${COMPOSE_PROJECT_NAME} in files is the name given from outside; that of `name:` comes too late.
+ */
 static void offer_project_name(struct load *load)
 {
     if (load->name)

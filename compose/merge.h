@@ -1,5 +1,5 @@
-/* Fourth stage: the canonical trees of several files (or documents of one) become one, the later over
- * the earlier, by each key's rule in the schema table. */
+/* Fourth stage: the canonical trees of several files (or documents of one) become one, the later
+ * over the earlier, by each key's rule in the schema table. */
 #pragma once
 
 #include "compose/schema.h"

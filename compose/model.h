@@ -1,6 +1,6 @@
 /* The model: what a set of Compose files says, checked and complete. Plain data, immutable once
- * compose_load has returned it; everything in it belongs to the model. Strings are never NULL unless
- * said so; vectors of strings are NULL-terminated and may be NULL where empty.
+ * compose_load has returned it; everything in it belongs to the model. Strings are never NULL
+ * unless said so; vectors of strings are NULL-terminated and may be NULL where empty.
  *
  * Semantics: the Compose Specification (compose-spec.io), sections named as the structs are. */
 #pragma once

@@ -1,4 +1,5 @@
-/* Last but one stage: the complete canonical tree -> the structs of compose/model.h. compose/ only. */
+/* Last but one stage: the complete canonical tree -> the structs of compose/model.h. compose/ only.
+ */
 #pragma once
 
 #include "compose/model.h"

@@ -75,7 +75,8 @@ bool node_is_scalar(const struct node *node);               /* a number, bool or
 
 void node_append(struct arena *arena, struct node *list, struct node *item);
 
-/* A new key goes to the end; an existing one gets the value and position. key is kept by reference. */
+/* A new key goes to the end; an existing one gets the value and position. key is kept by reference.
+ */
 void node_put(struct arena *arena, struct node *map, const char *key, struct position position,
               struct node *value);
 /* As node_put, with a rank. */

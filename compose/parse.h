@@ -1,5 +1,6 @@
-/* Values of Compose files from their text: pure functions used by the schema's types. Each returns 0
- * or -EINVAL (-ERANGE where a number is too large) and says nothing: the caller knows the place. */
+/* Values of Compose files from their text: pure functions used by the schema's types. Each returns
+ * 0 or -EINVAL (-ERANGE where a number is too large) and says nothing: the caller knows the place.
+ */
 #pragma once
 
 #include "compose/arena.h"
@@ -9,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Splits a command line as the reference's library does (mattn/go-shellwords): blanks, '...', "...",
- * a backslash before any character outside '...'; nothing is expanded. An unquoted ; & | < or > ends
- * it: *ret_used tells where. -EINVAL: a quote, a backslash or a parenthesis is left alone. The vector
- * lives in the arena. */
+/* Splits a command line as the reference's library does (mattn/go-shellwords): blanks, '...',
+ * "...", a backslash before any character outside '...'; nothing is expanded. An unquoted ; & | <
+ * or > ends it: *ret_used tells where. -EINVAL: a quote, a backslash or a parenthesis is left
+ * alone. The vector lives in the arena. */
 int parse_shell_words(struct arena *arena, const char *text, char ***ret_words, size_t *ret_count,
                       size_t *ret_used);
 

@@ -86,8 +86,8 @@ static size_t decode(const unsigned char *c, uint32_t *ret_code)
     return length;
 }
 
-/* What may stand in YAML as it is (YAML 1.2, 5.1). Not so a byte order mark, nor the characters that
- * libyaml takes for the end of a line. */
+/* What may stand in YAML as it is (YAML 1.2, 5.1). Not so a byte order mark, nor the characters
+ * that libyaml takes for the end of a line. */
 static bool is_printable(uint32_t code)
 {
     if (code == 0x2028 || code == 0x2029 || code == 0xfeff)

@@ -1,5 +1,5 @@
-/* Trees as text: what `config` prints (print.c) and what goes over the wire (the same JSON, unsorted).
- * compose/ only. */
+/* Trees as text: what `config` prints (print.c) and what goes over the wire (the same JSON,
+ * unsorted). compose/ only. */
 #pragma once
 
 #include "base/str.h"

@@ -1,4 +1,5 @@
-/* See compose/schema.h. The walk over the table; the types are in schema_types.c and schema_ports.c. */
+/* See compose/schema.h. The walk over the table; the types are in schema_types.c and
+ * schema_ports.c. */
 #include "compose/schema.h"
 
 #include "base/alloc.h"

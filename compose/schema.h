@@ -1,5 +1,6 @@
-/* Third stage: one file's tree, interpolated, -> its canonical form: every key known, every value of
- * the right type and in its long form (environment as a mapping, ports one by one, sizes in bytes).
+/* Third stage: one file's tree, interpolated, -> its canonical form: every key known, every value
+ * of the right type and in its long form (environment as a mapping, ports one by one, sizes in
+ * bytes).
  *
  * All of it is driven by one table (schema_table.c), one row per key. The same table tells how two
  * files merge (merge.c), in which order `config` prints (print.c), and is docs/compose-reference.md
@@ -39,10 +40,9 @@ struct schema_type {
 
 struct schema_key {
     const char *name;
-    const struct schema_type *type; /* NULL for KEY_LATER */
-    const struct schema_object
-        *object; /* of a mapping: its keys; of a list or mapping of names: the
-                                           keys of each value */
+    const struct schema_type *type;     /* NULL for KEY_LATER */
+    const struct schema_object *object; /* of a mapping: its keys; of a list or mapping of names:
+                                           the keys of each value */
     enum key_class class;
     const char *help;
 };

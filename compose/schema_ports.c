@@ -1,5 +1,5 @@
-/* The types of `ports`: `[[IP:][PUBLISHED:]]TARGET[/PROTOCOL]` with ranges, or a mapping. Canonical: a
- * list of mappings with one target each. */
+/* The types of `ports`: `[[IP:][PUBLISHED:]]TARGET[/PROTOCOL]` with ranges, or a mapping.
+ * Canonical: a list of mappings with one target each. */
 #include "compose/parse.h"
 #include "compose/schema_types.h"
 

@@ -1,6 +1,6 @@
 /* The table of all keys: one row per key with its type, its class and a line of help. The order of
- * rows is the order in which `config` prints (that of Docker Compose). Rows without a type are of the Compose Specification
- * and do not work yet. */
+ * rows is the order in which `config` prints (that of Docker Compose). Rows without a type are of
+ * the Compose Specification and do not work yet. */
 #include "compose/schema_types.h"
 
 #include "base/vec.h"
@@ -21,7 +21,7 @@
 
 #define KEYS(array) .keys = (array), .count = ARRAY_SIZE(array)
 
-/* --- services ---------------------------------------------------------------------------------- */
+/* --- services --------------------------------------------------------------------------------- */
 
 static const struct schema_key limits_keys[] = {
     WORKS("cpus", type_cpus, "virtual CPUs; a fraction is rounded up"),
@@ -210,7 +210,7 @@ static const struct schema_key service_keys[] = {
 };
 static const struct schema_object service = {"services.NAME", KEYS(service_keys), true};
 
-/* --- networks ---------------------------------------------------------------------------------- */
+/* --- networks --------------------------------------------------------------------------------- */
 
 static const struct schema_key ipam_config_keys[] = {
     WORKS("subnet", type_subnet, "addresses of the network; chosen without it"),
@@ -242,7 +242,7 @@ static const struct schema_key network_keys[] = {
 };
 static const struct schema_object network = {"networks.NAME", KEYS(network_keys), true};
 
-/* --- top level --------------------------------------------------------------------------------- */
+/* --- top level -------------------------------------------------------------------------------- */
 
 static const struct schema_key root_keys[] = {
     {.name = "version",

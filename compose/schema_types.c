@@ -174,7 +174,8 @@ static struct node *parse_project_name(struct schema *schema, const struct schem
 }
 const struct schema_type type_project_name = {"string", parse_project_name, MERGE_REPLACE, false};
 
-/* RFC 1123 labels; the whole at most 63, for it becomes one DNS label's worth of kernel hostname. */
+/* RFC 1123 labels; the whole at most 63, for it becomes one DNS label's worth of kernel hostname.
+ */
 static bool is_hostname(const char *text)
 {
     size_t length = strlen(text);
@@ -213,7 +214,8 @@ static struct node *parse_guest_path(struct schema *schema, const struct schema_
 const struct schema_type type_guest_path = {"absolute path in the VM", parse_guest_path,
                                             MERGE_REPLACE, false};
 
-/* One of a few words. later: words of the specification that do not work yet; both end with NULL. */
+/* One of a few words. later: words of the specification that do not work yet; both end with NULL.
+ */
 static struct node *parse_word(struct schema *schema, struct node *node, const char *const *words,
                                const char *const *later)
 {

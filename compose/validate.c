@@ -201,7 +201,8 @@ static void report_port(const struct claim *a, const struct claim *b,
                     second->udp ? "udp" : "tcp", second->service->name, first->service->name);
 }
 
-/* Within a group of one port, each claim is held against the wildcards in front and its neighbour. */
+/* Within a group of one port, each claim is held against the wildcards in front and its neighbour.
+ */
 static void report_port_group(const struct claim *claims, size_t count,
                               struct diagnostics *diagnostics)
 {

@@ -1,5 +1,6 @@
 /* Last stage: what no single key can tell. Cycles, host ports and addresses taken twice, addresses
- * outside their subnet, services with nothing to boot. No engine comes after that would find them. */
+ * outside their subnet, services with nothing to boot. No engine comes after that would find them.
+ */
 #pragma once
 
 #include "compose/model.h"

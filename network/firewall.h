@@ -21,7 +21,7 @@ int firewall_probe(struct error *err);
 int firewall_apply(const struct desired *desired, struct error *err);
 /* Whether a table of this root exists; needs CAP_NET_ADMIN, false without it. */
 bool firewall_exists(const char *root_id);
-/* A foreign chain that drops the VMs' packets by policy and that we could not open: a line for the log
- * naming it and the remedy, or NULL. Its rules are not read: they may accept them. Owned by the
+/* A foreign chain that drops the VMs' packets by policy and that we could not open: a line for the
+ * log naming it and the remedy, or NULL. Its rules are not read: they may accept them. Owned by the
  * caller. */
 char *firewall_find_obstacle(const char *root_id);

@@ -4,9 +4,9 @@
  * An operation becomes a change. Its provider writes the intent to the tables and queues it; the
  * queue takes everything that waits, copies the rows as struct desired, and makes the host like
  * that in the thread pool, one run at a time; back on the loop each change's `finish` writes the
- * outcome and the operation is done. When the host refuses, the changes of that run are undone (their
- * rows go), and one more run takes back what the first had made. So the host is always a function
- * of the rows, and a crash at any point is healed by the next run. */
+ * outcome and the operation is done. When the host refuses, the changes of that run are undone
+ * (their rows go), and one more run takes back what the first had made. So the host is always a
+ * function of the rows, and a crash at any point is healed by the next run. */
 #pragma once
 
 #include "network/dns.h"

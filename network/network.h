@@ -5,16 +5,17 @@
  * The orchestrator drives it through three providers (base/provider.h) and tells it which instances
  * run. Specs and results are JSON:
  *
- * kind "network", name = the network's full name ("shop_frontend"; "bridge" is the host-wide default)
- *   spec:   {"project":S, "key":S (in the file), "internal":B, "external":B,
+ * kind "network", name = the network's full name ("shop_frontend"; "bridge" is the host-wide
+ * default) spec:   {"project":S, "key":S (in the file), "internal":B, "external":B,
  *            "subnet":"10.1.2.0/24" (optional), "gateway":"10.1.2.1" (optional)}
  *   result: {"bridge":"vs1a2b3c-br0", "subnet":S, "gateway":S}
- *   external: it must exist already; REMOVE leaves it alone. A network with endpoints is not removed
+ *   external: it must exist already; REMOVE leaves it alone. A network with endpoints is not
+ * removed
  *   (-EBUSY, naming them).
  *
- * kind "endpoint", name = "INSTANCE/NETWORK": one NIC. Its address is reserved from ENSURE to REMOVE,
- * stop and start in between; its tap lives as long as a descriptor of it is open.
- *   spec:   {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
+ * kind "endpoint", name = "INSTANCE/NETWORK": one NIC. Its address is reserved from ENSURE to
+ * REMOVE, stop and start in between; its tap lives as long as a descriptor of it is open. spec:
+ * {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
  *            "aliases":[S...], "ipv4_address":S (optional), "tap":B}
  *   result: {"network":S, "interface":"eth0", "mac":"02:...", "address":"10.89.0.5", "prefix":24,
  *            "gateway":S (absent: no default route by this NIC), "dns":S, "mtu":1500,
@@ -60,5 +61,6 @@ void network_set_instance_running(struct network *network, const char *instance,
 cJSON *network_describe_endpoints(struct network *network, const char *instance);
 /* [{"host_ip","published","target","protocol"}...] */
 cJSON *network_describe_ports(struct network *network, const char *instance);
-/* All networks: [{"name","project","key","bridge","subnet","gateway","internal","endpoints":[...]}]. */
+/* All networks:
+ * [{"name","project","key","bridge","subnet","gateway","internal","endpoints":[...]}]. */
 cJSON *network_describe_networks(struct network *network);

@@ -14,7 +14,8 @@ void publish_free(struct publish *publish);
 DEFINE_FREEP(struct publish *, publish_free)
 
 /* Holds the port for the row's instance (published 0: the kernel chooses; published_last: the first
- * free one of the range; *row is filled in). Idempotent. -EADDRINUSE names the owner: one of our instances, or pid and program. */
+ * free one of the range; *row is filled in). Idempotent. -EADDRINUSE names the owner: one of our
+ * instances, or pid and program. */
 int publish_hold(struct publish *publish, struct port_row *row, struct error *err);
 void publish_release(struct publish *publish, const char *instance);
 /* Holds of this project without a row in the store: left over from a check() whose plan came to

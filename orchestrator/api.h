@@ -25,7 +25,8 @@ struct api_options {
 };
 
 int api_new(const struct api_options *options, struct api **ret_api, struct error *err);
-/* Ends all streams; jobs go on, execs lose their clients. Close the loop's handles by running it. */
+/* Ends all streams; jobs go on, execs lose their clients. Close the loop's handles by running it.
+ */
 void api_free(struct api *api);
 /* After orchestrator_vm_event(): tells those who listen to GET /events. */
 void api_vm_event(struct api *api, const struct vm_status *status);

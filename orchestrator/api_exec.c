@@ -1,5 +1,5 @@
-/* Running processes in guests. Docker's way in two requests (/containers/{id}/exec makes a description, /exec/{id}/start
- * runs it) and ours in one (/vmstead/exec). */
+/* Running processes in guests. Docker's way in two requests (/containers/{id}/exec makes a
+ * description, /exec/{id}/start runs it) and ours in one (/vmstead/exec). */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -64,7 +64,8 @@ void api_execs_close(struct api *api)
         exec_remove(api->execs);
 }
 
-/* Drops what nobody asked for in time, and the oldest when there are too many. Newest come first. */
+/* Drops what nobody asked for in time, and the oldest when there are too many. Newest come first.
+ */
 static void execs_expire(struct api *api)
 {
     int64_t now_ms = clock_realtime_ms();

@@ -34,8 +34,8 @@ struct api_call {
 void api_respond_failure(struct http_request *request, const struct error *err);
 /* The body as an object; an empty body is an empty object. NULL: 400 was answered. */
 cJSON *api_read_body(struct http_request *request);
-/* The instance called `name` (name, ID, prefix), as orchestrator_instances() describes it. NULL: the error was
- * answered. Owned by the caller. */
+/* The instance called `name` (name, ID, prefix), as orchestrator_instances() describes it. NULL:
+ * the error was answered. Owned by the caller. */
 cJSON *api_find_instance(const struct api_call *call);
 /* All instances, as orchestrator_instances(). Owned by the caller. */
 cJSON *api_list_instances(struct api *api, const char *project, bool all);
@@ -46,8 +46,8 @@ char *api_describe_status(const cJSON *instance, int64_t now_ms);
 bool api_instance_runs(const cJSON *instance);
 /* true where the `filters` label values all hold. */
 bool api_labels_match(const cJSON *labels, const cJSON *wanted);
-/* The `filters` parameter as {"key":["value"...]}; Docker's older {"key":{"value":true}} too. 400 and
- * false where it is not one. */
+/* The `filters` parameter as {"key":["value"...]}; Docker's older {"key":{"value":true}} too. 400
+ * and false where it is not one. */
 bool api_read_filters(struct http_request *request, cJSON **ret_filters);
 
 /* The routes' functions, by file. */

@@ -1,5 +1,5 @@
-/* GET /containers/{id}/logs: a log reader's records become frames of a stream; the reader pauses while
- * the client is behind. */
+/* GET /containers/{id}/logs: a log reader's records become frames of a stream; the reader pauses
+ * while the client is behind. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"

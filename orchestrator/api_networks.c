@@ -1,4 +1,5 @@
-/* GET /networks and /networks/{id}: networks in Docker's shape. Their Id is their name: names are unique. */
+/* GET /networks and /networks/{id}: networks in Docker's shape. Their Id is their name: names are
+ * unique. */
 #include "base/str.h"
 #include "orchestrator/api_internal.h"
 

@@ -1,5 +1,5 @@
-/* Projects and their jobs: /vmstead/projects, up, stop, down; a job's events become the lines of a stream. A job
- * outlives its client; until it ends it can be cancelled by its number. */
+/* Projects and their jobs: /vmstead/projects, up, stop, down; a job's events become the lines of a
+ * stream. A job outlives its client; until it ends it can be cancelled by its number. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -9,8 +9,8 @@
 /* In hours. */
 enum { DAY = 24, WEEK = 7 * DAY, MONTH = 30 * DAY, YEAR = 365 * DAY };
 
-/* The bounds are go-units' (duration.go), also where they look odd: hours up to two days, days up to
- * two weeks, weeks up to two months, months up to two years. */
+/* The bounds are go-units' (duration.go), also where they look odd: hours up to two days, days up
+ * to two weeks, weeks up to two months, months up to two years. */
 char *api_status_duration(int64_t duration_ms)
 {
     long long seconds = duration_ms / 1000;

@@ -65,9 +65,9 @@ static void on_stop_request(void *userdata)
     daemon_leave(userdata, "asked by a client");
 }
 
-/* A client that connects while we look must find either us or no socket: so the socket is taken away
- * first, and put back where somebody had been quicker. Whoever finds none starts a daemon, which
- * waits for our lock. */
+/* A client that connects while we look must find either us or no socket: so the socket is taken
+ * away first, and put back where somebody had been quicker. Whoever finds none starts a daemon,
+ * which waits for our lock. */
 static void on_idle_timeout(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
@@ -80,8 +80,8 @@ static void on_idle_timeout(uv_timer_t *timer)
         daemon_leave(daemon, "nothing runs and nobody asks");
 }
 
-/* Somebody deleted the run folder: nobody can find us, and the next command starts another daemon. Files
- * in a new folder of that name are that one's. */
+/* Somebody deleted the run folder: nobody can find us, and the next command starts another daemon.
+ * Files in a new folder of that name are that one's. */
 static void on_run_folder_event(uv_fs_event_t *handle, const char *name, int events, int status)
 {
     (void)name, (void)events, (void)status;
@@ -155,8 +155,8 @@ static const char *get_acceleration_note(void *userdata)
 
 /* --- the steps of daemon_run() ---------------------------------------------------------------- */
 
-/* Each VM costs a handful of descriptors, each client's stream two; the usual 1024 are soon gone. Not more than FILE_LIMIT:
- * programs we start inherit it, and some walk through all of them. */
+/* Each VM costs a handful of descriptors, each client's stream two; the usual 1024 are soon gone.
+ * Not more than FILE_LIMIT: programs we start inherit it, and some walk through all of them. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;
@@ -268,7 +268,8 @@ static int daemon_serve(struct daemon *daemon, struct error *err)
     return fs_write_file_atomic(daemon->description_path, text, strlen(text), 0600, err);
 }
 
-/* What is still open belongs to work that goes on without us; only closing handles are waited for. */
+/* What is still open belongs to work that goes on without us; only closing handles are waited for.
+ */
 static void ignore_handle(uv_handle_t *handle, void *userdata)
 {
     (void)userdata;
@@ -276,8 +277,8 @@ static void ignore_handle(uv_handle_t *handle, void *userdata)
         uv_unref(handle);
 }
 
-/* The order is the reverse of building. The socket goes first, so that clients start a successor, and
- * the lock last, so that it waits. */
+/* The order is the reverse of building. The socket goes first, so that clients start a successor,
+ * and the lock last, so that it waits. */
 static void daemon_done(struct daemon *daemon)
 {
     daemon_socket_remove(&daemon->socket);

@@ -40,8 +40,8 @@ static bool parse_mapping(const char *line, struct mapping *ret_mapping)
     return true;
 }
 
-/* A mapping without anonymous pages holds nothing that is not in its file: relocated read-only data,
- * which would be lost, counts as anonymous. */
+/* A mapping without anonymous pages holds nothing that is not in its file: relocated read-only
+ * data, which would be lost, counts as anonymous. */
 static void give_back_files(char *text)
 {
     struct mapping mapping = {0};

@@ -15,8 +15,8 @@ struct daemon_socket {
     char *parked_path; /* while we make up our mind to leave */
 };
 
-/* Takes LISTEN_FDS' (sd_listen_fds(3)) when it is meant for us, else binds the path (mode 0600); a file left there
- * by an earlier daemon is replaced: the caller holds the lock. */
+/* Takes LISTEN_FDS' (sd_listen_fds(3)) when it is meant for us, else binds the path (mode 0600); a
+ * file left there by an earlier daemon is replaced: the caller holds the lock. */
 int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_socket,
                        struct error *err);
 /* From now on nobody finds it; who had found it already is waiting in the backlog. */

@@ -1,13 +1,15 @@
 /* HTTP/1.1 on the loop: libmicrohttpd behind an interface without its types. Sits between the Unix
- * socket and the API's handlers (api.h): whole requests go up, answers, streams and tunnels go down.
+ * socket and the API's handlers (api.h): whole requests go up, answers, streams and tunnels go
+ * down.
  *
  * Every request gets exactly one answer, given from within on_request: http_respond*(), or a stream
- * (chunked, as long as the handler likes), or a tunnel (101: the connection's bytes in both directions).
+ * (chunked, as long as the handler likes), or a tunnel (101: the connection's bytes in both
+ * directions).
  *
  * Flow: what is written to a stream or tunnel waits in a queue until the client takes it. Nothing
- * blocks; the writer looks at http_stream_queued() / http_tunnel_queued() and pauses its source until
- * on_drain. A client that leaves is noticed at once, also in silence; on_close is the last call in any
- * case, comes exactly once, and never from within a call of ours.
+ * blocks; the writer looks at http_stream_queued() / http_tunnel_queued() and pauses its source
+ * until on_drain. A client that leaves is noticed at once, also in silence; on_close is the last
+ * call in any case, comes exactly once, and never from within a call of ours.
  *
  * Peers other than root and allowed_uid get 403 (SO_PEERCRED, unix(7)); bodies over
  * HTTP_BODY_LIMIT get 413. */

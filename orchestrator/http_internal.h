@@ -1,7 +1,8 @@
 /* What http.c, http_stream.c and http_tunnel.c share; nobody else includes it. A request is the
- * anchor of everything that hangs on one connection: libmicrohttpd says "completed" once for each, also
- * after an upgrade; from then on nothing touches the connection, and after MHD_run() has returned
- * (it may hold locks in that callback) the request is taken down with its stream or tunnel. */
+ * anchor of everything that hangs on one connection: libmicrohttpd says "completed" once for each,
+ * also after an upgrade; from then on nothing touches the connection, and after MHD_run() has
+ * returned (it may hold locks in that callback) the request is taken down with its stream or
+ * tunnel. */
 #pragma once
 
 #include "base/str.h"

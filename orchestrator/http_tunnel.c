@@ -279,8 +279,8 @@ struct http_tunnel *http_respond_tunnel(struct http_request *request, const char
 
 /* --- the handler's side ----------------------------------------------------------------------- */
 
-/* Sends at once where nothing waits before it: the common case is one system call and no turn of the
- * loop. The caller sees by http_tunnel_queued() what has left; on_drain is only for later. */
+/* Sends at once where nothing waits before it: the common case is one system call and no turn of
+ * the loop. The caller sees by http_tunnel_queued() what has left; on_drain is only for later. */
 void http_tunnel_write(struct http_tunnel *tunnel, const void *data, size_t length)
 {
     if (tunnel->phase != TUNNEL_OPENING && tunnel->phase != TUNNEL_OPEN)

@@ -158,7 +158,8 @@ static void send_text(struct job *job, const char *type, const char *text)
     send_event(job, event);
 }
 
-/* How VMs run here is known by the time the first of them boots; a job that boots none keeps quiet. */
+/* How VMs run here is known by the time the first of them boots; a job that boots none keeps quiet.
+ */
 static void tell_acceleration(struct job *job, const cJSON *event)
 {
     const struct orchestrator_world *world = &job->orchestrator->world;

@@ -1,6 +1,6 @@
-/* KVM or TCG? Proved, not assumed: that /dev/kvm opens says nothing (on some nested hosts it does, and
- * no guest ever boots). Where it opens, the guest kit is booted under it with a deadline; the verdict
- * is remembered per kit and boot of the host in CACHE/acceleration.json.
+/* KVM or TCG? Proved, not assumed: that /dev/kvm opens says nothing (on some nested hosts it does,
+ * and no guest ever boots). Where it opens, the guest kit is booted under it with a deadline; the
+ * verdict is remembered per kit and boot of the host in CACHE/acceleration.json.
  *
  * VMSTEAD_ACCEL=kvm|tcg decides without looking. */
 #pragma once

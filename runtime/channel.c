@@ -22,10 +22,11 @@
 /* Records are acknowledged in bunches: each acknowledgement wakes the guest. */
 #define LOG_ACK_BYTES (32u << 10)
 #define LOG_ACK_DELAY_MS 200
-/* A guest that is silent that long after an exec was sent is greeted again: it answers, if it lives. */
+/* A guest that is silent that long after an exec was sent is greeted again: it answers, if it
+ * lives. */
 #define EXEC_SILENCE_MS 5000
-/* Execs wait that long for a handshake (a daemon may just have adopted the VM): under emulation a busy
- * guest takes a while. */
+/* Execs wait that long for a handshake (a daemon may just have adopted the VM): under emulation a
+ * busy guest takes a while. */
 #define EXEC_PATIENCE_MS 20000
 /* Bytes taken in one go before others have their turn on the loop. */
 #define READ_SIZE (64u << 10)

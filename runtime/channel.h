@@ -1,8 +1,8 @@
 /* The host's end of the agent protocol, one per running VM: connects to the agent's socket in the
  * instance's run folder, keeps the connection over daemon restarts and lost bytes (design: magic,
  * CRCs, nonce, resend from what the other side has acknowledged), multiplexes streams with credits.
- * Wire format: runtime/guest/protocol.h, shared with the agent. Every byte from the guest is hostile:
- * a frame that breaks the protocol closes the stream or the channel, never the daemon. */
+ * Wire format: runtime/guest/protocol.h, shared with the agent. Every byte from the guest is
+ * hostile: a frame that breaks the protocol closes the stream or the channel, never the daemon. */
 #pragma once
 
 #include "base/json.h"
@@ -15,11 +15,13 @@ struct channel;
 struct channel_callbacks {
     /* The handshake is done. fresh: the agent has no identity yet (a boot, not a reconnect). */
     void (*on_ready)(void *userdata, bool fresh);
-    /* The service's process runs (in answer to channel_send_identity, or known from the reconnect). */
+    /* The service's process runs (in answer to channel_send_identity, or known from the reconnect).
+     */
     void (*on_service_started)(void *userdata);
     /* It could not be started or the set-up failed: exit code 126/127/125 and why. */
     void (*on_service_failed)(void *userdata, int exit_code, const char *message);
-    /* It ended (128 + n: by signal n); the guest powers off after the host has acknowledged this. */
+    /* It ended (128 + n: by signal n); the guest powers off after the host has acknowledged this.
+     */
     void (*on_service_exited)(void *userdata, int exit_code);
     /* One log record with its sequence number; to be acknowledged with channel_ack_log once stored.
      * dropped > 0: that many records were lost in the guest's ring before this one. */

@@ -1,6 +1,6 @@
-/* A timer that can be freed at any moment: the one kind of wait that runtime/'s state machines have.
- * Set again, it starts over; freed, it never fires. 0 ms is "in the loop's next round", which is how
- * callbacks hand over to an x_advance(). */
+/* A timer that can be freed at any moment: the one kind of wait that runtime/'s state machines
+ * have. Set again, it starts over; freed, it never fires. 0 ms is "in the loop's next round", which
+ * is how callbacks hand over to an x_advance(). */
 #pragma once
 
 #include "base/cleanup.h"

@@ -1,4 +1,5 @@
-/* See disk.h. Made under a temporary name and renamed: half a file system is never taken for one. */
+/* See disk.h. Made under a temporary name and renamed: half a file system is never taken for one.
+ */
 #include "runtime/disk.h"
 
 #include "base/alloc.h"

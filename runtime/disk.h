@@ -1,5 +1,5 @@
-/* An instance's writable disk: a sparse file with an empty ext4 (facts: made in milliseconds, 168 KB
- * of it real; the guest stacks it over the read-only root). */
+/* An instance's writable disk: a sparse file with an empty ext4 (facts: made in milliseconds, 168
+ * KB of it real; the guest stacks it over the read-only root). */
 #pragma once
 
 #include "base/error.h"

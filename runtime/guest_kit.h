@@ -19,7 +19,8 @@ struct guest_kit {
     char *key;            /* hex; the acceleration verdict is remembered per key and boot */
 };
 
-/* Quick look for check(): is there a kernel with modules? The error names the package to install. */
+/* Quick look for check(): is there a kernel with modules? The error names the package to install.
+ */
 int guest_kit_probe(struct error *err);
 /* Blocking (about 0.3 s the first time, a few ms cached): run it in the thread pool. */
 int guest_kit_ensure(const struct paths *paths, struct guest_kit *ret_kit, struct error *err);

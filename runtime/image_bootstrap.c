@@ -321,10 +321,11 @@ static char **choose_sources(const char *suite, const char *codename, const char
 int image_bootstrap_argv(const struct image_bootstrap *bootstrap, const char *targets,
                          const char *codename, char ***ret_argv, struct error *err)
 {
-    /* Documentation and translations stay out. dpkg sees to that with a blank as well as with "=" behind
-     * the option; with "=" mmdebstrap would also start a Python program for each of its fifty essential
-     * packages (most of a bootstrap's time). So those are unpacked whole, what is not wanted is removed,
-     * and dpkg, which then installs them again, puts back only what it may. */
+    /* Documentation and translations stay out. dpkg sees to that with a blank as well as with "="
+     * behind the option; with "=" mmdebstrap would also start a Python program for each of its
+     * fifty essential packages (most of a bootstrap's time). So those are unpacked whole, what is
+     * not wanted is removed, and dpkg, which then installs them again, puts back only what it may.
+     */
     static const char *const fixed[] = {
         "mmdebstrap",
         "--mode=root",

@@ -9,7 +9,8 @@
  *   /modules.load            their paths in the order they must load, one a line: what a boot needs
  *   /modules.later           the same for those that only some guests need (virtiofs, vsock)
  *
- * Not compressed: unpacking LZ4 in a guest under TCG costs more (0.1 s of CPU) than copying 2 MB. */
+ * Not compressed: unpacking LZ4 in a guest under TCG costs more (0.1 s of CPU) than copying 2 MB.
+ */
 #pragma once
 
 #include "base/error.h"

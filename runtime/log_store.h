@@ -3,8 +3,8 @@
  *
  *     2026-01-02T03:04:05.123456789Z stdout F:boot=3:seq=17 the line
  *
- * F: the line ends here, P: it goes on in the stream's next record. The tags behind it are ours: the
- * guest's sequence number and which boot of the instance counted it. They are what makes a log
+ * F: the line ends here, P: it goes on in the stream's next record. The tags behind it are ours:
+ * the guest's sequence number and which boot of the instance counted it. They are what makes a log
  * without a gap: after any crash the last stored number is found in the file's tail (a torn last
  * line is cut off), told to the guest, and the guest sends on from there.
  *

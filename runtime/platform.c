@@ -1,5 +1,5 @@
-/* See platform.h. The kit is made in the thread pool on a copy of the paths (struct kit_work), which
- * may outlive the platform. */
+/* See platform.h. The kit is made in the thread pool on a copy of the paths (struct kit_work),
+ * which may outlive the platform. */
 #include "runtime/platform.h"
 
 #include "base/alloc.h"

@@ -19,7 +19,8 @@ enum platform_state { PLATFORM_IDLE, PLATFORM_PREPARING, PLATFORM_READY, PLATFOR
 struct platform *platform_new(uv_loop_t *loop, const struct paths *paths,
                               void (*on_change)(void *userdata), void *userdata);
 void platform_free(struct platform *platform);
-/* Starts where it is idle, failed or its files are gone; PLATFORM_READY at once where all is there. */
+/* Starts where it is idle, failed or its files are gone; PLATFORM_READY at once where all is there.
+ */
 enum platform_state platform_prepare(struct platform *platform);
 /* PLATFORM_FAILED: *err says why. */
 enum platform_state platform_state(const struct platform *platform, struct error *err);

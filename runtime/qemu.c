@@ -156,7 +156,8 @@ static uid_t choose_uid(const char *id)
     return uid_is_mapped(uid) ? uid : UID_NOBODY;
 }
 
-/* Kernel and initramfs are opened again by QEMU through /proc/self/fd, with its own uid's rights. */
+/* Kernel and initramfs are opened again by QEMU through /proc/self/fd, with its own uid's rights.
+ */
 static int check_readable(const char *path, struct error *err)
 {
     struct stat status;
@@ -186,8 +187,8 @@ static int spawn(uv_loop_t *loop, const struct qemu_start *start, struct qemu_op
                            &pid, err);
     if (r < 0)
         return r;
-    /* Our child: its pid is not reused before we have reaped it. One that has ended already is known
-     * by a start time that no process has. */
+    /* Our child: its pid is not reused before we have reaped it. One that has ended already is
+     * known by a start time that no process has. */
     if (process_identify(pid, ret_process) < 0)
         *ret_process = (struct process_id){.pid = pid};
     return 0;

@@ -4,10 +4,10 @@
  * listening, so that they can be connected to before QEMU has read its first option, and QEMU needs
  * no access to the folder.
  *
- * QEMU runs without capabilities under a uid of its own per instance: 0x70000000 + 24 bits of the id,
- * a range that nobody assigns (systemd's UIDS-GIDS.md: "unused"), so that a guest that breaks out
- * into its QEMU can neither signal nor trace another. Where that uid is not mapped (we are in a user
- * namespace): 65534. Not root: ours. */
+ * QEMU runs without capabilities under a uid of its own per instance: 0x70000000 + 24 bits of the
+ * id, a range that nobody assigns (systemd's UIDS-GIDS.md: "unused"), so that a guest that breaks
+ * out into its QEMU can neither signal nor trace another. Where that uid is not mapped (we are in a
+ * user namespace): 65534. Not root: ours. */
 #pragma once
 
 #include "base/cleanup.h"

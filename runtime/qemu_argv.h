@@ -3,7 +3,8 @@
  *   options -> argv
  *
  * Nothing in it says who the guest is towards the guest: kernel command line, initramfs and devices
- * are the same for all, names and MAC addresses excepted. Everything QEMU opens comes as descriptor. */
+ * are the same for all, names and MAC addresses excepted. Everything QEMU opens comes as
+ * descriptor. */
 #pragma once
 
 #include <stdbool.h>

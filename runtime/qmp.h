@@ -1,6 +1,6 @@
 /* QMP, QEMU's monitor: one JSON object per line. Greeting, capabilities, commands answered by id,
- * events. QEMU runs next to a hostile guest, so what it says is checked like the guest's own words: a
- * line that is too long or is not JSON closes the connection. */
+ * events. QEMU runs next to a hostile guest, so what it says is checked like the guest's own words:
+ * a line that is too long or is not JSON closes the connection. */
 #pragma once
 
 #include "base/json.h"
@@ -36,8 +36,8 @@ int qmp_new(uv_loop_t *loop, const char *socket_path, const struct qmp_callbacks
             void *userdata, struct qmp **ret_qmp, struct error *err);
 /* No callback comes any more, replies included. */
 void qmp_free(struct qmp *qmp);
-/* Sent once ready; takes arguments (may be NULL). on_reply (may be NULL) gets "return", or NULL with
- * QEMU's words in err; it is not called when the connection closes first. */
+/* Sent once ready; takes arguments (may be NULL). on_reply (may be NULL) gets "return", or NULL
+ * with QEMU's words in err; it is not called when the connection closes first. */
 void qmp_execute(struct qmp *qmp, const char *command, cJSON *arguments,
                  void (*on_reply)(void *userdata, const cJSON *result, const struct error *err),
                  void *userdata);

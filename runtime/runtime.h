@@ -1,5 +1,5 @@
-/* runtime/: images, the guest kit, disks, QEMU, the channel to the agent, logs. Never sees networks:
- * a NIC comes to it as a descriptor and a few strings.
+/* runtime/: images, the guest kit, disks, QEMU, the channel to the agent, logs. Never sees
+ * networks: a NIC comes to it as a descriptor and a few strings.
  *
  * The orchestrator drives it through two providers (base/provider.h):
  *
@@ -84,7 +84,8 @@ const struct provider *runtime_providers(struct runtime *runtime, size_t *ret_co
 
 /* -ENOENT where there is no such instance. */
 int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_status *ret_status);
-/* One line for people where VMs run under TCG because KVM does not work here ("KVM cannot be used here
+/* One line for people where VMs run under TCG because KVM does not work here ("KVM cannot be used
+ * here
  * (...): ..."), else NULL. Known from the first START's end on, at the latest. */
 const char *runtime_acceleration_note(const struct runtime *runtime);
 
@@ -122,8 +123,8 @@ void runtime_exec_close_stdin(struct exec *exec);
 void runtime_exec_consumed(struct exec *exec, size_t length);
 void runtime_exec_resize(struct exec *exec, uint16_t rows, uint16_t columns);
 void runtime_exec_signal(struct exec *exec, int signal_number);
-/* Nobody listens any more: no callback comes; the process gets SIGHUP. Frees exec. After on_exit the
- * handle is gone by itself. */
+/* Nobody listens any more: no callback comes; the process gets SIGHUP. Frees exec. After on_exit
+ * the handle is gone by itself. */
 void runtime_exec_abandon(struct exec *exec);
 
 /* --- logs ----------------------------------------------------------------------------------- */
@@ -140,9 +141,9 @@ struct log_query {
     bool follow;  /* goes on until log_reader_free(), across restarts of the instance */
 };
 struct log_reader;
-/* on_record returns false to be left alone until log_reader_resume(); on_end comes once (err NULL or
- * what went wrong), and with follow only when the instance is removed. Nothing is called from within
- * runtime_logs_open(). */
+/* on_record returns false to be left alone until log_reader_resume(); on_end comes once (err NULL
+ * or what went wrong), and with follow only when the instance is removed. Nothing is called from
+ * within runtime_logs_open(). */
 int runtime_logs_open(struct runtime *runtime, const char *instance, const struct log_query *query,
                       bool (*on_record)(void *userdata, const struct log_record *record),
                       void (*on_end)(void *userdata, const struct error *err), void *userdata,

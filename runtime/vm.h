@@ -1,11 +1,12 @@
-/* One VM: what it is, what it does now, and the one state machine that moves it. Inside runtime/ only.
+/* One VM: what it is, what it does now, and the one state machine that moves it. Inside runtime/
+ * only.
  *
  *   operation (vm_operations.c) ─┐
  *   channel, QMP, process ends ──┼─> flags in struct vm -> vm_kick() -> vm_advance() -> next phase
  *   deadlines ───────────────────┘
  *
- * Callbacks only set a flag and kick; vm_advance() runs in the loop's next round, so that nothing is
- * freed inside its own callback, and one place knows all the rules. */
+ * Callbacks only set a flag and kick; vm_advance() runs in the loop's next round, so that nothing
+ * is freed inside its own callback, and one place knows all the rules. */
 #pragma once
 
 #include "base/process.h"
@@ -141,7 +142,7 @@ uint64_t vm_spec_memory_mib(const cJSON *spec);
 int vm_check_memory(struct operation *const *operations, size_t count, uint64_t available_mib,
                     struct error *err);
 
-/* --- vm_store.c: table vms --------------------------------------------------------------------- */
+/* --- vm_store.c: table vms -------------------------------------------------------------------- */
 
 int vm_store_migrate(struct store *store, struct error *err);
 int vm_store_save(const struct vm *vm, struct error *err);
@@ -149,14 +150,14 @@ int vm_store_delete(struct store *store, const char *instance, struct error *err
 /* Makes a struct vm for every row. */
 int vm_store_load(struct runtime *runtime, struct error *err);
 
-/* --- vm_adopt.c --------------------------------------------------------------------------------- */
+/* --- vm_adopt.c ------------------------------------------------------------------------------- */
 
 int vm_adopt_all(struct runtime *runtime, struct error *err);
 
 /* --- vm_identity.c: pure ---------------------------------------------------------------------- */
 
-/* What the guest is told (channel.h, channel_send_identity), from a START's spec and inputs. *ret_identity
- * is the caller's. Errors: no command, an input that is missing. */
+/* What the guest is told (channel.h, channel_send_identity), from a START's spec and inputs.
+ * *ret_identity is the caller's. Errors: no command, an input that is missing. */
 int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, cJSON **ret_identity,
                       struct error *err);
 /* Entrypoint and command as Docker puts them together: the service's `command` replaces the image's

@@ -118,8 +118,8 @@ static int adopt(struct vm *vm, struct error *err)
     return had_service ? adopt_running(vm, err) : adopt_half_way(vm, err);
 }
 
-/* A row's pid is believed where its QEMU was found under it: after a reboot even the start time may be
- * somebody else's, as it counts from the boot. */
+/* A row's pid is believed where its QEMU was found under it: after a reboot even the start time may
+ * be somebody else's, as it counts from the boot. */
 static void forget_strangers(struct runtime *runtime)
 {
     for (struct vm *vm = runtime->vms; vm; vm = vm->next)

@@ -1,6 +1,6 @@
 /* See vm.h: the state machine. Each step looks at what has happened and either waits (false) or has
- * moved on (true). Operations end in two places only: when the VM has reached what was asked for, and
- * in step_idle(). */
+ * moved on (true). Operations end in two places only: when the VM has reached what was asked for,
+ * and in step_idle(). */
 #include "runtime/vm.h"
 
 #include "base/alloc.h"

@@ -31,7 +31,8 @@ cJSON *vm_identity_argv(const cJSON *spec, const cJSON *image_config)
     return argv;
 }
 
-/* PATH and HOSTNAME as every container has them, over them the image's, over those the service's. */
+/* PATH and HOSTNAME as every container has them, over them the image's, over those the service's.
+ */
 static cJSON *build_environment(const cJSON *spec, const cJSON *image_config)
 {
     cJSON *environment = cJSON_CreateObject();
@@ -79,8 +80,8 @@ static cJSON *build_interface(const cJSON *endpoint)
     return interface;
 }
 
-/* Its own names with the first address, as /etc/hosts has them in a container (facts: a hostname that
- * does not resolve costs seconds). Further NICs' addresses are in DNS. */
+/* Its own names with the first address, as /etc/hosts has them in a container (facts: a hostname
+ * that does not resolve costs seconds). Further NICs' addresses are in DNS. */
 static void add_host(cJSON *hosts, const cJSON *spec, const char *address)
 {
     cJSON *host = cJSON_CreateObject(), *names = cJSON_CreateArray();

@@ -77,8 +77,8 @@ static void on_service_failed(void *userdata, int exit_code, const char *message
     vm_kick(vm);
 }
 
-/* Saved at once: the guest powers off when this callback has returned, and if we die meanwhile nobody
- * else knows the code. */
+/* Saved at once: the guest powers off when this callback has returned, and if we die meanwhile
+ * nobody else knows the code. */
 static void on_service_exited(void *userdata, int exit_code)
 {
     struct vm *vm = userdata;
@@ -91,8 +91,8 @@ static void on_service_exited(void *userdata, int exit_code)
     vm_kick(vm);
 }
 
-/* A record that cannot be written (a full disk) is given up, counted, and told of in the log as soon
- * as one can be written: waiting would lose others in the guest. */
+/* A record that cannot be written (a full disk) is given up, counted, and told of in the log as
+ * soon as one can be written: waiting would lose others in the guest. */
 static void on_log(void *userdata, uint64_t sequence, const struct log_record *record,
                    uint64_t dropped)
 {

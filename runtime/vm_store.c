@@ -1,5 +1,6 @@
-/* See vm.h: the table of VMs. A row is written before QEMU is spawned (the intent) and again with pid
- * and start time right after; what happened in between is found by scanning /proc (vm_adopt.c). */
+/* See vm.h: the table of VMs. A row is written before QEMU is spawned (the intent) and again with
+ * pid and start time right after; what happened in between is found by scanning /proc (vm_adopt.c).
+ */
 #include "runtime/vm.h"
 
 #include "base/alloc.h"

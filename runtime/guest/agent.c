@@ -180,9 +180,10 @@ static void agent_write_port(struct agent *agent)
 }
 
 /* The port is watched edge-triggered: read until there is nothing. A read of 0 bytes means that the
- * host is away (virtio_console's way). It does not mean that the link is down: a reconnecting host's HELLO overtakes the driver's notice that the host is there
- * (another queue, handled by a worker), and every read until then gives 0. So it is only a hint; a
- * link goes down where a HELLO says so, and what was written to nobody is sent again after it. */
+ * host is away (virtio_console's way). It does not mean that the link is down: a reconnecting
+ * host's HELLO overtakes the driver's notice that the host is there (another queue, handled by a
+ * worker), and every read until then gives 0. So it is only a hint; a link goes down where a HELLO
+ * says so, and what was written to nobody is sent again after it. */
 static void agent_on_port(void *userdata, uint32_t events)
 {
     static char data[FRAME_SIZE_MAX];

@@ -1,10 +1,10 @@
 /* The agent: what the guest does with the host's messages. Everything that is particular to being
- * PID 1 of a VM (mounts, network, power) is behind struct agent_platform, so that the same code runs
- * in tests as an ordinary process over a socketpair.
+ * PID 1 of a VM (mounts, network, power) is behind struct agent_platform, so that the same code
+ * runs in tests as an ordinary process over a socketpair.
  *
  *   main.c -> boot.c (mounts, modules, port) -> agent.c (messages, phases)
- *                 service.c (the service, its logs)   task.c (execs)   process.c (starting programs)
- *                 setup.c -> rootfs.c, network.c, etc_files.c, when the identity comes */
+ *                 service.c (the service, its logs)   task.c (execs)   process.c (starting
+ * programs) setup.c -> rootfs.c, network.c, etc_files.c, when the identity comes */
 #pragma once
 
 #include "runtime/guest/identity.h"
@@ -29,8 +29,9 @@ enum agent_phase {
     AGENT_FINISHED   /* leave the loop, power off */
 };
 
-/* How long a guest whose service has ended waits for a daemon that comes and takes the exit code and
- * the last logs: a daemon may be away over a night, but a forgotten VM must not stay for ever. */
+/* How long a guest whose service has ended waits for a daemon that comes and takes the exit code
+ * and the last logs: a daemon may be away over a night, but a forgotten VM must not stay for ever.
+ */
 #define AGENT_REPORT_LIMIT_MS (24u * 3600 * 1000)
 /* How long execs and output may take to end once the service has. */
 #define AGENT_ENDING_LIMIT_MS 5000u

@@ -1,5 +1,5 @@
-/* /etc/hostname, /etc/hosts and /etc/resolv.conf of the final root. Each is written beside and renamed
- * over what is there: a symbolic link in the image is replaced, never followed. */
+/* /etc/hostname, /etc/hosts and /etc/resolv.conf of the final root. Each is written beside and
+ * renamed over what is there: a symbolic link in the image is replaced, never followed. */
 #pragma once
 
 #include "base/error.h"

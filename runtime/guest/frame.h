@@ -38,8 +38,8 @@ struct frame_scanner {
 };
 
 void frame_scanner_done(struct frame_scanner *scanner);
-/* Takes up to length bytes and says how many: all of them, once frame_scanner_next() has been called
- * until it found nothing more. */
+/* Takes up to length bytes and says how many: all of them, once frame_scanner_next() has been
+ * called until it found nothing more. */
 size_t frame_scanner_feed(struct frame_scanner *scanner, const void *data, size_t length);
 /* The next whole frame; its payload is valid until the next call. False: more bytes are needed. */
 bool frame_scanner_next(struct frame_scanner *scanner, struct frame_header *ret_header,

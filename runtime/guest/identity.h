@@ -1,5 +1,5 @@
-/* What a guest is told to be: IDENTITY of protocol.h, decoded. Read by everything that sets the guest
- * up and by what starts processes in it. */
+/* What a guest is told to be: IDENTITY of protocol.h, decoded. Read by everything that sets the
+ * guest up and by what starts processes in it. */
 #pragma once
 
 #include "base/error.h"

@@ -29,7 +29,8 @@ struct loop {
 /* 0 or -errno. */
 int loop_init(struct loop *loop);
 void loop_done(struct loop *loop);
-/* Changes what is waited for; 0 removes the watch. The descriptor is closed after that, not before. */
+/* Changes what is waited for; 0 removes the watch. The descriptor is closed after that, not before.
+ */
 void loop_watch(struct loop *loop, struct watch *watch, uint32_t events);
 /* Starts (or moves) a deadline; once. */
 void loop_set_timer(struct loop *loop, struct timer *timer, uint64_t delay_ms);

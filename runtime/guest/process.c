@@ -136,7 +136,8 @@ int process_spawn(const struct process_spec *spec, pid_t *ret_pid, int *ret_exit
     struct child child = {.spec = spec, .path = environment_get(spec->environment, "PATH")};
     if (!child.path)
         child.path = PROCESS_PATH;
-    /* With CLONE_VFORK we sleep until the child is in its own program or gone: one stack will do. */
+    /* With CLONE_VFORK we sleep until the child is in its own program or gone: one stack will do.
+     */
     pid_t pid = clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
     if (pid < 0) {
         *ret_exit_code = PROCESS_NOT_EXECUTABLE;

@@ -1,6 +1,6 @@
-/* Starting a process in the guest: the service and execs alike. The child shares our memory until it
- * calls execve (vfork's way): under emulation a fork that copies page tables costs more than all the
- * rest of an exec. */
+/* Starting a process in the guest: the service and execs alike. The child shares our memory until
+ * it calls execve (vfork's way): under emulation a fork that copies page tables costs more than all
+ * the rest of an exec. */
 #pragma once
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
-/* The wire between the daemon (host) and vmstead-agent (guest): this header is its manual. Both ends
- * include it; frame.h and link.h carry it out, agent.c and ../channel.c give it meaning.
+/* The wire between the daemon (host) and vmstead-agent (guest): this header is its manual. Both
+ * ends include it; frame.h and link.h carry it out, agent.c and ../channel.c give it meaning.
  *
  * The carrier is a byte pipe (the virtio-serial port PROTOCOL_PORT_NAME) that loses bytes silently,
  * at any place, whenever the host side goes away. All integers are little-endian.
@@ -9,19 +9,17 @@
  *    4 u8  type             enum message_type
  *    5 u8  flags            FRAME_MORE: the message goes on in the next frame
  *    6 u16 zero
- *    8 u32 stream           0, or the exec that the message belongs to; chosen by the host, used once
- *   12 u32 length           of the payload
- *   16 u64 sequence         counts up by one from 1 per direction and session; 0 in the four link
- *                           messages (HELLO, WELCOME, ACK, RESYNC), which are never resent
- *   24 u64 acknowledged     the last sequence that this side has taken in order
- *   32 u32 payload CRC      zlib's crc32 of the payload
- *   36 u32 header CRC       zlib's crc32 of the 36 bytes before
+ *    8 u32 stream           0, or the exec that the message belongs to; chosen by the host, used
+ * once 12 u32 length           of the payload 16 u64 sequence         counts up by one from 1 per
+ * direction and session; 0 in the four link messages (HELLO, WELCOME, ACK, RESYNC), which are never
+ * resent 24 u64 acknowledged     the last sequence that this side has taken in order 32 u32 payload
+ * CRC      zlib's crc32 of the payload 36 u32 header CRC       zlib's crc32 of the 36 bytes before
  *
- * SESSION AND NONCE. A session is one life of the daemon's channel object; a nonce is one attempt at
- * a handshake. Within a session messages arrive in order, exactly once, over any number of lost
+ * SESSION AND NONCE. A session is one life of the daemon's channel object; a nonce is one attempt
+ * at a handshake. Within a session messages arrive in order, exactly once, over any number of lost
  * connections: each side keeps what it has sent until the other has acknowledged it. With a new
- * session both sequences start again at 1, the guest ends all execs, and goes back in its log to what
- * the HELLO says is stored.
+ * session both sequences start again at 1, the guest ends all execs, and goes back in its log to
+ * what the HELLO says is stored.
  *
  * HANDSHAKE
  *  1. The host sends HELLO and then FRAME_SIZE_MAX zeros. The zeros complete any frame that was cut
@@ -38,8 +36,8 @@
  *
  * CREDITS. An exec has STREAM_WINDOW bytes for stdin, and STREAM_WINDOW for stdout and stderr
  * together. The sender counts down, the receiver gives back with CREDIT what its reader has taken,
- * so that a reader that is stuck holds up nobody else. Log records in flight (sent, without LOG_ACK)
- * are bounded by LOG_WINDOW.
+ * so that a reader that is stuck holds up nobody else. Log records in flight (sent, without
+ * LOG_ACK) are bounded by LOG_WINDOW.
  *
  * TAGGED FIELDS (IDENTITY, EXEC_START): a row of {u16 tag, u32 length, bytes}; unknown tags are
  * skipped, so that an agent and a daemon of neighbouring versions understand each other. */

@@ -1,9 +1,9 @@
-/* The service's process: started once, its stdout and stderr become log records in the ring, and the
- * ring goes to the host as far as LOG_WINDOW allows. Owned by struct agent.
+/* The service's process: started once, its stdout and stderr become log records in the ring, and
+ * the ring goes to the host as far as LOG_WINDOW allows. Owned by struct agent.
  *
  * Back-pressure: with a host that is there, a full ring makes us stop reading the pipes, so that
- * nothing is lost while the host is merely slow; after SERVICE_STALL_MS without progress, or with no
- * host, the ring drops its oldest: the service must not hang because the daemon is gone. */
+ * nothing is lost while the host is merely slow; after SERVICE_STALL_MS without progress, or with
+ * no host, the ring drops its oldest: the service must not hang because the daemon is gone. */
 #pragma once
 
 #include "base/error.h"

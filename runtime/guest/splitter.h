@@ -1,5 +1,5 @@
-/* Bytes of one output stream of the service -> lines. A line longer than LOG_TEXT_MAX goes on in the
- * next record (partial), as Docker's json-file driver does. */
+/* Bytes of one output stream of the service -> lines. A line longer than LOG_TEXT_MAX goes on in
+ * the next record (partial), as Docker's json-file driver does. */
 #pragma once
 
 #include "runtime/guest/protocol.h"

@@ -16,7 +16,8 @@
 
 /* stdin bytes taken before they are given back as credit. */
 #define CREDIT_STEP (64u << 10)
-/* How long a terminal's output may come after its process: the kernel hands it on by a work item. */
+/* How long a terminal's output may come after its process: the kernel hands it on by a work item.
+ */
 #define DRAIN_MS 300u
 
 /* What EXEC_START says. */

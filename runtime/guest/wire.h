@@ -1,6 +1,6 @@
 /* Little-endian numbers and tagged fields: how the payloads of protocol.h are written and read.
- * Shared by the agent and the daemon. The reader never goes out of its bounds: what is missing reads
- * as zero and sets `bad`, which is looked at once, at the end. */
+ * Shared by the agent and the daemon. The reader never goes out of its bounds: what is missing
+ * reads as zero and sets `bad`, which is looked at once, at the end. */
 #pragma once
 
 #include "base/str.h"

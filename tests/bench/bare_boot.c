@@ -1,8 +1,10 @@
-/* A bare QEMU, for comparison: boots what the driver would boot (its own argv, kernel, initramfs, an EROFS, a
- * disk, one tap) with nothing around it, and prints the milliseconds from the fork until the agent has
- * answered HELLO. Then the QEMU is killed. tests/bench/run calls it, in a network namespace.
+/* A bare QEMU, for comparison: boots what the driver would boot (its own argv, kernel, initramfs,
+ * an EROFS, a disk, one tap) with nothing around it, and prints the milliseconds from the fork
+ * until the agent has answered HELLO. Then the QEMU is killed. tests/bench/run calls it, in a
+ * network namespace.
  *
- * usage: bare_boot FOLDER ROOTFS.erofs kvm|tcg        FOLDER: a place for files that are not kept */
+ * usage: bare_boot FOLDER ROOTFS.erofs kvm|tcg        FOLDER: a place for files that are not kept
+ */
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/paths.h"

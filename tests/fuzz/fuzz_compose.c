@@ -1,5 +1,6 @@
-/* YAML -> model. The input is up to three texts with a NUL between them: a Compose file, one over it,
- * and an .env. Whatever loads must print, read back and go over the wire as the same project. */
+/* YAML -> model. The input is up to three texts with a NUL between them: a Compose file, one over
+ * it, and an .env. Whatever loads must print, read back and go over the wire as the same project.
+ */
 #include "compose/compose.h"
 #include "compose/dotenv.h"
 #include "fuzz.h"

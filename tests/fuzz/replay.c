@@ -1,4 +1,5 @@
-/* Runs a fuzz target over the files of a folder, without libFuzzer: what was once found stays fixed. */
+/* Runs a fuzz target over the files of a folder, without libFuzzer: what was once found stays
+ * fixed. */
 #include "fuzz.h"
 
 #include "base/alloc.h"

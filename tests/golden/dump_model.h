@@ -1,5 +1,5 @@
-/* A model's structs as text for golden tests: what config's output does not show (addresses of NICs in
- * order, host paths, bytes). */
+/* A model's structs as text for golden tests: what config's output does not show (addresses of NICs
+ * in order, host paths, bytes). */
 #pragma once
 
 #include "compose/model.h"

@@ -1,6 +1,6 @@
-/* The agent in a real VM: boots the guest kit under QEMU's TCG with a root made of this machine's own
- * programs, gives it an identity, and uses everything the channel has. agent_boot SOCKET runs against
- * a QEMU that the script agent_boot has started.
+/* The agent in a real VM: boots the guest kit under QEMU's TCG with a root made of this machine's
+ * own programs, gives it an identity, and uses everything the channel has. agent_boot SOCKET runs
+ * against a QEMU that the script agent_boot has started.
  *
  * Prints one line per check; the exit code is the number of those that failed. */
 #include "../unit/runtime/agent_harness.h"

@@ -1,4 +1,5 @@
-/* agent_boot_kit: prints the paths of kernel and initramfs of the guest kit (VMSTEAD_ROOT applies). */
+/* agent_boot_kit: prints the paths of kernel and initramfs of the guest kit (VMSTEAD_ROOT applies).
+ */
 #include "runtime/guest_kit.h"
 
 #include <stdio.h>

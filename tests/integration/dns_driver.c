@@ -1,5 +1,5 @@
-/* Runs the DNS server alone, for dns.sh: dns_driver RESOLV_CONF. Two networks on addresses that the script
- * has put on the loopback; ends when stdin does. */
+/* Runs the DNS server alone, for dns.sh: dns_driver RESOLV_CONF. Two networks on addresses that the
+ * script has put on the loopback; ends when stdin does. */
 #include "network/dns.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
-/* The runtime on its own, without an orchestrator and without networks: its two providers are driven
- * as the engine drives them, against a real image and real VMs. Each test goes on where the one before it
- * ended. vm_runtime.sh prepares the image (VM_RUNTIME_IMAGE) and the root (VMSTEAD_ROOT). */
+/* The runtime on its own, without an orchestrator and without networks: its two providers are
+ * driven as the engine drives them, against a real image and real VMs. Each test goes on where the
+ * one before it ended. vm_runtime.sh prepares the image (VM_RUNTIME_IMAGE) and the root
+ * (VMSTEAD_ROOT). */
 #include "runtime/runtime.h"
 
 #include "../unit/unit.h"
@@ -295,7 +296,8 @@ static char *read_logs(struct world *world, int64_t tail)
     return strbuf_take(&lines.text);
 }
 
-/* The counter's numbers follow each other without a gap or a repetition, anew after each "line 1". */
+/* The counter's numbers follow each other without a gap or a repetition, anew after each "line 1".
+ */
 static int count_lines(const char *text)
 {
     int expected = 1, total = 0;

@@ -1,5 +1,5 @@
-/* The client against a real socket: a child process accepts one connection after the other, keeps what was
- * asked, and answers from a script. */
+/* The client against a real socket: a child process accepts one connection after the other, keeps
+ * what was asked, and answers from a script. */
 #include "cmd/client.h"
 
 #include "../unit.h"

@@ -1,5 +1,5 @@
-/* Hostile files: refused within a second and 64 MB, each in a process of its own so that its peak is its
- * own. */
+/* Hostile files: refused within a second and 64 MB, each in a process of its own so that its peak
+ * is its own. */
 #include "load_text.h"
 
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-/* A blocking HTTP client on a Unix socket, for tests of the API: as dumb as can be, so that what arrives on
- * the wire is what the tests see. */
+/* A blocking HTTP client on a Unix socket, for tests of the API: as dumb as can be, so that what
+ * arrives on the wire is what the tests see. */
 #pragma once
 
 #include "base/json.h"

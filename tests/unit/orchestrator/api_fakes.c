@@ -497,8 +497,8 @@ static void on_wake(uv_async_t *wake)
     uv_close((uv_handle_t *)&server->wake, NULL);
 }
 
-/* uv_run() returns only when every handle has been closed: a leak hangs, and the test's time limit says
- * so. */
+/* uv_run() returns only when every handle has been closed: a leak hangs, and the test's time limit
+ * says so. */
 static void serve(void *userdata)
 {
     struct fake_server *server = userdata;

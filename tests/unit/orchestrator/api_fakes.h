@@ -1,6 +1,6 @@
-/* What stands below the API in its tests: fakes of orchestrator, runtime and network with their real
- * interfaces, and an API server on a loop of its own in a thread. Their state is counted in atomics,
- * for the test's thread to read.
+/* What stands below the API in its tests: fakes of orchestrator, runtime and network with their
+ * real interfaces, and an API server on a loop of its own in a thread. Their state is counted in
+ * atomics, for the test's thread to read.
  *
  * Instances: shop-web-1 (running), shop-cache-1 (running), shop-job-1 (exited 3).
  * exec: argv[0] is

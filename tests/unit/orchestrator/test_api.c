@@ -1,4 +1,5 @@
-/* The API over its socket, with fakes below: shapes, errors, limits, streams, clients that leave. */
+/* The API over its socket, with fakes below: shapes, errors, limits, streams, clients that leave.
+ */
 #include "api_client.h"
 #include "api_fakes.h"
 #include "base/alloc.h"

@@ -1,5 +1,5 @@
-/* The daemon's life in a folder of its own, with nothing but shells below it: the lock, the socket, the
- * description, every way to leave. Each daemon is a child process. */
+/* The daemon's life in a folder of its own, with nothing but shells below it: the lock, the socket,
+ * the description, every way to leave. Each daemon is a child process. */
 #include "api_client.h"
 #include "api_fakes.h"
 #include "base/alloc.h"
@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-/* --- what the daemon builds: shells, steered by environment variables ---------------------------- */
+/* --- what the daemon builds: shells, steered by environment variables ------------------------- */
 
 static void *shell(void)
 {

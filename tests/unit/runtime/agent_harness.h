@@ -1,5 +1,5 @@
-/* A host for tests: one channel on a loop of its own, what it was told, and execs that are waited for.
- * The peer is the real agent: in a process behind a lossy relay (test_agent.c), or in a VM
+/* A host for tests: one channel on a loop of its own, what it was told, and execs that are waited
+ * for. The peer is the real agent: in a process behind a lossy relay (test_agent.c), or in a VM
  * (integration/agent_boot.c). */
 #pragma once
 

@@ -74,8 +74,9 @@ static uint64_t relay_random(struct relay *relay, uint64_t limit)
     return (relay->seed >> 33) % limit;
 }
 
-/* The guest's next read gives 0, as virtio_console's does while it believes the host to be away. What
- * is behind an empty packet waits until it has been read: the port wakes its reader at an edge only. */
+/* The guest's next read gives 0, as virtio_console's does while it believes the host to be away.
+ * What is behind an empty packet waits until it has been read: the port wakes its reader at an edge
+ * only. */
 static void relay_tell_away(struct relay *relay)
 {
     struct timespec pause = {.tv_nsec = 100000};

@@ -1,7 +1,8 @@
-/* The real agent as an ordinary process, behind a stand-in for QEMU's chardev: a process that listens
- * on a Unix socket and carries bytes, one client at a time, and that loses them as QEMU does when a
- * client goes: what was on the way, and what the guest writes while nobody is there. The agent's port
- * tells it as virtio_console does (a read of 0), also when the news comes too late. */
+/* The real agent as an ordinary process, behind a stand-in for QEMU's chardev: a process that
+ * listens on a Unix socket and carries bytes, one client at a time, and that loses them as QEMU
+ * does when a client goes: what was on the way, and what the guest writes while nobody is there.
+ * The agent's port tells it as virtio_console does (a read of 0), also when the news comes too
+ * late. */
 #pragma once
 
 #include <stdbool.h>

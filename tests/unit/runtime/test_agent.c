@@ -1,5 +1,5 @@
-/* The agent and the channel against each other: the agent's code in a process of its own, bytes lost
- * between them as QEMU loses them (agent_peer.h). */
+/* The agent and the channel against each other: the agent's code in a process of its own, bytes
+ * lost between them as QEMU loses them (agent_peer.h). */
 #include "agent_harness.h"
 #include "agent_peer.h"
 
@@ -361,8 +361,8 @@ static void count_line(struct harness *harness, uint64_t sequence, const struct 
     counting->wrong += !good;
 }
 
-/* 400 connections cut at random bytes, with an exec's traffic both ways and a log that must not have
- * a gap: one session, nothing lost, nothing twice. */
+/* 400 connections cut at random bytes, with an exec's traffic both ways and a log that must not
+ * have a gap: one session, nothing lost, nothing twice. */
 static void four_hundred_cuts_lose_nothing(void **state)
 {
     struct fixture *fixture = start("i=0; while :; do i=$((i+1)); echo line $i; sleep 0.003; done");

@@ -1,4 +1,5 @@
-/* Frames and the reliable link of the agent's protocol, both ends in one process, bytes lost at will. */
+/* Frames and the reliable link of the agent's protocol, both ends in one process, bytes lost at
+ * will. */
 #include "runtime/guest/link.h"
 #include "runtime/guest/wire.h"
 
@@ -253,7 +254,8 @@ static void reconnects_lose_nothing(void **state)
             carry(&host, &guest, (size_t)next_random(60000));
             carry(&guest, &host, (size_t)next_random(60000));
         }
-        /* What was on the way is lost from some byte on; the guest notices nothing and writes on. */
+        /* What was on the way is lost from some byte on; the guest notices nothing and writes on.
+         */
         lose_tail(&host);
         lose_tail(&guest);
         carry(&host, &guest, SIZE_MAX);

@@ -15,8 +15,8 @@ static cJSON *parse(const char *text)
     return value;
 }
 
-/* docs.docker.com/reference/dockerfile "Understand how CMD and ENTRYPOINT interact", and the Compose
- * specification's "entrypoint" and "command". */
+/* docs.docker.com/reference/dockerfile "Understand how CMD and ENTRYPOINT interact", and the
+ * Compose specification's "entrypoint" and "command". */
 static void argv_by_dockers_rules(void **state)
 {
     (void)state;
@@ -111,7 +111,7 @@ static void signals_by_name_and_number(void **state)
     assert_int_equal(vm_signal_number(""), 0);
 }
 
-/* --- vm_check.c -------------------------------------------------------------------------------- */
+/* --- vm_check.c ------------------------------------------------------------------------------- */
 
 static void defaults_and_rounding(void **state)
 {
