@@ -152,7 +152,7 @@ static void build_vm(const struct model *model, const struct model_service *serv
     json_set(spec, "cpus", cJSON_CreateNumber(service->cpus));
     json_set_int(spec, "memory_bytes", (int64_t)service->memory_bytes);
     json_set_int(spec, "disk_bytes", 0);
-    json_set_string(spec, "stop_signal", "SIGTERM");
+    set_string_or_null(spec, "stop_signal", NULL); /* the image's */
     json_set_int(spec, "stop_timeout_ms", STOP_TIMEOUT_MS);
 }
 

@@ -19,7 +19,7 @@
  *            "command":[S] | null, "entrypoint":[S] | null,   null: the image's; Docker's rules
  *            "environment":{K:V}, "user":S|null, "working_dir":S|null,
  *            "cpus":double (0: 1 vCPU), "memory_bytes":N (0: 512 MiB), "disk_bytes":N (0: 4 GiB),
- *            "stop_signal":"SIGTERM", "stop_timeout_ms":10000}
+ *            "stop_signal":S|null (null: the image's, else SIGTERM), "stop_timeout_ms":10000}
  *   ENSURE: the instance's folder and its sparse disk exist, nothing runs. result {}.
  *   START:  boots, hands the guest its identity, done when the service process has been started.
  *           inputs: the image's and the endpoints' results (with taps). result {"pid":N}

@@ -163,5 +163,8 @@ int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, c
 /* Entrypoint and command as Docker puts them together: the service's `command` replaces the image's
  * CMD; its `entrypoint` replaces ENTRYPOINT and drops CMD (Compose specification, "entrypoint"). */
 cJSON *vm_identity_argv(const cJSON *spec, const cJSON *image_config);
+/* The signal that asks the service to end, as text: the spec's, else the image's STOPSIGNAL, else
+ * SIGTERM. Borrowed. */
+const char *vm_stop_signal(const cJSON *spec, const cJSON *inputs);
 /* "SIGTERM", "TERM" or "15"; 0 where it is none. */
 int vm_signal_number(const char *text);

@@ -126,6 +126,13 @@ static int add_networks(cJSON *identity, const cJSON *spec, const cJSON *inputs,
     return 0;
 }
 
+const char *vm_stop_signal(const cJSON *spec, const cJSON *inputs)
+{
+    const cJSON *image = find_input(inputs, "image", json_string(spec, "image", ""), NULL);
+    const char *images = json_string(json_object(image, "config"), "StopSignal", "");
+    return json_string(spec, "stop_signal", *images ? images : "SIGTERM");
+}
+
 int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, cJSON **ret_identity,
                       struct error *err)
 {
@@ -149,7 +156,7 @@ int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, c
     json_set_string(identity, "user", json_string(spec, "user", json_string(config, "User", "")));
     json_set_string(identity, "working_dir",
                     json_string(spec, "working_dir", json_string(config, "WorkingDir", "")));
-    json_set_string(identity, "stop_signal", json_string(spec, "stop_signal", "SIGTERM"));
+    json_set_string(identity, "stop_signal", vm_stop_signal(spec, inputs));
     json_set_int(identity, "time_ns", time_ns);
     int r = add_networks(identity, spec, inputs, err);
     if (r == 0)

@@ -248,7 +248,7 @@ static void forget_console(const struct vm *vm)
 
 static int prepare_start(struct vm *vm, struct error *err)
 {
-    const char *stop_signal = json_string(vm->operation->spec, "stop_signal", "SIGTERM");
+    const char *stop_signal = vm_stop_signal(vm->operation->spec, vm->operation->inputs);
     vm->stop_signal = vm_signal_number(stop_signal);
     if (!vm->stop_signal)
         return error_set(err, EINVAL, "'%s': there is no signal '%s'", vm->status.instance,

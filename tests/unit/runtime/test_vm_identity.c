@@ -111,6 +111,26 @@ static void signals_by_name_and_number(void **state)
     assert_int_equal(vm_signal_number(""), 0);
 }
 
+/* docs.docker.com/reference/dockerfile "STOPSIGNAL". */
+static void the_image_says_what_ends_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *config, *signal;
+    } cases[] = {
+        {"{\"image\":\"i\"}", "{}", "SIGTERM"},
+        {"{\"image\":\"i\"}", "{\"StopSignal\":\"\"}", "SIGTERM"},
+        {"{\"image\":\"i\",\"stop_signal\":null}", "{\"StopSignal\":\"SIGQUIT\"}", "SIGQUIT"},
+        {"{\"image\":\"i\",\"stop_signal\":\"SIGINT\"}", "{\"StopSignal\":\"SIGQUIT\"}", "SIGINT"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _cleanup_json_ cJSON *spec = parse(cases[i].spec);
+        _cleanup_json_ cJSON *inputs = parse("{\"image/i\":{}}");
+        json_set(json_object(inputs, "image/i"), "config", parse(cases[i].config));
+        assert_string_equal(vm_stop_signal(spec, inputs), cases[i].signal);
+    }
+}
+
 /* --- vm_check.c ------------------------------------------------------------------------------- */
 
 static void defaults_and_rounding(void **state)
@@ -162,6 +182,7 @@ int main(void)
         cmocka_unit_test(an_identity_is_complete),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(signals_by_name_and_number),
+        cmocka_unit_test(the_image_says_what_ends_it),
         cmocka_unit_test(defaults_and_rounding),
         cmocka_unit_test(memory_is_summed_over_what_starts),
     };
