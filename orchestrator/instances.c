@@ -54,7 +54,10 @@ static cJSON *describe(struct orchestrator *orchestrator, const struct state_ins
     json_set_int(value, "FinishedMs", status->finished_at_ms);
     json_set_int(value, "Pid", status->pid);
     json_set(value, "Endpoints", world->describe_endpoints(world->userdata, instance->name));
-    json_set(value, "Ports", world->describe_ports(world->userdata, instance->name));
+    /* Kept for who has ended, but nobody answers there: Docker shows none then. */
+    json_set(value, "Ports",
+             is_alive(status) ? world->describe_ports(world->userdata, instance->name)
+                              : cJSON_CreateArray());
     return value;
 }
 

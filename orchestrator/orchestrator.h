@@ -91,7 +91,8 @@ void job_cancel(struct job *job);
  *   [{"Id": 64 hex, "Name":"shop-web-1", "Project", "Service", "Number":1, "Image": as written,
  *     "ImageID", "Command":"nginx -g 'daemon off;'", "CreatedMs":N,
  *     "State":"running"|"exited"|"created"|..., "ExitCode":N, "Reason": vm_exit_reason_name,
- *     "StartedMs":N, "FinishedMs":N, "Pid":N, "Endpoints":[...], "Ports":[...]}]
+ *     "StartedMs":N, "FinishedMs":N, "Pid":N, "Endpoints":[...],
+ *     "Ports":[...] (empty for who does not run)}]
  * all false: only those that run. Owned by the caller. */
 cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *project, bool all);
 /* [{"Name","Status":"running(3)","Instances":3}] */
