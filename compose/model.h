@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Stands for `${VMSTEAD_REPLICA}`, which only the instance knows: the text itself. */
+#define MODEL_REPLICA "${VMSTEAD_REPLICA}"
+
 struct model_variable { /* one environment entry */
     char *name;
     char *value;
@@ -33,11 +36,93 @@ struct model_attachment { /* services.X.networks.Y */
     struct position position;
 };
 
+enum model_condition {
+    CONDITION_STARTED,   /* service_started */
+    CONDITION_HEALTHY,   /* service_healthy */
+    CONDITION_COMPLETED, /* service_completed_successfully */
+    CONDITION_COUNT
+};
+
 struct model_dependency { /* services.X.depends_on.Y */
     size_t service;       /* index into model.services */
+    enum model_condition condition;
     bool required, restart;
     struct position position;
 };
+
+struct model_healthcheck {
+    bool disable; /* also `test: NONE`; nothing else holds then */
+    char **test;  /* "CMD", argument... or "CMD-SHELL", text; NULL: http, tcp, or the
+                     image's */
+    char *http;   /* URL seen from inside the guest; NULL: none */
+    uint16_t tcp; /* port inside the guest; 0: none */
+    int64_t interval_ms, timeout_ms, start_period_ms, start_interval_ms; /* 0: the image's, or the
+                                                                            default */
+    int64_t retries;                                                     /* 0: as above */
+};
+
+enum model_restart_mode {
+    RESTART_NO,
+    RESTART_ALWAYS,
+    RESTART_ON_FAILURE,
+    RESTART_UNLESS_STOPPED,
+    RESTART_MODE_COUNT
+};
+
+struct model_restart { /* restart, or deploy.restart_policy, which beats it */
+    enum model_restart_mode mode;
+    int64_t max_attempts; /* 0: any number; on-failure only */
+    int64_t delay_ms;     /* 0: the backoff begins at its default */
+    int64_t window_ms;    /* how long it must run to count as started; 0: the default */
+};
+
+struct model_build {
+    char *context;               /* absolute, or a URL */
+    char *dockerfile;            /* as written, relative to context; NULL: Dockerfile */
+    char *dockerfile_inline;     /* NULL: none */
+    char *target;                /* NULL: the last stage */
+    struct model_variable *args; /* sorted by name */
+    size_t arg_count;
+    struct model_variable *contexts; /* additional_contexts; paths absolute; sorted by name */
+    size_t context_count;
+    char **tags;
+    bool no_cache, pull;
+    struct position position;
+};
+
+enum model_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS, MOUNT_TYPE_COUNT };
+
+#define MODEL_ANONYMOUS SIZE_MAX
+
+struct model_mount { /* services.X.volumes[] and tmpfs */
+    enum model_mount_type type;
+    size_t volume; /* MOUNT_VOLUME: index into model.volumes, or MODEL_ANONYMOUS */
+    char *source;  /* MOUNT_BIND: absolute, on the host; else NULL */
+    char *target;  /* absolute, in the guest */
+    char *subpath; /* NULL: the whole */
+    bool read_only;
+    bool nocopy;           /* MOUNT_VOLUME: an empty one is not filled from the image */
+    bool create_host_path; /* MOUNT_BIND: a missing source is made as a folder */
+    uint64_t tmpfs_bytes;  /* 0: half of the guest's memory, as Linux has it */
+    uint32_t tmpfs_mode;   /* 0: 1777 */
+    struct position position;
+};
+
+struct model_file {  /* services.X.configs[], services.X.secrets[] */
+    size_t source;   /* index into model.configs, or model.secrets */
+    char *target;    /* absolute, in the guest */
+    char *uid, *gid; /* NULL: 0 */
+    uint32_t mode;   /* 0444 where none is given */
+    struct position position;
+};
+
+struct model_logging {
+    char *driver;       /* NULL: ours; "none": nothing is kept */
+    uint64_t max_bytes; /* options.max-size; 0: default */
+    int64_t max_files;  /* options.max-file; 0: default */
+};
+
+enum model_pull { PULL_DEFAULT, PULL_ALWAYS, PULL_MISSING, PULL_NEVER, PULL_BUILD, PULL_COUNT };
 
 struct model_bootstrap_file {
     char *path;    /* absolute, in the guest */
@@ -46,11 +131,19 @@ struct model_bootstrap_file {
     uint32_t mode;
 };
 
+struct model_bootstrap_copy { /* x-vmstead.bootstrap.copy[] */
+    char *source;             /* absolute, on the host; a file or a folder */
+    char *target;             /* absolute, in the guest */
+};
+
 struct model_bootstrap { /* x-vmstead: {bootstrap: ...} */
     char *suite;
     char **packages;
     struct model_bootstrap_file *files; /* sorted by path */
     size_t file_count;
+    struct model_bootstrap_copy *copies; /* in the file's order, after packages and files */
+    size_t copy_count;
+    char **run; /* shell commands inside the new root, in the file's order, after the copies */
 };
 
 struct model_service {
@@ -68,11 +161,50 @@ struct model_service {
     size_t attachment_count;
     struct model_dependency *dependencies;
     size_t dependency_count;
-    char *hostname;        /* NULL: the service's name */
+    char *hostname; /* NULL: the service's name */
+    /* hostname and the values of environment may hold MODEL_REPLICA, the place of the instance's
+     * number. */
     char *working_dir;     /* NULL: the image's */
     char *user;            /* NULL: the image's */
     double cpus;           /* 0: default */
     uint64_t memory_bytes; /* 0: default */
+    uint64_t disk_bytes;   /* x-vmstead.disk; 0: default */
+    int64_t replicas;      /* scale, deploy.replicas; 1 where neither is given */
+    char **profiles;
+    struct model_build *build; /* NULL: none */
+    enum model_pull pull;
+    struct model_healthcheck *healthcheck; /* NULL: the image's, as it is */
+    struct model_restart restart;
+    struct model_mount *mounts; /* sorted by target, volumes and tmpfs together */
+    size_t mount_count;
+    struct model_file *configs, *secrets;
+    size_t config_count, secret_count;
+    struct model_logging logging;
+    char *stop_signal;     /* NULL: the image's, else SIGTERM */
+    int64_t stop_grace_ms; /* -1: default */
+    bool tty, stdin_open, read_only;
+    bool attach;                   /* false: `up` does not show its logs */
+    struct model_variable *labels; /* sorted by name */
+    size_t label_count;
+    struct position position;
+};
+
+struct model_volume {
+    char *key;  /* in the file */
+    char *name; /* full name: PROJECT_KEY, or as `name:` says */
+    bool external;
+    bool shared; /* x-vmstead.shared: a folder from the start, whoever uses it */
+    struct model_variable *labels;
+    size_t label_count;
+    struct position position;
+};
+
+struct model_source { /* one entry of the top level's configs or secrets */
+    char *key, *name;
+    char *file;        /* absolute, on the host; read at every start. NULL: not from a file */
+    char *environment; /* name of the caller's variable; NULL: not from there */
+    char *content;     /* configs only: as written. NULL: not so */
+    char *value;       /* of environment: what it held at load. Never printed, never stored */
     struct position position;
 };
 
@@ -92,6 +224,10 @@ struct model {
     size_t service_count;
     struct model_network *networks; /* in the file's order, only those in use */
     size_t network_count;
+    struct model_volume *volumes; /* in the file's order, only those in use */
+    size_t volume_count;
+    struct model_source *configs, *secrets; /* in the file's order */
+    size_t config_count, secret_count;
     struct node *tree; /* the canonical tree the above was read from; compose/ only */
 };
 
