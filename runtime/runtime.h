@@ -54,6 +54,7 @@ enum vm_exit_reason {
     VM_EXIT_SERVICE, /* the service's process ended with exit_code (128 + n: by signal n) */
     VM_EXIT_KILLED,  /* QEMU ended without the agent saying so: killed, or crashed */
     VM_EXIT_BOOT,    /* never reached the service; the console's tail is in the error */
+    VM_EXIT_OOM,     /* the guest's kernel killed the service for lack of memory; exit_code 137 */
     VM_EXIT_REASON_COUNT
 };
 const char *vm_exit_reason_name(enum vm_exit_reason reason);
@@ -63,6 +64,8 @@ struct vm_status {
     enum vm_state state;
     enum vm_exit_reason reason;
     int exit_code;                         /* 137 for VM_EXIT_KILLED, as Docker shows a SIGKILL */
+    bool oom_killed;                       /* VM_EXIT_OOM */
+    bool tty;                              /* the service has a terminal */
     pid_t pid;                             /* QEMU's, 0: none */
     int64_t started_at_ms, finished_at_ms; /* realtime; 0: never */
 };
@@ -89,6 +92,20 @@ int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_s
  * (...): ..."), else NULL. Known from the first START's end on, at the latest. */
 const char *runtime_acceleration_note(const struct runtime *runtime);
 
+/* A signal for the service's main process. -ENOENT: no such instance; -ENOTCONN: it does not run;
+ * -EINVAL: no such signal. SIGKILL is runtime_vm_kill(). */
+int runtime_vm_signal(struct runtime *runtime, const char *instance, int signal_number,
+                      struct error *err);
+/* SIGKILL for the service, as `docker kill` has it: what the guest has written is kept, exit code
+ * 137, and the guest goes down as after any exit. Where it does not within seconds, QEMU is killed.
+ * A paused VM goes on for it. The end comes as an event. */
+int runtime_vm_kill(struct runtime *runtime, const char *instance, struct error *err);
+/* Stops or continues the VM's processors. The event with VM_PAUSED or VM_RUNNING comes before
+ * on_done (never from within). -EALREADY: it is that way; -ENOTCONN: it does not run. */
+int runtime_vm_set_paused(struct runtime *runtime, const char *instance, bool paused,
+                          void (*on_done)(void *userdata, const struct error *err), void *userdata,
+                          struct error *err);
+
 /* --- exec ----------------------------------------------------------------------------------- */
 
 struct exec_options {
@@ -99,6 +116,9 @@ struct exec_options {
     bool tty;
     uint16_t rows, columns;
     bool attach_stdin; /* false: the process reads end-of-file */
+    /* Runs on without a listener, its output goes nowhere: on_exit comes as soon as it has been
+     * started (0), or could not be (126, 127 after the reason on stderr). */
+    bool detach;
 };
 enum exec_stream { EXEC_STDOUT = 1, EXEC_STDERR = 2 };
 struct exec_callbacks {
@@ -127,6 +147,143 @@ void runtime_exec_signal(struct exec *exec, int signal_number);
  * the handle is gone by itself. */
 void runtime_exec_abandon(struct exec *exec);
 
+/* --- attach --------------------------------------------------------------------------------- */
+
+struct attach_options {
+    /* What is written goes to the service's stdin; needs "stdin_open" or "tty" in its spec. */
+    bool attach_stdin;
+    /* First what the service has said since it was started (of a terminal: the last 64 KiB), and
+     * also where it has ended meanwhile: nothing is missed between START and this. */
+    bool replay;
+    uint16_t rows, columns; /* of a terminal; 0: left as it is */
+};
+struct attach;
+/* The service's main process: of a service with "tty" the bytes of its terminal (EXEC_STDOUT), else
+ * its lines as they come into the log. Callbacks as of an exec; on_exit comes with the service's
+ * exit code when the VM has ended, after the last output. Errors as runtime_exec_start(), and
+ * -EINVAL for stdin of a service that reads none. A reader of a terminal that takes nothing holds
+ * the service up, as a terminal does. */
+int runtime_attach_start(struct runtime *runtime, const char *instance,
+                         const struct attach_options *options,
+                         const struct exec_callbacks *callbacks, void *userdata,
+                         struct attach **ret_attach, struct error *err);
+size_t runtime_attach_window(struct attach *attach);
+void runtime_attach_write(struct attach *attach, const void *data, size_t length);
+/* The service reads end-of-file, for good (Docker's StdinOnce). */
+void runtime_attach_close_stdin(struct attach *attach);
+void runtime_attach_consumed(struct attach *attach, size_t length);
+void runtime_attach_resize(struct attach *attach, uint16_t rows, uint16_t columns);
+/* The service runs on; no callback comes. After on_exit the handle is gone by itself. */
+void runtime_attach_abandon(struct attach *attach);
+
+/* --- probes --------------------------------------------------------------------------------- */
+
+#define PROBE_OUTPUT_MAX 4096
+
+/* One look at a service's health, from inside the guest. Exactly one of the first four is set. */
+struct probe_options {
+    const char *const *argv; /* with the service's user, environment and working directory */
+    const char *shell;       /* the same by /bin/sh -c (CMD-SHELL) */
+    const char *http_url; /* http://...: 2xx and 3xx are good; names are the guest's to resolve */
+    uint16_t tcp_port;    /* takes connections on the guest's 127.0.0.1 */
+    uint32_t timeout_ms;  /* > 0; what a command has started is killed then */
+};
+enum probe_outcome { PROBE_GOOD, PROBE_BAD, PROBE_TIMED_OUT };
+struct probe_result {
+    enum probe_outcome outcome;
+    int exit_code;      /* of a command; else 0 or 1; -1: it was killed for taking too long */
+    const char *output; /* the first PROBE_OUTPUT_MAX bytes, or one line with the reason */
+    size_t length;
+};
+struct probe;
+/* on_done is the only call and the handle is gone after it: with a result that is valid during the
+ * call, or with err where the VM or the channel went away. Errors as runtime_exec_start(). */
+int runtime_probe_start(struct runtime *runtime, const char *instance,
+                        const struct probe_options *options,
+                        void (*on_done)(void *userdata, const struct probe_result *result,
+                                        const struct error *err),
+                        void *userdata, struct probe **ret_probe, struct error *err);
+void runtime_probe_abandon(struct probe *probe);
+
+/* --- top ------------------------------------------------------------------------------------ */
+
+struct top_process {
+    char *user; /* the guest's name for the uid, else the number */
+    uint32_t pid, ppid;
+    uint32_t cpu_percent; /* ps's C: processor time over life time */
+    int64_t started_at_ms;
+    char *tty; /* "pts/0", "?" */
+    uint64_t cpu_ms;
+    char *command; /* arguments with blanks between, or "[kthreadd]" */
+};
+struct top;
+/* on_done as of a probe; processes of the service and of execs, by pid, without kernel threads and
+ * the agent. */
+int runtime_top_start(struct runtime *runtime, const char *instance,
+                      void (*on_done)(void *userdata, const struct top_process *processes,
+                                      size_t count, const struct error *err),
+                      void *userdata, struct top **ret_top, struct error *err);
+void runtime_top_abandon(struct top *top);
+
+/* --- copy ----------------------------------------------------------------------------------- */
+
+/* Docker's X-Docker-Container-Path-Stat. */
+struct copy_stat {
+    const char *name; /* the path's last component; "/" for the root */
+    uint64_t size;
+    uint32_t mode; /* st_mode, with the type */
+    int64_t mtime_ns;
+    const char *link_target; /* "" where it is no symlink */
+};
+struct copy_out_options {
+    const char *path; /* relative: to the root */
+    bool follow;      /* a symlink at the path's end is followed (cp -L) */
+    bool contents;    /* of a folder: entries are named from "." on, not from its name */
+    bool only_stat;   /* nothing but on_stat (HEAD) */
+};
+struct copy_out_callbacks {
+    /* First, once; not where the path is missing. stat is valid during the call. */
+    void (*on_stat)(void *userdata, const struct copy_stat *stat);
+    /* Bytes of a tar archive (pax where it must be). Flow as of an exec's output. */
+    void (*on_data)(void *userdata, const void *data, size_t length);
+    /* Last call. err: -ENOENT and the like; the archive is not complete then. */
+    void (*on_end)(void *userdata, const struct error *err);
+};
+struct copy_out;
+/* Errors as runtime_exec_start(). */
+int runtime_copy_out_start(struct runtime *runtime, const char *instance,
+                           const struct copy_out_options *options,
+                           const struct copy_out_callbacks *callbacks, void *userdata,
+                           struct copy_out **ret_copy, struct error *err);
+void runtime_copy_out_consumed(struct copy_out *copy, size_t length);
+void runtime_copy_out_abandon(struct copy_out *copy);
+
+struct copy_in_options {
+    const char *path;  /* a folder that exists; relative: to the root */
+    bool no_overwrite; /* Docker's noOverwriteDirNonDir: a folder never replaces what is none,
+                          nor the other way round */
+    bool keep_owners;  /* uid and gid as the archive says (cp -a); else root */
+};
+struct copy_in_callbacks {
+    /* More of the archive may be written: `window` bytes. May be NULL. */
+    void (*on_writable)(void *userdata, size_t window);
+    /* Last call: everything is in place, or err says what went wrong and at which entry. */
+    void (*on_end)(void *userdata, const struct error *err);
+};
+struct copy_in;
+/* Errors as runtime_exec_start(). Archives as libarchive reads them: tar, also compressed. An entry
+ * that would leave the folder by "..", or through a symlink that points out of it, is an error. */
+int runtime_copy_in_start(struct runtime *runtime, const char *instance,
+                          const struct copy_in_options *options,
+                          const struct copy_in_callbacks *callbacks, void *userdata,
+                          struct copy_in **ret_copy, struct error *err);
+size_t runtime_copy_in_window(struct copy_in *copy);
+/* At most runtime_copy_in_window() bytes. */
+void runtime_copy_in_write(struct copy_in *copy, const void *data, size_t length);
+/* That was all of the archive. */
+void runtime_copy_in_finish(struct copy_in *copy);
+void runtime_copy_in_abandon(struct copy_in *copy);
+
 /* --- logs ----------------------------------------------------------------------------------- */
 
 struct log_record {
@@ -139,6 +296,8 @@ struct log_record {
 struct log_query {
     int64_t tail; /* the last N lines; -1: all */
     bool follow;  /* goes on until log_reader_free(), across restarts of the instance */
+    int64_t since_ns, until_ns; /* records with since <= time < until; 0: no bound. With follow, the
+                                   end comes with the first record at or after until. */
 };
 struct log_reader;
 /* on_record returns false to be left alone until log_reader_resume(); on_end comes once (err NULL

@@ -18,7 +18,7 @@ const char *vm_state_name(enum vm_state state)
     return state_names[state];
 }
 
-static const char *const reason_names[] = {"", "service", "killed", "boot"};
+static const char *const reason_names[] = {"", "service", "killed", "boot", "oom"};
 static_assert(ARRAY_SIZE(reason_names) == VM_EXIT_REASON_COUNT, "a name for each reason");
 
 const char *vm_exit_reason_name(enum vm_exit_reason reason)
