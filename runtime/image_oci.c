@@ -51,6 +51,18 @@ char **image_oci_inspect_argv(const struct image_reference *reference)
     return argv;
 }
 
+char **image_oci_config_argv(const struct image_reference *reference)
+{
+    char **argv = skopeo_argv();
+    strv_add(&argv, xstrdup("inspect"));
+    strv_add(&argv, xstrdup("--config"));
+    strv_add(&argv, xstrdup("--raw"));
+    if (reference->loopback)
+        strv_add(&argv, xstrdup("--tls-verify=false"));
+    strv_add(&argv, xstrdup(reference->source));
+    return argv;
+}
+
 char **image_oci_copy_argv(const struct image_reference *reference)
 {
     char **argv = skopeo_argv();
@@ -187,8 +199,9 @@ static int read_blob(const char *folder, const cJSON *descriptor, cJSON **ret_va
 /* What vmstead uses of an image's configuration. */
 static cJSON *pick_config(const cJSON *config)
 {
-    static const char *const keys[] = {"Entrypoint", "Cmd",          "Env",    "User",
-                                       "WorkingDir", "ExposedPorts", "Labels", "StopSignal"};
+    static const char *const keys[] = {"Entrypoint",  "Cmd",          "Env",    "User",
+                                       "WorkingDir",  "ExposedPorts", "Labels", "StopSignal",
+                                       "Healthcheck", "Volumes"};
     cJSON *picked = cJSON_CreateObject();
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(config, keys[i]);
@@ -198,15 +211,30 @@ static cJSON *pick_config(const cJSON *config)
     return picked;
 }
 
+void image_oci_add_healthcheck(cJSON *image, const cJSON *original)
+{
+    const cJSON *healthcheck = json_object(json_object(original, "config"), "Healthcheck");
+    if (healthcheck)
+        json_set(json_object(image, "config"), "Healthcheck", cJSON_Duplicate(healthcheck, true));
+}
+
+bool image_oci_may_lack_healthcheck(const struct image_reference *reference,
+                                    const struct image_oci_facts *facts, const cJSON *image)
+{
+    if (json_object(json_object(image, "config"), "Healthcheck") || reference->is_folder)
+        return false;
+    return !streq(facts->digest, json_string(image, "manifest", ""));
+}
+
 int image_oci_read_layout(const char *name, const char *folder, cJSON **ret_image,
                           struct error *err)
 {
     _cleanup_free_ char *path = xasprintf("%s/layout/index.json", folder);
     _cleanup_json_ cJSON *index = NULL, *manifest = NULL, *config = NULL;
     int r = read_json(path, &index, err);
+    const cJSON *entry = cJSON_GetArrayItem(json_array(index, "manifests"), 0);
     if (r == 0)
-        r = read_blob(folder, cJSON_GetArrayItem(json_array(index, "manifests"), 0), &manifest,
-                      err);
+        r = read_blob(folder, entry, &manifest, err);
     const cJSON *descriptor = r == 0 ? json_object(manifest, "config") : NULL;
     if (r == 0)
         r = read_blob(folder, descriptor, &config, err);
@@ -218,6 +246,7 @@ int image_oci_read_layout(const char *name, const char *folder, cJSON **ret_imag
         return r;
     cJSON *image = cJSON_CreateObject();
     json_set_string(image, "id", json_string(descriptor, "digest", ""));
+    json_set_string(image, "manifest", json_string(entry, "digest", ""));
     json_set_string(image, "architecture", "amd64");
     json_set(image, "config", pick_config(json_object(config, "config")));
     *ret_image = image;

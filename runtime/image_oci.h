@@ -9,6 +9,8 @@
 /* NULL-terminated, owned by the caller. */
 char **image_oci_inspect_argv(const struct image_reference *reference);
 char **image_oci_copy_argv(const struct image_reference *reference);
+/* Prints the configuration as the source has it. */
+char **image_oci_config_argv(const struct image_reference *reference);
 char **image_oci_unpack_argv(void);
 
 struct image_oci_facts {
@@ -26,7 +28,15 @@ int image_oci_fingerprint(const char *name, const struct image_reference *refere
                           char **ret_text, struct error *err);
 /* How much of the image is in FOLDER/layout by now: a look at a handful of files. */
 int64_t image_oci_fetched_bytes(const char *folder);
-/* {"id","architecture","config"} of the image in FOLDER/layout; the id is the digest of its
- * configuration, as Docker's image ids are. Blocking. */
+/* {"id","manifest","architecture","config"} of the image in FOLDER/layout; the id is the digest of
+ * its configuration, as Docker's image ids are; manifest is the digest of its manifest. Blocking.
+ */
 int image_oci_read_layout(const char *name, const char *folder, cJSON **ret_image,
                           struct error *err);
+
+/* OCI's configuration has no HEALTHCHECK, and skopeo loses it where it turns Docker's format into
+ * OCI's. Was that perhaps done here? An image that already came as OCI kept whatever it had. */
+bool image_oci_may_lack_healthcheck(const struct image_reference *reference,
+                                    const struct image_oci_facts *facts, const cJSON *image);
+/* Puts what the original configuration says of it into image's. */
+void image_oci_add_healthcheck(cJSON *image, const cJSON *original);

@@ -1,7 +1,7 @@
 /* See image_request.h.
  *
  *   LOOKUP -> LOCK -> PREPARE
- *     -> an image reference: INSPECT -> COMPARE -> COPY -> LAYOUT -> UNPACK
+ *     -> an image reference: INSPECT -> COMPARE -> COPY -> LAYOUT -> CONFIG -> UNPACK
  *     -> a bootstrap:        SOURCES -> BOOTSTRAP -> FILES
  *     -> EROFS -> INSTALL -> CLEANUP -> DONE
  *
@@ -33,6 +33,7 @@ enum image_phase {
     PHASE_COMPARE,   /* pull: always, and the registry still has what is cached? */
     PHASE_COPY,      /* skopeo copy */
     PHASE_LAYOUT,    /* the id and the configuration; cached under another name? */
+    PHASE_CONFIG,    /* skopeo inspect: what OCI's format does not have */
     PHASE_UNPACK,    /* umoci unpack */
     PHASE_SOURCES,   /* apt-get indextargets */
     PHASE_BOOTSTRAP, /* mmdebstrap */
@@ -44,9 +45,9 @@ enum image_phase {
     PHASE_COUNT
 };
 
-static const char *const phase_names[] = {"lookup", "lock",   "prepare", "inspect", "compare",
-                                          "copy",   "layout", "unpack",  "sources", "bootstrap",
-                                          "files",  "erofs",  "install", "cleanup", "done"};
+static const char *const phase_names[] = {
+    "lookup", "lock",    "prepare",   "inspect", "compare", "copy",    "layout",  "config",
+    "unpack", "sources", "bootstrap", "files",   "erofs",   "install", "cleanup", "done"};
 static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a name for each phase");
 
 enum {
@@ -102,6 +103,7 @@ static const struct {
     [PHASE_COMPARE] = {.job = image_step_compare},
     [PHASE_COPY] = {"fetching", NULL, image_step_copy, NULL, WORK_TIMEOUT_MS},
     [PHASE_LAYOUT] = {.job = image_step_layout},
+    [PHASE_CONFIG] = {NULL, NULL, image_step_config, image_step_read_config, QUERY_TIMEOUT_MS},
     [PHASE_UNPACK] = {"unpacking", NULL, image_step_unpack, NULL, WORK_TIMEOUT_MS},
     [PHASE_SOURCES] = {NULL, NULL, image_step_sources, image_step_read_sources, QUERY_TIMEOUT_MS},
     [PHASE_BOOTSTRAP] = {"installing packages", NULL, image_step_bootstrap, NULL, WORK_TIMEOUT_MS},
@@ -318,7 +320,11 @@ static enum image_phase next_phase(const struct image_request *request)
     case PHASE_COPY:
         return PHASE_LAYOUT;
     case PHASE_LAYOUT:
-        return request->making.result ? PHASE_CLEANUP : PHASE_UNPACK;
+        return request->making.result                      ? PHASE_CLEANUP
+               : image_step_needs_config(&request->making) ? PHASE_CONFIG
+                                                           : PHASE_UNPACK;
+    case PHASE_CONFIG:
+        return PHASE_UNPACK;
     case PHASE_UNPACK:
     case PHASE_FILES:
         return PHASE_EROFS;

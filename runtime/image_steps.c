@@ -104,6 +104,11 @@ int image_step_layout(struct image_making *making)
     return making->result ? write_ref(making) : 0;
 }
 
+bool image_step_needs_config(const struct image_making *making)
+{
+    return image_oci_may_lack_healthcheck(&making->reference, &making->facts, making->image);
+}
+
 int image_step_files(struct image_making *making)
 {
     _cleanup_free_ char *rootfs = xasprintf("%s/rootfs", making->folder);
@@ -137,6 +142,16 @@ int image_step_read_inspection(struct image_making *making, const struct spawn_r
                                      &making->facts, &making->err);
 }
 
+int image_step_read_config(struct image_making *making, const struct spawn_result *result)
+{
+    _cleanup_json_ cJSON *original = NULL;
+    int r = json_parse(result->output, result->output_length, &original, &making->err);
+    if (r < 0)
+        return error_prefix(&making->err, "image '%s': its configuration", making->name);
+    image_oci_add_healthcheck(making->image, original);
+    return 0;
+}
+
 int image_step_read_sources(struct image_making *making, const struct spawn_result *result)
 {
     making->targets = xstrndup(result->output, result->output_length);
@@ -152,6 +167,12 @@ int image_step_inspect(struct image_making *making, char ***ret_argv)
 int image_step_copy(struct image_making *making, char ***ret_argv)
 {
     *ret_argv = image_oci_copy_argv(&making->reference);
+    return 0;
+}
+
+int image_step_config(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_oci_config_argv(&making->reference);
     return 0;
 }
 

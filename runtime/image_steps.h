@@ -40,13 +40,18 @@ int image_step_files(struct image_making *making);   /* bootstrap's files */
 int image_step_install(struct image_making *making); /* hash, rename, reference */
 int image_step_cleanup(struct image_making *making); /* the folder and the locks go */
 
+/* Does the layout hold all of the configuration? After image_step_layout(). */
+bool image_step_needs_config(const struct image_making *making);
+
 /* Programs. *ret_argv is owned by the caller. */
 int image_step_inspect(struct image_making *making, char ***ret_argv);
 int image_step_copy(struct image_making *making, char ***ret_argv);
+int image_step_config(struct image_making *making, char ***ret_argv);
 int image_step_unpack(struct image_making *making, char ***ret_argv);
 int image_step_sources(struct image_making *making, char ***ret_argv);
 int image_step_bootstrap(struct image_making *making, char ***ret_argv);
 int image_step_erofs(struct image_making *making, char ***ret_argv);
-/* And what two of them wrote. */
+/* And what some of them wrote. */
+int image_step_read_config(struct image_making *making, const struct spawn_result *result);
 int image_step_read_inspection(struct image_making *making, const struct spawn_result *result);
 int image_step_read_sources(struct image_making *making, const struct spawn_result *result);

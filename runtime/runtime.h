@@ -9,7 +9,9 @@
  *           and {"pull":"missing"|"always"|"never"} (default missing)
  *   result: {"id":"sha256:...", "rootfs":PATH of the EROFS, "size":bytes, "architecture":"amd64",
  *            "config":{"Entrypoint":[],"Cmd":[],"Env":[],"User":S,"WorkingDir":S,
- *                      "ExposedPorts":{},"Labels":{}}}              (OCI image config's names)
+ *                      "ExposedPorts":{},"Labels":{},"StopSignal":S,"Volumes":{},
+ *                      "Healthcheck":{"Test":[],"Interval":ns,"Timeout":ns,"StartPeriod":ns,
+ *                                     "StartInterval":ns,"Retries":N}}}  (Docker's names)
  *   REMOVE is not used by plans.
  *
  * kind "vm", name = INSTANCE:
