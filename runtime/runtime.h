@@ -21,12 +21,23 @@
  *            "command":[S] | null, "entrypoint":[S] | null,   null: the image's; Docker's rules
  *            "environment":{K:V}, "user":S|null, "working_dir":S|null,
  *            "cpus":double (0: 1 vCPU), "memory_bytes":N (0: 512 MiB), "disk_bytes":N (0: 4 GiB),
- *            "stop_signal":S|null (null: the image's, else SIGTERM), "stop_timeout_ms":10000}
+ *            "stop_signal":S|null (null: the image's, else SIGTERM), "stop_timeout_ms":10000,
+ *            "read_only":B (the root), "mounts":[...], "files":[...]}      see vm_mounts.h
  *   ENSURE: the instance's folder and its sparse disk exist, nothing runs. result {}.
  *   START:  boots, hands the guest its identity, done when the service process has been started.
  *           inputs: the image's and the endpoints' results (with taps). result {"pid":N}
  *   STOP:   spec {"instance","stop_timeout_ms", "kill":B}; done when the VM is gone.
  *   REMOVE: STOP with kill, then disk, logs, folder are gone.
+ *
+ * kind "volume", name = its full name:
+ *   spec:   {"project":S,"key":S,"external":B,"anonymous":B,"labels":{},
+ *            "shared":B (several instances use it: a folder, through virtiofs; else an ext4 disk)}
+ *   ENSURE: it is there, as what is asked for; its content is converted where it was the other
+ *           (result {"name":S,"kind":"disk"|"folder","path":S}). A disk that a VM has open cannot
+ *           become a folder (-EBUSY naming it); a folder that VMs have open stays one. An external
+ *           one must exist (-ENOENT). Runs before the START of the VMs that mount it.
+ *   REMOVE: it is gone; an external one (by the spec) is left alone. -EBUSY, naming them, while
+ *           instances use it, stopped ones included: plans remove those first.
  */
 #pragma once
 
@@ -107,6 +118,22 @@ int runtime_vm_kill(struct runtime *runtime, const char *instance, struct error 
 int runtime_vm_set_paused(struct runtime *runtime, const char *instance, bool paused,
                           void (*on_done)(void *userdata, const struct error *err), void *userdata,
                           struct error *err);
+
+/* --- volumes -------------------------------------------------------------------------------- */
+
+/* [{"name","kind":"disk"|"folder"|"" (not made yet),"path","project","key","anonymous":B,
+ *   "labels":{},"created_ms":N,"bytes":N (what it takes on the host's disk),
+ *   "users":[INSTANCE...]}], by name. The caller's. */
+cJSON *runtime_describe_volumes(const struct runtime *runtime);
+/* One of these, or NULL. */
+cJSON *runtime_describe_volume(const struct runtime *runtime, const char *name);
+/* `volume create`: of no project; made when it is first used. name NULL: 64 random hex digits
+ * (anonymous). *ret_name, which may be NULL, is the caller's. -EEXIST where it is there: Docker
+ * answers that with the volume. -EINVAL: cannot be a volume's name. labels may be NULL. */
+int runtime_volume_create(struct runtime *runtime, const char *name, const cJSON *labels,
+                          char **ret_name, struct error *err);
+/* `volume rm`, external or not: -ENOENT; -EBUSY naming its users. */
+int runtime_volume_remove(struct runtime *runtime, const char *name, struct error *err);
 
 /* --- exec ----------------------------------------------------------------------------------- */
 
