@@ -29,4 +29,5 @@ only compose 'yaml\.h'
 only network 'netlink/|nftables/|ldns/'
 only runtime 'libvirt/|archive|lz4'
 only orchestrator 'microhttpd'
+only base 'keyutils'
 exit $bad
