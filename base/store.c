@@ -2,13 +2,16 @@
 #include "base/store.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/vec.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct cached_statement {
     const char *sql; /* the literal's address is the key */
@@ -94,19 +97,67 @@ static int read_version(struct store *store, const char *module, int *ret_versio
     return r < 0 ? r : 0;
 }
 
-static int migrate_inside(struct store *store, const struct store_schema *schema, struct error *err)
+/* --- migrations ------------------------------------------------------------------------------- */
+
+struct migration {
+    const struct store_schema *const *schemas;
+    size_t count;
+    bool needed;   /* some module's tables are behind */
+    bool existing; /* and of those, some are there already */
+    int target;    /* sum of the wanted versions */
+};
+
+static int look_at_versions(struct store *store, struct migration *migration, struct error *err)
+{
+    migration->target = 0;
+    for (size_t i = 0; i < migration->count; i++) {
+        const struct store_schema *schema = migration->schemas[i];
+        int version = 0;
+        int r = read_version(store, schema->module, &version, err);
+        if (r < 0)
+            return r;
+        if (version > schema->version)
+            return error_set(err, EPROTO,
+                             "the database '%s' was written by a newer vmstead (%s tables: version "
+                             "%d, this program knows %d) and stays as it is: use that version or "
+                             "a newer one",
+                             sqlite3_db_filename(store->database, "main"), schema->module, version,
+                             schema->version);
+        migration->target += schema->version;
+        migration->needed |= version < schema->version;
+        migration->existing |= version > 0 && version < schema->version;
+    }
+    return 0;
+}
+
+/* 0600 from the start, and whole under its name: VACUUM INTO writes into an empty file. */
+static int copy_database(struct store *store, int target, struct error *err)
+{
+    const char *path = sqlite3_db_filename(store->database, "main");
+    if (!path || !*path)
+        return 0; /* in memory */
+    _cleanup_free_ char *copy = xasprintf("%s.before-v%d", path, target);
+    _cleanup_free_ char *draft = xasprintf("%s.draft", copy);
+    _cleanup_close_ int fd = open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "cannot copy the database to '%s': %s", copy, strerror(errno));
+    int r = store_execute(store, err, "VACUUM INTO ?", "s", draft);
+    if (r == 0 && (fsync(fd) < 0 || rename(draft, copy) < 0))
+        r = error_set(err, errno, "%s", strerror(errno));
+    if (r < 0) {
+        unlink(draft);
+        return error_prefix(err, "cannot copy the database to '%s' before its tables change", copy);
+    }
+    log_info("the database's tables change with this version; as they were: '%s'", copy);
+    return 0;
+}
+
+static int run_scripts(struct store *store, const struct store_schema *schema, struct error *err)
 {
     int version = 0;
     int r = read_version(store, schema->module, &version, err);
-    if (r < 0)
+    if (r < 0 || version == schema->version)
         return r;
-    if (version > schema->version)
-        return error_set(err, EPROTO,
-                         "the database was written by a newer vmstead (%s tables: version %d, this "
-                         "program knows %d): use that version or newer",
-                         schema->module, version, schema->version);
-    if (version == schema->version)
-        return 0;
     for (; r == 0 && version < schema->version; version++)
         r = run_script(store, schema->scripts[version], err);
     if (r < 0)
@@ -117,18 +168,40 @@ static int migrate_inside(struct store *store, const struct store_schema *schema
                          "si", schema->module, (int64_t)schema->version);
 }
 
-int store_migrate(struct store *store, const struct store_schema *schema, struct error *err)
+/* The versions are looked at once more, now that nobody else can write. */
+static int migrate_inside(struct store *store, struct migration *migration, struct error *err)
 {
-    struct error local = {0};
-    int r = store_begin(store, &local);
+    int r = look_at_versions(store, migration, err);
+    for (size_t i = 0; r == 0 && i < migration->count; i++)
+        r = run_scripts(store, migration->schemas[i], err);
+    return r;
+}
+
+int store_migrate_all(struct store *store, const struct store_schema *const *schemas, size_t count,
+                      struct error *err)
+{
+    _cleanup_error_ struct error local = {0};
+    struct migration migration = {.schemas = schemas, .count = count};
+    int r = look_at_versions(store, &migration, &local);
+    if (r == 0 && !migration.needed)
+        return 0;
+    if (r == 0 && migration.existing)
+        r = copy_database(store, migration.target, &local);
+    if (r == 0)
+        r = store_begin(store, &local);
     if (r == 0) {
-        r = migrate_inside(store, schema, &local);
+        r = migrate_inside(store, &migration, &local);
         if (r == 0)
             r = store_commit(store, &local);
         else
             store_rollback(store);
     }
     return r < 0 ? error_move(err, &local) : 0;
+}
+
+int store_migrate(struct store *store, const struct store_schema *schema, struct error *err)
+{
+    return store_migrate_all(store, &schema, 1, err);
 }
 
 int store_begin(struct store *store, struct error *err)

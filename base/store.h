@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct store;
@@ -24,8 +25,13 @@ struct store_schema {
 int store_open(const char *path, struct store **ret_store, struct error *err);
 void store_close(struct store *store);
 DEFINE_FREEP(struct store *, store_close)
-/* Brings a module's tables to schema->version in one transaction. -EPROTO, with nothing changed,
- * where the database is from a newer vmstead. */
+/* Brings the tables of all these modules to their versions in one transaction. Before tables that
+ * are there already change, the whole database is copied to PATH.before-vN, which is kept (N: the
+ * sum of the modules' versions it is about to get; so the name is new with every new schema).
+ * -EPROTO, with nothing changed, where the database is from a newer vmstead. */
+int store_migrate_all(struct store *store, const struct store_schema *const *schemas, size_t count,
+                      struct error *err);
+/* For one module alone: where the program has migrated all, this has nothing left to do. */
 int store_migrate(struct store *store, const struct store_schema *schema, struct error *err);
 
 int store_begin(struct store *store, struct error *err);

@@ -6,10 +6,15 @@
 #include "network/firewall.h"
 #include "network/link.h"
 
+const struct store_schema *network_schema(void)
+{
+    return tables_schema();
+}
+
 int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                 struct network **ret_network, struct error *err)
 {
-    int r = tables_migrate(store, err);
+    int r = store_migrate(store, tables_schema(), err);
     if (r < 0)
         return r;
     struct network *network = new0(struct network);

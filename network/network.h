@@ -40,6 +40,8 @@
 
 struct network;
 
+/* Its tables, for who brings those of all modules up to date at once. */
+const struct store_schema *network_schema(void);
 /* Opens what it needs and brings its tables up to date; touches nothing on the host. */
 int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                 struct network **ret_network, struct error *err);

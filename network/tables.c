@@ -27,10 +27,10 @@ static const char *const scripts[] = {
     "CREATE TABLE settings_scope (scope TEXT NOT NULL) STRICT;",
 };
 
-int tables_migrate(struct store *store, struct error *err)
+const struct store_schema *tables_schema(void)
 {
-    const struct store_schema schema = {"network", scripts, ARRAY_SIZE(scripts)};
-    return store_migrate(store, &schema, err);
+    static const struct store_schema schema = {"network", scripts, ARRAY_SIZE(scripts)};
+    return &schema;
 }
 
 int tables_commit(struct store *store, tables_write_fn *write, void *userdata, struct error *err)

@@ -10,7 +10,7 @@
 #include "network/desired.h"
 #include "network/sysctl.h"
 
-int tables_migrate(struct store *store, struct error *err);
+const struct store_schema *tables_schema(void);
 
 /* Begins, runs `write`, commits; then the fault point. */
 typedef int tables_write_fn(struct store *store, void *userdata, struct error *err);

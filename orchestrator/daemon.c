@@ -11,6 +11,7 @@
 #include "orchestrator/daemon_log.h"
 #include "orchestrator/daemon_memory.h"
 #include "orchestrator/daemon_socket.h"
+#include "orchestrator/state.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -226,10 +227,19 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                             &daemon->orchestrator, err);
 }
 
-static int daemon_build(struct daemon *daemon, struct error *err)
+/* All modules' tables at once: a database that one of them does not know stays whole. */
+static int daemon_open_store(struct daemon *daemon, struct error *err)
 {
+    const struct store_schema *const schemas[] = {network_schema(), runtime_schema(),
+                                                  state_schema()};
     _cleanup_free_ char *database = xasprintf("%s/vmstead.db", daemon->paths.state);
     int code = store_open(database, &daemon->store, err);
+    return code < 0 ? code : store_migrate_all(daemon->store, schemas, ARRAY_SIZE(schemas), err);
+}
+
+static int daemon_build(struct daemon *daemon, struct error *err)
+{
+    int code = daemon_open_store(daemon, err);
     if (code == 0)
         code = network_new(&daemon->loop, &daemon->paths, daemon->store, &daemon->network, err);
     if (code == 0)

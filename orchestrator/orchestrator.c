@@ -52,7 +52,7 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
                      struct error *err)
 {
     (void)paths;
-    int r = state_migrate(store, err);
+    int r = store_migrate(store, state_schema(), err);
     if (r < 0)
         return r;
     struct orchestrator *orchestrator = new0(struct orchestrator);

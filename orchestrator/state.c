@@ -24,10 +24,10 @@ static const char *const scripts[] = {
     "  action TEXT NOT NULL, exit_code INTEGER NOT NULL) STRICT;",
 };
 
-int state_migrate(struct store *store, struct error *err)
+const struct store_schema *state_schema(void)
 {
     static const struct store_schema schema = {"orchestrator", scripts, ARRAY_SIZE(scripts)};
-    return store_migrate(store, &schema, err);
+    return &schema;
 }
 
 static int end_transaction(struct store *store, int result, struct error *err)

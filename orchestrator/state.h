@@ -8,7 +8,7 @@
 #include "orchestrator/observed.h"
 #include "orchestrator/spec.h"
 
-int state_migrate(struct store *store, struct error *err);
+const struct store_schema *state_schema(void);
 /* The project and the dependencies of its services; services that are no longer in the file stay as
  * long as they have an instance. */
 int state_record_project(struct store *store, const struct specs *specs, struct error *err);

@@ -37,7 +37,7 @@ int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                                               .start = vm_start_operation,
                                               .cancel = vm_cancel_operation,
                                               .self = runtime};
-    int r = vm_store_migrate(store, err);
+    int r = store_migrate(store, runtime_schema(), err);
     if (r == 0)
         r = image_store_new(loop, paths, &runtime->images, err);
     if (r == 0) {

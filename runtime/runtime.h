@@ -86,6 +86,8 @@ struct vm_status {
 /* Called on the loop at every change of state. */
 typedef void runtime_event_fn(void *userdata, const struct vm_status *status);
 
+/* Its tables, for who brings those of all modules up to date at once. */
+const struct store_schema *runtime_schema(void);
 int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                 runtime_event_fn *on_event, void *userdata, struct runtime **ret_runtime,
                 struct error *err);

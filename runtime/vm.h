@@ -144,7 +144,6 @@ int vm_check_memory(struct operation *const *operations, size_t count, uint64_t 
 
 /* --- vm_store.c: table vms -------------------------------------------------------------------- */
 
-int vm_store_migrate(struct store *store, struct error *err);
 int vm_store_save(const struct vm *vm, struct error *err);
 int vm_store_delete(struct store *store, const char *instance, struct error *err);
 /* Makes a struct vm for every row. */

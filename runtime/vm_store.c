@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/vec.h"
 
 static const char *const scripts[] = {
     "CREATE TABLE vms ("
@@ -13,9 +14,10 @@ static const char *const scripts[] = {
     "  process_start INTEGER NOT NULL, started_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
     "  boot INTEGER NOT NULL, stop_signal INTEGER NOT NULL) STRICT"};
 
-int vm_store_migrate(struct store *store, struct error *err)
+const struct store_schema *runtime_schema(void)
 {
-    return store_migrate(store, &(struct store_schema){"runtime", scripts, 1}, err);
+    static const struct store_schema schema = {"runtime", scripts, ARRAY_SIZE(scripts)};
+    return &schema;
 }
 
 int vm_store_save(const struct vm *vm, struct error *err)

@@ -15,7 +15,7 @@ static int open_store(void **state)
 {
     struct store *store = NULL;
     assert_int_equal(store_open(":memory:", &store, NULL), 0);
-    assert_int_equal(tables_migrate(store, NULL), 0);
+    assert_int_equal(store_migrate(store, tables_schema(), NULL), 0);
     *state = store;
     return 0;
 }

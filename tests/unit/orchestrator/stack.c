@@ -89,6 +89,6 @@ struct store *stack_store(void)
     _cleanup_error_ struct error err = {0};
     struct store *store = NULL;
     assert_ok(store_open(":memory:", &store, &err), &err);
-    assert_ok(state_migrate(store, &err), &err);
+    assert_ok(store_migrate(store, state_schema(), &err), &err);
     return store;
 }

@@ -26,6 +26,13 @@ static void *shell(void)
     return &there;
 }
 
+static const char *const no_scripts[] = {""};
+const struct store_schema *network_schema(void)
+{
+    static const struct store_schema schema = {"network", no_scripts, 1};
+    return &schema;
+}
+
 int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                 struct network **ret_network, struct error *err)
 {
@@ -76,6 +83,12 @@ cJSON *network_describe_endpoints(struct network *network, const char *instance)
 cJSON *network_describe_ports(struct network *network, const char *instance)
 {
     return network_describe_endpoints(network, instance);
+}
+
+const struct store_schema *runtime_schema(void)
+{
+    static const struct store_schema schema = {"runtime", no_scripts, 1};
+    return &schema;
 }
 
 int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
