@@ -29,10 +29,16 @@ enum operation_verb {
     OPERATION_START,  /* vm only: run it */
     OPERATION_STOP,   /* vm only: the guest's service ends, then the guest; the disk stays */
     OPERATION_REMOVE, /* nothing of it is left */
+    /* Kept from providers below the orchestrator: these leave nothing behind, so the journal does
+     * not know them. */
+    OPERATION_WAIT, /* condition only: done when it holds */
+    OPERATION_PAUSE,
+    OPERATION_UNPAUSE,
+    OPERATION_KILL, /* a signal for the guest's service */
     OPERATION_VERB_COUNT
 };
 
-/* "ensure", "start", "stop", "remove". */
+/* "ensure", "start", "stop", "remove", "wait", "pause", "unpause", "kill". */
 const char *operation_verb_name(enum operation_verb verb);
 
 struct operation;

@@ -153,6 +153,10 @@ static const char *default_text(enum operation_verb verb, enum item_state state)
         [OPERATION_START] = {"Starting", "Started"},
         [OPERATION_STOP] = {"Stopping", "Stopped"},
         [OPERATION_REMOVE] = {"Removing", "Removed"},
+        [OPERATION_WAIT] = {"Waiting", "Ready"},
+        [OPERATION_PAUSE] = {"Pausing", "Paused"},
+        [OPERATION_UNPAUSE] = {"Unpausing", "Unpaused"},
+        [OPERATION_KILL] = {"Killing", "Killed"},
     };
     if (state == ITEM_WAITING || state == ITEM_SKIPPED)
         return state == ITEM_WAITING ? "Waiting" : "Skipped";

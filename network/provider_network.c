@@ -312,6 +312,10 @@ static int start(void *self, struct operation *operation, struct error *err)
         return start_remove(self, operation, err);
     case OPERATION_START:
     case OPERATION_STOP:
+    case OPERATION_WAIT:
+    case OPERATION_PAUSE:
+    case OPERATION_UNPAUSE:
+    case OPERATION_KILL:
     case OPERATION_VERB_COUNT:
         break;
     }

@@ -181,7 +181,7 @@ void api_project_up(const struct api_call *call)
         return;
     }
     _cleanup_strv_ char **services = json_strv(json_array(body, "services"));
-    const struct up_options options = {.services = services};
+    const struct up_options options = {.services = services, .timeout_ms = -1};
     struct api_job *job = job_new(call->api);
     struct job *handle = NULL;
     if (orchestrator_up(call->api->options.orchestrator, model, &options, &job_callbacks, job,
@@ -195,26 +195,12 @@ void api_project_up(const struct api_call *call)
 
 /* --- stop, down ------------------------------------------------------------------------------- */
 
-typedef int stop_fn(struct orchestrator *orchestrator, const char *project,
-                    const struct stop_options *options, const struct job_callbacks *callbacks,
-                    void *userdata, struct job **ret_job, struct error *err);
-
-static void start_stop(const struct api_call *call, stop_fn *stop)
+static void answer_or_refuse(const struct api_call *call, struct api_job *job, struct job *handle,
+                             int result, const struct error *err)
 {
-    _cleanup_json_ cJSON *body = api_read_body(call->request);
-    if (!body)
-        return;
-    _cleanup_strv_ char **services = json_strv(json_array(body, "services"));
-    const struct stop_options options = {.services = services,
-                                         .timeout_ms = json_int(body, "timeout_ms", -1),
-                                         .kill = json_bool(body, "kill", false)};
-    struct api_job *job = job_new(call->api);
-    struct job *handle = NULL;
-    _cleanup_error_ struct error err = {0};
-    if (stop(call->api->options.orchestrator, call->name, &options, &job_callbacks, job, &handle,
-             &err) < 0) {
+    if (result < 0) {
         job_free(job);
-        api_respond_failure(call->request, &err);
+        api_respond_failure(call->request, err);
         return;
     }
     job_answer(job, handle, call->request);
@@ -222,12 +208,36 @@ static void start_stop(const struct api_call *call, stop_fn *stop)
 
 void api_project_stop(const struct api_call *call)
 {
-    start_stop(call, orchestrator_stop);
+    _cleanup_json_ cJSON *body = api_read_body(call->request);
+    if (!body)
+        return;
+    _cleanup_strv_ char **services = json_strv(json_array(body, "services"));
+    const struct act_options options = {.selection = {.services = services},
+                                        .timeout_ms = json_int(body, "timeout_ms", -1),
+                                        .kill = json_bool(body, "kill", false)};
+    struct api_job *job = job_new(call->api);
+    struct job *handle = NULL;
+    _cleanup_error_ struct error err = {0};
+    int r = orchestrator_act(call->api->options.orchestrator, call->name, ACT_STOP, &options,
+                             &job_callbacks, job, &handle, &err);
+    answer_or_refuse(call, job, handle, r, &err);
 }
 
 void api_project_down(const struct api_call *call)
 {
-    start_stop(call, orchestrator_down);
+    _cleanup_json_ cJSON *body = api_read_body(call->request);
+    if (!body)
+        return;
+    _cleanup_strv_ char **services = json_strv(json_array(body, "services"));
+    const struct down_options options = {.services = services,
+                                         .timeout_ms = json_int(body, "timeout_ms", -1),
+                                         .kill = json_bool(body, "kill", false)};
+    struct api_job *job = job_new(call->api);
+    struct job *handle = NULL;
+    _cleanup_error_ struct error err = {0};
+    int r = orchestrator_down(call->api->options.orchestrator, call->name, &options, &job_callbacks,
+                              job, &handle, &err);
+    answer_or_refuse(call, job, handle, r, &err);
 }
 
 void api_job_cancel(const struct api_call *call)

@@ -84,6 +84,10 @@ static int write_outcome(struct store *store, const struct entry *entry, bool su
                              "sss", entry->project, entry->kind, entry->name);
     case OPERATION_START: /* whether it runs is asked of the runtime, never of the store */
     case OPERATION_STOP:
+    case OPERATION_WAIT:
+    case OPERATION_PAUSE:
+    case OPERATION_UNPAUSE:
+    case OPERATION_KILL:
     case OPERATION_VERB_COUNT:
         break;
     }

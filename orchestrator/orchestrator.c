@@ -194,16 +194,16 @@ int orchestrator_up(struct orchestrator *orchestrator, struct model *model,
 }
 
 static int submit_stop(struct orchestrator *orchestrator, enum job_kind kind, const char *project,
-                       const struct stop_options *options, const struct job_callbacks *callbacks,
-                       void *userdata, struct job **ret_job)
+                       char *const *services, int64_t timeout_ms, bool kill,
+                       const struct job_callbacks *callbacks, void *userdata, struct job **ret_job)
 {
     submit(orchestrator,
            &(struct job_request){
                .kind = kind,
                .project = project,
-               .services = options->services,
-               .timeout_ms = options->timeout_ms,
-               .kill = options->kill,
+               .services = services,
+               .timeout_ms = timeout_ms,
+               .kill = kill,
                .callbacks = callbacks,
                .userdata = userdata,
            },
@@ -211,18 +211,56 @@ static int submit_stop(struct orchestrator *orchestrator, enum job_kind kind, co
     return 0;
 }
 
-int orchestrator_stop(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
-                      void *userdata, struct job **ret_job, struct error *err)
+int orchestrator_act(struct orchestrator *orchestrator, const char *project, enum act_verb verb,
+                     const struct act_options *options, const struct job_callbacks *callbacks,
+                     void *userdata, struct job **ret_job, struct error *err)
 {
-    (void)err;
-    return submit_stop(orchestrator, JOB_STOP, project, options, callbacks, userdata, ret_job);
+    if (verb != ACT_STOP)
+        return error_set(err, EOPNOTSUPP, "not yet");
+    return submit_stop(orchestrator, JOB_STOP, project, options->selection.services,
+                       options->timeout_ms, options->kill, callbacks, userdata, ret_job);
 }
 
 int orchestrator_down(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
+                      const struct down_options *options, const struct job_callbacks *callbacks,
                       void *userdata, struct job **ret_job, struct error *err)
 {
     (void)err;
-    return submit_stop(orchestrator, JOB_DOWN, project, options, callbacks, userdata, ret_job);
+    return submit_stop(orchestrator, JOB_DOWN, project, options->services, options->timeout_ms,
+                       options->kill, callbacks, userdata, ret_job);
+}
+
+int orchestrator_run(struct orchestrator *orchestrator, struct model *model,
+                     const struct run_options *options, const struct job_callbacks *callbacks,
+                     void *userdata, struct job **ret_job, struct error *err)
+{
+    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
+    model_free(model);
+    return error_set(err, EOPNOTSUPP, "not yet");
+}
+
+int orchestrator_pull(struct orchestrator *orchestrator, struct model *model,
+                      const struct image_options *options, const struct job_callbacks *callbacks,
+                      void *userdata, struct job **ret_job, struct error *err)
+{
+    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
+    model_free(model);
+    return error_set(err, EOPNOTSUPP, "not yet");
+}
+
+int orchestrator_build(struct orchestrator *orchestrator, struct model *model,
+                       const struct image_options *options, const struct job_callbacks *callbacks,
+                       void *userdata, struct job **ret_job, struct error *err)
+{
+    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
+    model_free(model);
+    return error_set(err, EOPNOTSUPP, "not yet");
+}
+
+int orchestrator_revive(struct orchestrator *orchestrator, const char *instance,
+                        const struct job_callbacks *callbacks, void *userdata, struct job **ret_job,
+                        struct error *err)
+{
+    (void)orchestrator, (void)instance, (void)callbacks, (void)userdata, (void)ret_job;
+    return error_set(err, EOPNOTSUPP, "not yet");
 }

@@ -9,8 +9,14 @@
  *    "state":"waiting"|"working"|"done"|"error"|"skipped","text":"Created","elapsed_ms":N,
  *    "current":N,"total":N,"unit":"B"}     current, total, unit: only where the provider told; what
  *   went wrong stands in on_end's error, once, with a line for each step that failed
- *   {"type":"warning","text":S}     {"type":"message","text":S}    e.g. the line about TCG
- * and ends with on_end. */
+ *   {"type":"warning","text":S}     {"type":"message","text":S}    e.g. the line about TCG, or
+ *   "waiting for another command on project 'shop' (up, since 12 s)"
+ *   {"type":"plan","action":"create"|"recreate"|"start"|"restart"|"stop"|"remove"|"update"|"keep",
+ *    "kind":"vm"|"network"|"volume"|"image","name":S,"service":S (of a VM),
+ *    "reason":S (why a recreate: "image, environment")}           dry_run: one for each thing
+ *   {"type":"question","volume":S,"text":S}     {"type":"instance","name":S,"id":S}     see below
+ * and ends with on_end. Steps of kind "vm" have the verbs pause, unpause and kill beside those of a
+ * provider; steps of kind "condition" have the verb wait, and the name of who is waited for. */
 #pragma once
 
 #include "base/paths.h"
@@ -43,6 +49,13 @@ struct orchestrator_world {
     cJSON *(*describe_ports)(void *userdata, const char *instance);
     /* runtime_acceleration_note: NULL where there is nothing to say. */
     const char *(*acceleration_note)(void *userdata);
+    /* runtime_vm_signal, runtime_vm_kill and runtime_vm_set_paused. */
+    int (*signal)(void *userdata, const char *instance, int signal_number, struct error *err);
+    int (*kill)(void *userdata, const char *instance, struct error *err);
+    int (*set_paused)(void *userdata, const char *instance, bool paused,
+                      void (*on_done)(void *userdata, const struct error *err), void *done_userdata,
+                      struct error *err);
+    const char *root_id; /* the vault's, base/paths.h; NULL: configs and secrets are refused */
     void *userdata;
 };
 
@@ -60,28 +73,149 @@ void orchestrator_vm_event(void *self, const struct vm_status *status);
 /* True where no instance runs and no job does: the daemon may leave after its time. */
 bool orchestrator_is_idle(const struct orchestrator *orchestrator);
 
-struct up_options {
-    char *const *services; /* these and what they depend on; empty: all */
+/* Which instances of the project: those of the services, and these by name or ID; with both empty
+ * all. One-off instances (`run`) belong to a service only where no service is named. */
+struct selection {
+    char *const *services;
+    char *const *instances;
 };
-struct stop_options {
-    char *const *services; /* empty: all */
+
+struct scale {
+    const char *service;
+    int64_t replicas;
+};
+enum recreate_policy {
+    RECREATE_DIVERGED, /* what is no longer as it should be */
+    RECREATE_FORCE,    /* in any case */
+    RECREATE_NEVER,
+    RECREATE_POLICY_COUNT
+};
+enum build_policy {
+    BUILD_MISSING, /* where there is no such image yet, or `pull_policy: build` */
+    BUILD_ALWAYS,
+    BUILD_NEVER,
+    BUILD_POLICY_COUNT
+};
+/* A volume that is there, but not as the file describes it. */
+enum changed_volumes {
+    CHANGED_VOLUMES_ASK,  /* an event {"type":"question","volume":S,"text":S} for each, and the job
+                             ends with -EEXIST before anything was changed */
+    CHANGED_VOLUMES_KEEP, /* with a warning */
+    CHANGED_VOLUMES_RECREATE, /* their content is lost; who uses them is recreated */
+};
+
+struct up_options {
+    char *const *services;      /* these and what they depend on; empty: all */
+    char *const *files;         /* the Compose files, for ls; NULL: the model's */
+    const struct scale *scales; /* beats the model's replicas; -ENOENT for an unknown service */
+    size_t scale_count;
+    enum recreate_policy recreate; /* of the services named; dependencies: only what diverged */
+    bool recreate_dependencies;    /* recreate holds for dependencies as well */
+    bool no_deps;                  /* leave dependencies alone, whatever their state */
+    bool no_start;                 /* `create`: nothing is started, what runs runs on */
+    bool remove_orphans;           /* also networks that nobody speaks of any more */
+    bool renew_anonymous; /* who is recreated gets fresh anonymous volumes; the old ones go */
+    bool wait; /* the job ends when all are running, or healthy where they have a check */
+    int64_t wait_timeout_ms; /* of the waiting; 0: none */
+    int64_t timeout_ms;      /* of stops; -1: each service's own. To be set: 0 is no grace at all */
+    enum build_policy build;
+    enum model_pull pull; /* PULL_DEFAULT: each service's own */
+    enum changed_volumes changed_volumes;
+    bool dry_run; /* events {"type":"plan",...}, and nothing else happens; images are not looked for
+                     anew: what a pull or a build would bring is not known */
+};
+
+struct down_options {
+    char *const *services; /* empty: all, and networks */
     int64_t timeout_ms;    /* -1: each service's own (10 s) */
     bool kill;             /* no grace */
+    bool volumes;          /* volumes, too, named and anonymous; never external ones */
+    enum { REMOVE_IMAGES_NONE, REMOVE_IMAGES_LOCAL, REMOVE_IMAGES_ALL } remove_images;
+    /* The services of the file. With it, instances of others are orphans: left alone, with a
+     * warning, but for remove_orphans. NULL: the file is not known, all go. */
+    char *const *known_services;
+    bool remove_orphans;
 };
+
+enum act_verb {
+    ACT_START,   /* who does not run, after its dependencies' conditions */
+    ACT_STOP,    /* dependents first; they stay, as exited */
+    ACT_RESTART, /* stop, then start; with those who depend on them with `restart: true` */
+    ACT_KILL,    /* a signal; SIGKILL: done when it has ended */
+    ACT_REMOVE,  /* who does not run goes */
+    ACT_PAUSE,
+    ACT_UNPAUSE,
+    ACT_VERB_COUNT
+};
+struct act_options {
+    struct selection selection;
+    int64_t timeout_ms; /* STOP, RESTART: -1: each service's own; kill: none */
+    bool kill;
+    int signal_number; /* KILL; 0: SIGKILL */
+    bool force;        /* REMOVE: who runs is killed, then goes; else it is left alone */
+    bool stop;         /* REMOVE: who runs is stopped, then goes (rm -s) */
+    bool volumes;      /* REMOVE: their anonymous volumes as well */
+    bool no_deps;      /* RESTART: not those who depend on them; START: wait for nobody */
+    bool wait;         /* START, RESTART: as in up_options */
+    int64_t wait_timeout_ms;
+};
+
+/* `run`. The model's service is already what the one-off is to be: its command, environment, ports,
+ * mounts, tty... are taken from there; its replicas do not count. */
+struct run_options {
+    const char *service;
+    const char *name; /* NULL: PROJECT-SERVICE-run-<12 hex digits> */
+    bool no_deps;     /* else dependencies are brought up first, as by up */
+    bool standalone;  /* `vmstead run IMAGE`: project and instance have one name; not a one-off */
+    bool remove;      /* the VM's spec says "auto_remove": who watches exits takes it away */
+    enum build_policy build;
+    enum model_pull pull;
+    char *const *files; /* as in up_options */
+};
+
+struct image_options {     /* `pull`, `build` */
+    char *const *services; /* empty: all */
+    bool dependencies;     /* and what they depend on */
+    /* pull */
+    enum model_pull pull;  /* PULL_MISSING, or as DEFAULT: PULL_ALWAYS */
+    bool ignore_buildable; /* leave out what can be built */
+    /* build */
+    bool no_cache, pull_base;
+    char *const *args; /* "K=V", over the file's */
+};
+
 /* Makes the project as the model says: unchanged instances are left alone, changed ones recreated.
- * Takes model. */
+ * Takes model, in any case; so do all that follow. */
 int orchestrator_up(struct orchestrator *orchestrator, struct model *model,
                     const struct up_options *options, const struct job_callbacks *callbacks,
                     void *userdata, struct job **ret_job, struct error *err);
-/* Stops instances, dependents first; they stay, as exited. */
-int orchestrator_stop(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
+/* Event {"type":"instance","name":S,"id":S} once it is made; the job ends when it was started. */
+int orchestrator_run(struct orchestrator *orchestrator, struct model *model,
+                     const struct run_options *options, const struct job_callbacks *callbacks,
+                     void *userdata, struct job **ret_job, struct error *err);
+int orchestrator_pull(struct orchestrator *orchestrator, struct model *model,
+                      const struct image_options *options, const struct job_callbacks *callbacks,
                       void *userdata, struct job **ret_job, struct error *err);
+int orchestrator_build(struct orchestrator *orchestrator, struct model *model,
+                       const struct image_options *options, const struct job_callbacks *callbacks,
+                       void *userdata, struct job **ret_job, struct error *err);
+
+/* From the store alone, no Compose file is needed. Named services and instances that are not there:
+ * the job ends with -ENOENT. */
+int orchestrator_act(struct orchestrator *orchestrator, const char *project, enum act_verb verb,
+                     const struct act_options *options, const struct job_callbacks *callbacks,
+                     void *userdata, struct job **ret_job, struct error *err);
 /* Stops and removes all of the project: instances, endpoints, ports, networks. Works from the store
- * alone: no Compose file is needed. */
+ * alone. */
 int orchestrator_down(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
+                      const struct down_options *options, const struct job_callbacks *callbacks,
                       void *userdata, struct job **ret_job, struct error *err);
+/* The supervisor's: starts an instance that has ended, as it is. Does not queue: it runs beside the
+ * project's job, unless that has something to do with the instance itself (-EBUSY then: that job
+ * decides); a job that would change the project waits for it in turn. */
+int orchestrator_revive(struct orchestrator *orchestrator, const char *instance,
+                        const struct job_callbacks *callbacks, void *userdata, struct job **ret_job,
+                        struct error *err);
 /* Nobody listens any more; the job goes on to its end. */
 void job_detach(struct job *job);
 /* Running operations are cancelled, no further one starts; on_end comes with -ECANCELED. */

@@ -12,18 +12,17 @@ static const char *const state_names[] = {
 static_assert(ARRAY_SIZE(state_names) == STEP_STATE_COUNT, "a name for every state");
 
 static const char *const working_texts[] = {
-    [OPERATION_ENSURE] = "Creating",
-    [OPERATION_START] = "Starting",
-    [OPERATION_STOP] = "Stopping",
-    [OPERATION_REMOVE] = "Removing",
+    [OPERATION_ENSURE] = "Creating",   [OPERATION_START] = "Starting",
+    [OPERATION_STOP] = "Stopping",     [OPERATION_REMOVE] = "Removing",
+    [OPERATION_WAIT] = "Waiting",      [OPERATION_PAUSE] = "Pausing",
+    [OPERATION_UNPAUSE] = "Unpausing", [OPERATION_KILL] = "Killing",
 };
 static_assert(ARRAY_SIZE(working_texts) == OPERATION_VERB_COUNT, "a text for every verb");
 
 static const char *const done_texts[] = {
-    [OPERATION_ENSURE] = "Created",
-    [OPERATION_START] = "Started",
-    [OPERATION_STOP] = "Stopped",
-    [OPERATION_REMOVE] = "Removed",
+    [OPERATION_ENSURE] = "Created",   [OPERATION_START] = "Started", [OPERATION_STOP] = "Stopped",
+    [OPERATION_REMOVE] = "Removed",   [OPERATION_WAIT] = "Ready",    [OPERATION_PAUSE] = "Paused",
+    [OPERATION_UNPAUSE] = "Unpaused", [OPERATION_KILL] = "Killed",
 };
 static_assert(ARRAY_SIZE(done_texts) == OPERATION_VERB_COUNT, "a text for every verb");
 

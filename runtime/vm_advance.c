@@ -422,6 +422,10 @@ static bool step_idle(struct vm *vm)
         return true;
     case OPERATION_REMOVE:
         return begin_removal(vm);
+    case OPERATION_WAIT:
+    case OPERATION_PAUSE:
+    case OPERATION_UNPAUSE:
+    case OPERATION_KILL:
     case OPERATION_VERB_COUNT:
         break;
     }

@@ -166,7 +166,7 @@ int orchestrator_up(struct orchestrator *orchestrator, struct model *model,
 }
 
 int orchestrator_down(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
+                      const struct down_options *options, const struct job_callbacks *callbacks,
                       void *userdata, struct job **ret_job, struct error *err)
 {
     (void)orchestrator;
@@ -182,11 +182,13 @@ int orchestrator_down(struct orchestrator *orchestrator, const char *project,
     return 0;
 }
 
-int orchestrator_stop(struct orchestrator *orchestrator, const char *project,
-                      const struct stop_options *options, const struct job_callbacks *callbacks,
-                      void *userdata, struct job **ret_job, struct error *err)
+int orchestrator_act(struct orchestrator *orchestrator, const char *project, enum act_verb verb,
+                     const struct act_options *options, const struct job_callbacks *callbacks,
+                     void *userdata, struct job **ret_job, struct error *err)
 {
-    return orchestrator_down(orchestrator, project, options, callbacks, userdata, ret_job, err);
+    (void)verb;
+    (void)options;
+    return orchestrator_down(orchestrator, project, NULL, callbacks, userdata, ret_job, err);
 }
 
 static void drop_event(void *userdata, const cJSON *event)

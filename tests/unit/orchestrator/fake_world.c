@@ -128,6 +128,10 @@ static int check_operation(struct fake_world *world, const struct operation *ope
     case OPERATION_REMOVE:
         return check_remove(world, operation, err);
     case OPERATION_STOP:
+    case OPERATION_WAIT:
+    case OPERATION_PAUSE:
+    case OPERATION_UNPAUSE:
+    case OPERATION_KILL:
     case OPERATION_VERB_COUNT:
         break;
     }
@@ -199,6 +203,10 @@ static void finish_effect(struct fake_world *world, const struct operation *oper
     case OPERATION_REMOVE:
         drop_thing(world, operation->kind, operation->name);
         break;
+    case OPERATION_WAIT:
+    case OPERATION_PAUSE:
+    case OPERATION_UNPAUSE:
+    case OPERATION_KILL:
     case OPERATION_VERB_COUNT:
         break;
     }

@@ -106,7 +106,7 @@ static void wait_for(struct host *host, struct end *end)
 static int up(struct host *host, const char *file, struct end *end)
 {
     _cleanup_error_ struct error err = {0};
-    struct up_options options = {0};
+    struct up_options options = {.timeout_ms = -1};
     end->host = host;
     assert_ok(orchestrator_up(host->orchestrator, stack_load(file), &options, &callbacks, end,
                               &end->job, &err),
@@ -126,7 +126,7 @@ static int up_simply(struct host *host, const char *file)
 static int down(struct host *host)
 {
     struct end end = {.host = host};
-    struct stop_options options = {.timeout_ms = -1};
+    struct down_options options = {.timeout_ms = -1};
     assert_int_equal(
         orchestrator_down(host->orchestrator, "shop", &options, &callbacks, &end, &end.job, NULL),
         0);
@@ -300,10 +300,10 @@ static void test_another_image_recreates(void **state)
 static int stop(struct host *host, bool kill)
 {
     struct end end = {.host = host};
-    struct stop_options options = {.timeout_ms = 1000, .kill = kill};
-    assert_int_equal(
-        orchestrator_stop(host->orchestrator, "shop", &options, &callbacks, &end, &end.job, NULL),
-        0);
+    struct act_options options = {.timeout_ms = 1000, .kill = kill};
+    assert_int_equal(orchestrator_act(host->orchestrator, "shop", ACT_STOP, &options, &callbacks,
+                                      &end, &end.job, NULL),
+                     0);
     wait_for(host, &end);
     int code = end.err.code;
     error_done(&end.err);
@@ -445,8 +445,8 @@ static void test_jobs_of_a_project_take_turns(void **state)
     (void)state;
     _cleanup_(host_done) struct host host;
     host_init(&host, FAKE_LATER, NULL, NULL);
-    struct up_options all = {0};
-    struct stop_options stop = {.timeout_ms = -1};
+    struct up_options all = {.timeout_ms = -1};
+    struct down_options stop = {.timeout_ms = -1};
     struct end first = {0}, second = {0}, third = {0}, other = {0};
     assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks, &first,
                                      &first.job, NULL),
@@ -479,7 +479,7 @@ static void test_detached_job_goes_on(void **state)
     (void)state;
     _cleanup_(host_done) struct host host;
     host_init(&host, FAKE_LATER, NULL, NULL);
-    struct up_options all = {0};
+    struct up_options all = {.timeout_ms = -1};
     struct job *job = NULL;
     assert_int_equal(
         orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks, NULL, &job, NULL),
@@ -496,7 +496,7 @@ static void test_orchestrator_goes_while_a_job_runs(void **state)
     for (int turns = 0; turns < 12; turns++) {
         _cleanup_(host_done) struct host host;
         host_init(&host, FAKE_LATER, NULL, NULL);
-        struct up_options all = {0};
+        struct up_options all = {.timeout_ms = -1};
         struct end end = {0};
         assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks,
                                          &end, &end.job, NULL),
