@@ -15,7 +15,7 @@ struct global_options {
     char **files;                  /* -f */
     const char *project_name;      /* -p */
     const char *project_directory; /* --project-directory */
-    const char *progress;          /* auto, plain, json, quiet */
+    const char *progress;          /* auto, tty, plain, json, quiet */
     bool version;
 };
 
@@ -49,8 +49,10 @@ struct command {
         .rows = (array), .count = sizeof(array) / sizeof((array)[0])                               \
     }
 
-extern const struct command command_config, command_daemon, command_down, command_exec,
-    command_logs, command_ps, command_pull, command_up, command_version;
+extern const struct command command_config, command_create, command_daemon, command_down,
+    command_exec, command_kill, command_logs, command_pause, command_plan, command_ps, command_pull,
+    command_restart, command_rm, command_scale, command_start, command_stop, command_unpause,
+    command_up, command_version;
 
 /* The page that `vmstead help NAME` and `vmstead NAME --help` show. */
 void command_describe(const struct command *command, struct strbuf *out);

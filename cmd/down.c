@@ -1,90 +1,61 @@
 /* `vmstead down`: one job in the daemon. The store alone knows what there is: with -p no file is
  * needed. */
 #include "base/alloc.h"
-#include "cmd/command.h"
 #include "cmd/daemon_start.h"
-#include "cmd/interrupt.h"
+#include "cmd/job_command.h"
 #include "cmd/output.h"
 #include "cmd/project.h"
-#include "cmd/remote_job.h"
-#include "compose/model.h"
-
-#include <errno.h>
+#include "compose/compose.h"
 
 struct down_values {
-    int64_t timeout_s;
+    bool volumes, remove_orphans;
+    const char *rmi;
+    int64_t timeout_ms;
 };
 
 static const struct option_row rows[] = {
-    {"timeout", 't', OPTION_NUMBER, offsetof(struct down_values, timeout_s), "SECONDS", "10", 0,
-     86400, "Grace before services are killed"},
+    {"remove-orphans", 0, OPTION_FLAG, offsetof(struct down_values, remove_orphans), NULL, NULL, 0,
+     0, "Remove the virtual machines of services that the file has no more, too"},
+    {"rmi", 0, OPTION_CHOICE, offsetof(struct down_values, rmi), "all|local", NULL, 0, 0,
+     "Remove images, too: all that the services use, or only those built here without a name "
+     "of their own"},
+    {"timeout", 't', OPTION_GRACE, offsetof(struct down_values, timeout_ms), "SECONDS", NULL, 0, 0,
+     "Grace before a service is killed, instead of its own"},
+    {"volumes", 'v', OPTION_FLAG, offsetof(struct down_values, volumes), NULL, NULL, 0, 0,
+     "Remove the volumes of the file and anonymous ones, with their data; not external ones"},
 };
 
-struct down {
-    struct remote_job *job;
-    bool ended, interrupted;
-    struct error result;
-};
-
-static void on_job_end(void *userdata, const struct error *err)
-{
-    struct down *down = userdata;
-    down->ended = true;
-    if (err->code)
-        error_copy(&down->result, err);
-}
-
-static void on_interrupt(void *userdata, unsigned count)
-{
-    (void)count;
-    struct down *down = userdata;
-    down->interrupted = true;
-    remote_job_cancel(down->job);
-}
-
-static char *print_body(const struct invocation *invocation)
+static char *print_body(const struct invocation *invocation, const struct model *model)
 {
     const struct down_values *values = invocation->values;
     _cleanup_json_ cJSON *body = cJSON_CreateObject();
-    json_set_int(body, "timeout_ms", values->timeout_s * 1000);
-    cJSON *services = cJSON_CreateArray();
+    json_set_int(body, "timeout_ms", values->timeout_ms);
+    json_set_bool(body, "volumes", values->volumes);
+    json_set_bool(body, "remove_orphans", values->remove_orphans);
+    json_set_string(body, "remove_images", values->rmi);
+    cJSON *services = cJSON_AddArrayToObject(body, "services");
     for (size_t i = 0; i < invocation->operand_count; i++)
         cJSON_AddItemToArray(services, cJSON_CreateString(invocation->operands[i]));
-    json_set(body, "services", services);
+    if (model) {
+        _cleanup_free_ char *text = compose_serialize(model);
+        json_set(body, "model", cJSON_CreateRaw(text));
+    }
     return json_print(body);
 }
 
 static int run_job(const struct invocation *invocation, struct client *client, const char *project,
-                   struct error *err)
+                   const struct model *model, struct error *err)
 {
-    _cleanup_(progress_freep) struct progress *progress =
-        progress_new(invocation->global->progress, "Running");
-    _cleanup_free_ char *path = remote_job_path(project, "down");
-    _cleanup_free_ char *body = print_body(invocation);
-    struct down down = {0};
-    int r = remote_job_start(client, path, body, progress, on_job_end, &down, &down.job, err);
-    if (r < 0)
-        return r;
-    struct interrupt interrupt;
-    interrupt_init(&interrupt, client_loop(client), on_interrupt, &down);
-    while (!down.ended)
-        uv_run(client_loop(client), UV_RUN_ONCE);
-    interrupt_done(&interrupt);
-    uv_run(client_loop(client), UV_RUN_NOWAIT);
-    bool had_steps = remote_job_had_steps(down.job);
-    remote_job_free(down.job);
-    if (down.interrupted && down.result.code == ECANCELED) {
-        error_done(&down.result);
-        return INTERRUPT_EXIT_STATUS;
-    }
-    if (down.result.code)
-        return error_move(err, &down.result);
-    if (!had_steps) {
+    static const struct job_command command = {.verb = "down", .title = "Running"};
+    _cleanup_free_ char *body = print_body(invocation, model);
+    bool had_steps = false;
+    int r = job_command_run(invocation, client, project, &command, body, &had_steps, err);
+    if (r == 0 && !had_steps) {
         _cleanup_free_ char *text =
             xasprintf("no resource found to remove for project '%s'", project);
         output_warning(text);
     }
-    return 0;
+    return r;
 }
 
 static int run(const struct invocation *invocation, struct error *err)
@@ -97,7 +68,7 @@ static int run(const struct invocation *invocation, struct error *err)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
     if (r == 0)
         r = daemon_open(invocation, DAEMON_START, &client, err);
-    return r < 0 ? r : run_job(invocation, client, project, err);
+    return r < 0 ? r : run_job(invocation, client, project, model, err);
 }
 
 const struct command command_down = {
@@ -105,11 +76,12 @@ const struct command command_down = {
     .arguments = "[SERVICE...]",
     .summary = "Stop and remove virtual machines and networks",
     .details =
-        "Services stop in reverse order of their dependencies, each with 10 seconds of grace. "
-        "Their\n"
-        "disks, addresses, published ports and the project's networks are removed; cached images\n"
-        "stay. A project whose files are gone is named with -p.",
+        "Services stop in reverse order of their dependencies, each with its grace. Their\n"
+        "disks, addresses, published ports and the project's networks are removed. Named\n"
+        "volumes stay without -v, and images without --rmi. A project whose files are gone is\n"
+        "named with -p.",
     .examples = "  vmstead down\n"
+                "  vmstead down -v --rmi local\n"
                 "  vmstead -p shop down -t 2",
     .options = OPTION_ROWS(rows),
     .values_size = sizeof(struct down_values),

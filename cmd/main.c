@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* In the order of help: by the alphabet. */
 static const struct command *const commands[] = {
-    &command_up,   &command_down,   &command_ps,      &command_exec,   &command_logs,
-    &command_pull, &command_config, &command_version, &command_daemon,
+    &command_config, &command_create,  &command_daemon, &command_down,    &command_exec,
+    &command_kill,   &command_logs,    &command_pause,  &command_plan,    &command_ps,
+    &command_pull,   &command_restart, &command_rm,     &command_scale,   &command_start,
+    &command_stop,   &command_unpause, &command_up,     &command_version,
 };
 
 static const struct option_row global_rows[] = {
@@ -24,7 +27,7 @@ static const struct option_row global_rows[] = {
     {"project-directory", 0, OPTION_STRING, offsetof(struct global_options, project_directory),
      "DIR", NULL, 0, 0, "Where relative paths start (default: the first Compose file's folder)"},
     {"progress", 0, OPTION_CHOICE, offsetof(struct global_options, progress),
-     "auto|plain|json|quiet", "auto", 0, 0, "How progress is shown on standard error"},
+     "auto|tty|plain|json|quiet", "auto", 0, 0, "How progress is shown on standard error"},
     {"version", 'v', OPTION_FLAG, offsetof(struct global_options, version), NULL, NULL, 0, 0,
      "Show the version"},
 };

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define GRACE_LIMIT_S 86400
+
 static void *value_at(const struct option_row *row, void *values)
 {
     return (char *)values + row->offset;
@@ -52,6 +54,17 @@ static int read_number(const struct option_row *row, const char *text, int64_t *
     return 0;
 }
 
+static int read_grace(const struct option_row *row, const char *text, int64_t *ret_value,
+                      struct error *err)
+{
+    uint64_t seconds;
+    if (str_to_u64(text, &seconds) < 0 || seconds > GRACE_LIMIT_S)
+        return error_set(err, EINVAL, "invalid value '%s' for --%s: seconds, 0 to %d, are needed",
+                         text, row->name, GRACE_LIMIT_S);
+    *ret_value = (int64_t)seconds * 1000;
+    return 0;
+}
+
 /* "all" and, as the reference has it, any negative number mean everything. */
 static int read_lines(const struct option_row *row, const char *text, int64_t *ret_value,
                       struct error *err)
@@ -81,6 +94,8 @@ static int set_value(const struct option_row *row, const char *text, void *value
         return 0;
     case OPTION_NUMBER:
         return read_number(row, text, value, err);
+    case OPTION_GRACE:
+        return read_grace(row, text, value, err);
     case OPTION_LINES:
         return read_lines(row, text, value, err);
     case OPTION_CHOICE:
@@ -194,6 +209,8 @@ static int set_fallbacks(const struct option_table *table, void *values, struct 
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct option_row *row = &table->rows[i];
+        if (row->type == OPTION_GRACE)
+            *(int64_t *)value_at(row, values) = -1;
         int r = row->fallback ? set_value(row, row->fallback, values, err) : 0;
         if (r < 0)
             return r;

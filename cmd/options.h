@@ -18,6 +18,8 @@ enum option_type {
     OPTION_STRING, /* const char *: borrowed from argv or the row; NULL without a default */
     OPTION_LIST,   /* char **: a vector, owned; may be given more than once */
     OPTION_NUMBER, /* int64_t, within minimum..maximum */
+    OPTION_GRACE,  /* int64_t: whole seconds, up to a day, kept in milliseconds; -1 where not given
+                    */
     OPTION_LINES,  /* int64_t: a count, or -1 for "all" */
     OPTION_CHOICE, /* const char *: one of the words in `argument`, separated by '|' */
     OPTION_TYPE_COUNT

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cmd/output.h"
+#include "cmd/progress_json.h"
 #include "cmd/progress_list.h"
 
 #include <unistd.h>
@@ -21,11 +22,13 @@ struct progress {
     const char *title;
     struct progress_list *list;
     unsigned drawn; /* lines of the block above the cursor */
-    bool finished;
+    bool finished, images_hidden;
 };
 
 static enum progress_mode choose_mode(const char *mode)
 {
+    if (streq(mode, "tty"))
+        return PROGRESS_BLOCK;
     if (streq(mode, "plain"))
         return PROGRESS_PLAIN;
     if (streq(mode, "json"))
@@ -42,6 +45,11 @@ struct progress *progress_new(const char *mode, const char *title)
     progress->title = title;
     progress->list = progress_list_new();
     return progress;
+}
+
+void progress_hide_images(struct progress *progress, bool hide)
+{
+    progress->images_hidden = hide;
 }
 
 /* Progress that cannot be shown is no reason to stop the work. */
@@ -99,8 +107,11 @@ static void print_item(const struct progress_item *item, uint64_t now_ms)
 
 static void print_json(const cJSON *event)
 {
+    _cleanup_json_ cJSON *message = progress_json(event);
+    if (!message)
+        return;
     _cleanup_strbuf_ struct strbuf line = {0};
-    _cleanup_free_ char *text = json_print(event);
+    _cleanup_free_ char *text = json_print(message);
     strbuf_addf(&line, "%s\n", text);
     write_text(&line);
 }
@@ -115,8 +126,16 @@ static void print_message(struct progress *progress, const cJSON *event)
         output_note(text);
 }
 
+static bool is_hidden(const struct progress *progress, const cJSON *event)
+{
+    return progress->images_hidden && streq(json_string(event, "kind", ""), "image") &&
+           !streq(json_string(event, "state", ""), "error");
+}
+
 void progress_event(struct progress *progress, const cJSON *event, uint64_t now_ms)
 {
+    if (is_hidden(progress, event))
+        return;
     if (progress->mode == PROGRESS_JSON)
         print_json(event);
     if (progress->mode == PROGRESS_JSON || progress->mode == PROGRESS_QUIET)

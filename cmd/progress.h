@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PROGRESS_TICK_MS 100
@@ -19,6 +20,8 @@ struct progress *progress_new(const char *mode, const char *title);
 void progress_free(struct progress *progress);
 DEFINE_FREEP(struct progress *, progress_free)
 
+/* --quiet-pull: images are shown only where they fail. */
+void progress_hide_images(struct progress *progress, bool hide);
 void progress_event(struct progress *progress, const cJSON *event, uint64_t now_ms);
 void progress_tick(struct progress *progress, uint64_t now_ms);
 /* The last picture, complete; the cursor is back. Other output may follow. */

@@ -98,11 +98,12 @@ static bool read_verb(const char *text, enum operation_verb *ret_verb)
 static const struct {
     const char *kind, *title;
 } kind_titles[] = {
-    {"network", "Network"},   {"image", "Image"}, {"vm", "VM"},
-    {"endpoint", "Endpoint"}, {"ports", "Ports"},
+    {"network", "Network"},     {"image", "Image"}, {"vm", "VM"},
+    {"endpoint", "Endpoint"},   {"ports", "Ports"}, {"volume", "Volume"},
+    {"condition", "Condition"}, {"copy", "Copy"},
 };
 
-static const char *kind_title(const char *kind)
+const char *progress_kind_title(const char *kind)
 {
     for (size_t i = 0; i < ARRAY_SIZE(kind_titles); i++)
         if (streq(kind, kind_titles[i].kind))
@@ -161,6 +162,16 @@ static const char *default_text(enum operation_verb verb, enum item_state state)
     if (state == ITEM_WAITING || state == ITEM_SKIPPED)
         return state == ITEM_WAITING ? "Waiting" : "Skipped";
     return state == ITEM_ERROR ? "Error" : texts[verb][state == ITEM_DONE];
+}
+
+const char *progress_default_text(const cJSON *event)
+{
+    enum operation_verb verb;
+    enum item_state state;
+    if (!read_verb(json_string(event, "verb", ""), &verb) ||
+        !read_state(json_string(event, "state", ""), &state))
+        return "";
+    return default_text(verb, state);
 }
 
 /* A step that merely waits does not take the word from one that has begun. */
@@ -257,7 +268,7 @@ static int64_t elapsed(const struct progress_item *item, uint64_t now_ms)
 void progress_item_print(const struct progress_item *item, uint64_t now_ms, struct strbuf *out)
 {
     char buffer[DURATION_TEXT_SIZE];
-    strbuf_addf(out, "%s %s  %s", kind_title(item->kind), item->name, item->text);
+    strbuf_addf(out, "%s %s  %s", progress_kind_title(item->kind), item->name, item->text);
     if (has_ended(item) && item->started_ms)
         strbuf_addf(out, "  %s", duration_format_elapsed(elapsed(item, now_ms), buffer));
 }
@@ -276,7 +287,7 @@ static size_t label_width(const struct progress_list *list)
     size_t width = 0;
     for (size_t i = 0; i < list->items.count; i++) {
         const struct progress_item *item = list->items.items[i];
-        size_t own = strlen(kind_title(item->kind)) + 1 + output_text_width(item->name);
+        size_t own = strlen(progress_kind_title(item->kind)) + 1 + output_text_width(item->name);
         if (own > width)
             width = own;
     }
@@ -311,7 +322,7 @@ static void render_item(const struct progress_item *item, const struct progress_
     add_colored(view, color, mark, out);
     strbuf_add_char(out, ' ');
 
-    _cleanup_free_ char *full = xasprintf("%s %s", kind_title(item->kind), item->name);
+    _cleanup_free_ char *full = xasprintf("%s %s", progress_kind_title(item->kind), item->name);
     _cleanup_free_ char *label = output_truncate(full, labels);
     strbuf_add_str(out, label);
     used += output_text_width(label);

@@ -27,6 +27,11 @@ const struct progress_item *progress_list_apply(struct progress_list *list, cons
 /* "VM shop-web-1  Started  0.4s": the item's line in plain output, no newline. */
 void progress_item_print(const struct progress_item *item, uint64_t now_ms, struct strbuf *out);
 
+/* "vm" -> "VM": how a kind is called to people. */
+const char *progress_kind_title(const char *kind);
+/* What a step event without text means: "Starting"; "" where its verb or state is unknown. */
+const char *progress_default_text(const cJSON *event);
+
 struct progress_view {
     const char *title;    /* "Running" */
     unsigned width, rows; /* of the terminal; a block never takes more than rows - 1 lines */

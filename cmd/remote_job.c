@@ -18,9 +18,12 @@ struct remote_job {
     int64_t id; /* 0: not known yet */
     bool cancel_wanted, had_steps;
     bool ended;          /* the last line was there */
+    bool concluded;      /* on_end was called */
     struct error result; /* what it said */
     void (*on_end)(void *userdata, const struct error *err);
     void *userdata;
+    void (*on_event)(void *userdata, const cJSON *event);
+    void *watch_userdata;
 };
 
 static void on_cancel_end(void *userdata, const struct error *err)
@@ -49,6 +52,25 @@ static void take_end(struct remote_job *job, const cJSON *event)
               json_string(error, "message", "the job failed"));
 }
 
+static void stop_tick(struct remote_job *job)
+{
+    if (job->tick)
+        uv_close((uv_handle_t *)job->tick, (uv_close_cb)free);
+    job->tick = NULL;
+}
+
+/* The outcome is known, told once. The stream may stay open (docs/api.md, run). */
+static void conclude(struct remote_job *job)
+{
+    if (job->concluded)
+        return;
+    job->concluded = true;
+    stop_tick(job);
+    if (job->progress)
+        progress_finish(job->progress, clock_monotonic_ms());
+    job->on_end(job->userdata, &job->result);
+}
+
 static void on_line(void *userdata, char *line, size_t length)
 {
     struct remote_job *job = userdata;
@@ -61,6 +83,10 @@ static void on_line(void *userdata, char *line, size_t length)
         send_cancel(job);
     } else if (streq(type, "end")) {
         take_end(job, event);
+        conclude(job);
+    } else if (streq(type, "plan") || streq(type, "instance")) {
+        if (job->on_event)
+            job->on_event(job->watch_userdata, event);
     } else {
         job->had_steps = job->had_steps || streq(type, "step");
         if (job->progress)
@@ -75,13 +101,6 @@ static void on_data(void *userdata, const char *data, size_t length)
         job->ended = true;
 }
 
-static void stop_tick(struct remote_job *job)
-{
-    if (job->tick)
-        uv_close((uv_handle_t *)job->tick, (uv_close_cb)free);
-    job->tick = NULL;
-}
-
 static void on_stream_end(void *userdata, const struct error *err)
 {
     struct remote_job *job = userdata;
@@ -93,10 +112,7 @@ static void on_stream_end(void *userdata, const struct error *err)
         error_set(&job->result, ECONNRESET,
                   "the daemon went away in the middle of the job; run the command again to go on");
     job->ended = true;
-    stop_tick(job);
-    if (job->progress)
-        progress_finish(job->progress, clock_monotonic_ms());
-    job->on_end(job->userdata, &job->result);
+    conclude(job);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -133,6 +149,13 @@ int remote_job_start(struct client *client, const char *path, const char *body,
         start_tick(job);
     *ret_job = job;
     return 0;
+}
+
+void remote_job_watch(struct remote_job *job, void (*on_event)(void *userdata, const cJSON *event),
+                      void *userdata)
+{
+    job->on_event = on_event;
+    job->watch_userdata = userdata;
 }
 
 void remote_job_cancel(struct remote_job *job)

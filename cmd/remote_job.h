@@ -14,6 +14,9 @@ int remote_job_start(struct client *client, const char *path, const char *body,
                      struct progress *progress,
                      void (*on_end)(void *userdata, const struct error *err), void *userdata,
                      struct remote_job **ret_job, struct error *err);
+/* Further events than those of progress: called for "plan" and "instance" lines. */
+void remote_job_watch(struct remote_job *job, void (*on_event)(void *userdata, const cJSON *event),
+                      void *userdata);
 /* Asks the daemon to cancel it; the job still ends by on_end. Callable again without harm. */
 void remote_job_cancel(struct remote_job *job);
 /* Whether a step reported anything: a job on an unknown project has none. */

@@ -7,33 +7,16 @@
  *    │               └──done──> DONE <──done──┘
  *    └──ended──> DONE (detached) or STOPPING (attached)
  */
-#include "cmd/up.h"
+#include "cmd/up_internal.h"
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/vec.h"
 #include "cmd/instances.h"
 #include "cmd/interrupt.h"
-#include "cmd/log_feed.h"
 #include "cmd/output.h"
-#include "cmd/remote_job.h"
-#include "cmd/stream.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
-#include <unistd.h>
-
-enum up_phase {
-    UP_JOB,
-    UP_CANCELLING,
-    UP_ATTACHED,
-    UP_STOPPING,
-    UP_KILLING,
-    UP_DONE,
-    UP_PHASE_COUNT
-};
 
 static const char *const phase_names[] = {
     [UP_JOB] = "job",           [UP_CANCELLING] = "cancelling", [UP_ATTACHED] = "attached",
@@ -41,55 +24,15 @@ static const char *const phase_names[] = {
 };
 static_assert(ARRAY_SIZE(phase_names) == UP_PHASE_COUNT, "a name for every phase");
 
-/* How long the last lines of a service that exited may take to arrive. */
-#define DRAIN_TIMEOUT_MS 2000
-/* The same where only new lines were asked for and none came: its last line may be an old one. */
-#define DRAIN_SILENT_MS 200
 #define LAST_WORDS_MS 1000
-
-/* An instance whose logs are shown. */
-struct attached {
-    struct up *up;
-    char *instance, *label;
-    size_t source;
-    bool only_new;      /* it ran before: its earlier lines are not asked for */
-    bool died;          /* the daemon said so */
-    bool exit_reported; /* and all it wrote is shown */
-    int64_t exit_code;
-    struct client_request *tail; /* asks which line is the last */
-    struct strbuf tail_data;
-    char *last_time; /* NULL: not known yet; "": there is none */
-    uint64_t died_at_ms;
-};
-
-struct up {
-    const struct invocation *invocation;
-    const struct up_values *values;
-    struct client *client;
-    const char *project;
-    enum up_phase phase;
-    struct remote_job *job;
-    struct progress *progress;
-    struct client_request *events;
-    struct strbuf events_pending;
-    cJSON *before; /* the instances before the job: what they logged then is not shown */
-    struct log_feed *feed;
-    VEC(struct attached *) attached;
-    uv_timer_t tick;
-    uint64_t stopped_at_ms; /* 0: not yet */
-    bool job_ended, interrupted, kill_wanted;
-    int status;
-    struct error job_result, failure;
-};
 
 static void set_phase(struct up *up, enum up_phase phase)
 {
-    assert(up->phase < UP_PHASE_COUNT && phase < UP_PHASE_COUNT);
+    if (phase == up->phase)
+        return;
     log_debug("up: %s -> %s", phase_names[up->phase], phase_names[phase]);
     up->phase = phase;
 }
-
-static void up_advance(struct up *up);
 
 /* --- jobs ----------------------------------------------------------------------------------- */
 
@@ -116,6 +59,7 @@ static int start_job(struct up *up, const char *verb, const char *title, const c
 {
     _cleanup_free_ char *path = remote_job_path(up->project, verb);
     up->progress = progress_new(up->invocation->global->progress, title);
+    progress_hide_images(up->progress, up->values->quiet_pull);
     return remote_job_start(up->client, path, body, up->progress, on_job_end, up, &up->job, err);
 }
 
@@ -125,7 +69,7 @@ static char *print_stop_body(const struct up *up, bool kill)
     cJSON *services = cJSON_AddArrayToObject(body, "services");
     for (size_t i = 0; i < up->invocation->operand_count; i++)
         cJSON_AddItemToArray(services, cJSON_CreateString(up->invocation->operands[i]));
-    json_set_int(body, "timeout_ms", up->values->timeout_s * 1000);
+    json_set_int(body, "timeout_ms", up->values->choices.timeout_ms);
     json_set_bool(body, "kill", kill);
     return json_print(body);
 }
@@ -140,113 +84,16 @@ static void start_stop(struct up *up, bool kill)
         set_phase(up, kill ? UP_KILLING : UP_STOPPING);
 }
 
-/* --- who exits ------------------------------------------------------------------------------ */
+/* --- events --------------------------------------------------------------------------------- */
 
-static struct attached *find_attached(struct up *up, const char *instance)
+static void on_event(void *userdata, const cJSON *event)
 {
-    for (size_t i = 0; i < up->attached.count; i++)
-        if (streq(up->attached.items[i]->instance, instance))
-            return up->attached.items[i];
-    return NULL;
-}
-
-static void on_tail_frame(void *userdata, unsigned type, const char *payload, size_t length)
-{
-    (void)type;
-    struct attached *attached = userdata;
-    const char *blank = length ? memchr(payload, ' ', length) : NULL;
-    free(attached->last_time);
-    attached->last_time = xstrndup(payload, blank ? (size_t)(blank - payload) : 0);
-}
-
-static void on_tail_data(void *userdata, const char *data, size_t length)
-{
-    struct attached *attached = userdata;
-    (void)stream_feed_frames(&attached->tail_data, data, length, on_tail_frame, attached, NULL);
-}
-
-static void on_tail_end(void *userdata, const struct error *err)
-{
-    (void)err;
-    struct attached *attached = userdata;
-    attached->tail = NULL;
-    if (!attached->last_time)
-        attached->last_time = xstrdup("");
-}
-
-/* The end is told over one connection and the log comes over another: before "exited" is printed,
- * the last line that the daemon has must have arrived. */
-static void mark_died(struct attached *attached, int64_t exit_code)
-{
-    static const struct client_handlers handlers = {on_tail_data, on_tail_end};
-    if (attached->died)
-        return;
-    attached->died = true;
-    attached->exit_code = exit_code;
-    attached->died_at_ms = clock_monotonic_ms();
-    _cleanup_free_ char *instance = client_escape(attached->instance);
-    _cleanup_free_ char *path =
-        xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1&tail=1", instance);
-    if (client_start(attached->up->client, "GET", path, NULL, &handlers, attached, &attached->tail,
-                     NULL) < 0)
-        attached->last_time = xstrdup("");
-}
-
-static bool has_drained(const struct attached *attached, uint64_t now_ms)
-{
-    const char *arrived = log_feed_last_time(attached->up->feed, attached->source);
-    bool silent = attached->only_new && !*arrived;
-    if (now_ms > attached->died_at_ms + (silent ? DRAIN_SILENT_MS : DRAIN_TIMEOUT_MS))
-        return true;
-    return attached->last_time && strcmp(arrived, attached->last_time) >= 0;
-}
-
-static void report_exits(struct up *up)
-{
-    uint64_t now_ms = clock_monotonic_ms();
-    for (size_t i = 0; i < up->attached.count; i++) {
-        struct attached *attached = up->attached.items[i];
-        if (!attached->died || attached->exit_reported || !has_drained(attached, now_ms))
-            continue;
-        attached->exit_reported = true;
-        _cleanup_free_ char *text =
-            xasprintf("exited with code %lld", (long long)attached->exit_code);
-        log_feed_note(up->feed, attached->source, text);
-    }
-}
-
-static bool all_exited(const struct up *up)
-{
-    for (size_t i = 0; i < up->attached.count; i++)
-        if (!up->attached.items[i]->exit_reported)
-            return false;
-    return true;
-}
-
-static void on_event_line(void *userdata, char *line, size_t length)
-{
-    struct up *up = userdata;
-    _cleanup_json_ cJSON *event = NULL;
-    if (json_parse(line, length, &event, NULL) < 0)
-        return;
-    const cJSON *attributes = json_object(json_object(event, "Actor"), "Attributes");
-    struct attached *attached = find_attached(up, json_string(attributes, "name", ""));
-    uint64_t exit_code = 0;
-    (void)str_to_u64(json_string(attributes, "exitCode", "0"), &exit_code);
-    if (attached && streq(json_string(event, "Action", ""), "die"))
-        mark_died(attached, (int64_t)exit_code);
-}
-
-static void on_events_data(void *userdata, const char *data, size_t length)
-{
-    struct up *up = userdata;
-    (void)stream_feed_lines(&up->events_pending, data, length, on_event_line, up, NULL);
+    up_take_event(userdata, event);
 }
 
 static void on_events_end(void *userdata, const struct error *err)
 {
     struct up *up = userdata;
-    up->events = NULL;
     if (up->failure.code || up->phase == UP_DONE)
         return;
     error_set(&up->failure, err->code ? err->code : ECONNRESET,
@@ -258,93 +105,9 @@ static void on_events_end(void *userdata, const struct error *err)
 /* Opened before the job, so that no end is missed. */
 static int open_events(struct up *up, struct error *err)
 {
-    static const struct client_handlers handlers = {on_events_data, on_events_end};
-    _cleanup_free_ char *filter = xasprintf(
-        "{\"type\":[\"container\"],\"label\":[\"com.docker.compose.project=%s\"]}", up->project);
-    _cleanup_free_ char *escaped = client_escape(filter);
-    _cleanup_free_ char *path = xasprintf("/events?filters=%s", escaped);
-    return client_start(up->client, "GET", path, NULL, &handlers, up, &up->events, err);
-}
-
-/* --- logs ----------------------------------------------------------------------------------- */
-
-static void on_before_write(void *userdata)
-{
-    struct up *up = userdata;
-    if (up->progress)
-        progress_clear(up->progress);
-}
-
-static const cJSON *find_before(const struct up *up, const cJSON *instance)
-{
-    const cJSON *before;
-    cJSON_ArrayForEach(before, up->before)
-    {
-        if (streq(json_string(before, "Id", ""), json_string(instance, "Id", "-")))
-            return before;
-    }
-    return NULL;
-}
-
-/* Of an instance that ran before and still does only what comes now is shown; of one that was
- * started again, what it has written since its last end; of a new one, all. */
-static int attach(struct up *up, const cJSON *instances, const cJSON *instance, struct error *err)
-{
-    const cJSON *before = find_before(up, instance);
-    bool same_run =
-        before && json_int(before, "StartedMs", 0) == json_int(instance, "StartedMs", 0);
-    char after[CLOCK_TEXT_SIZE] = "";
-    if (before && !same_run)
-        clock_format_ns(json_int(before, "FinishedMs", 0) * 1000000, after);
-    struct attached *attached = new0(struct attached);
-    attached->up = up;
-    attached->instance = xstrdup(json_string(instance, "Name", ""));
-    attached->label = xstrdup(instance_label(instance));
-    attached->only_new = same_run;
-    vec_add(&up->attached, attached);
-    struct log_feed_source source = {.instance = attached->instance,
-                                     .label = attached->label,
-                                     .color_index = instance_color_index(instances, instance),
-                                     .tail = same_run ? 0 : -1,
-                                     .follow = true,
-                                     .after = *after ? after : NULL};
-    int r = log_feed_add(up->feed, &source, &attached->source, err);
-    if (r == 0 && streq(json_string(instance, "State", ""), "exited"))
-        mark_died(attached, json_int(instance, "ExitCode", 0));
-    return r;
-}
-
-static void announce(const struct up *up)
-{
-    _cleanup_strbuf_ struct strbuf names = {0};
-    for (size_t i = 0; i < up->attached.count; i++)
-        strbuf_addf(&names, "%s%s", i ? ", " : "", up->attached.items[i]->label);
-    _cleanup_free_ char *text = xasprintf("Attaching to %s", strbuf_text(&names));
-    output_note(text);
-}
-
-static int attach_all(struct up *up, struct error *err)
-{
-    static const struct log_feed_callbacks callbacks = {.on_before_write = on_before_write};
-    struct log_view_options options = {.prefix = !up->values->no_log_prefix,
-                                       .color =
-                                           !up->values->no_color && output_has_color(STDOUT_FILENO),
-                                       .timestamps = up->values->timestamps};
-    _cleanup_json_ cJSON *instances = NULL;
-    int r = instances_get(up->client, up->project, true, &instances, err);
-    if (r < 0)
-        return r;
-    up->feed = log_feed_new(up->client, &options, &callbacks, up);
-    const cJSON *instance;
-    cJSON_ArrayForEach(instance, instances)
-    {
-        if (instance_is_of(instance, up->invocation->operands, up->invocation->operand_count))
-            r = attach(up, instances, instance, err);
-        if (r < 0)
-            return r;
-    }
-    announce(up);
-    return 0;
+    static const struct event_watch_handlers handlers = {on_event, on_events_end};
+    _cleanup_free_ char *query = event_watch_query(up->project);
+    return event_watch_start(up->client, query, &handlers, up, &up->events, err);
 }
 
 /* --- the course ----------------------------------------------------------------------------- */
@@ -353,7 +116,7 @@ static void enter_attached(struct up *up)
 {
     forget_job(up);
     set_phase(up, UP_ATTACHED);
-    if (attach_all(up, &up->failure) < 0)
+    if (up_attach_all(up, &up->failure) < 0)
         set_phase(up, UP_DONE);
 }
 
@@ -363,9 +126,9 @@ static void leave_job(struct up *up)
     if (up->job_result.code && !up->interrupted) {
         error_move(&up->failure, &up->job_result);
         set_phase(up, UP_DONE);
-    } else if (up->interrupted && !up->values->detach) {
+    } else if (up->interrupted && !up->detach) {
         start_stop(up, up->kill_wanted);
-    } else if (up->values->detach) {
+    } else if (up->detach) {
         set_phase(up, UP_DONE);
     } else {
         enter_attached(up);
@@ -382,14 +145,14 @@ static void leave_stop(struct up *up)
         error_move(&up->failure, &up->job_result);
     else if (up->kill_wanted && up->phase == UP_STOPPING)
         start_stop(up, true);
-    else if (all_exited(up) || now_ms > up->stopped_at_ms + LAST_WORDS_MS)
+    else if (up_all_ended(up) || now_ms > up->stopped_at_ms + LAST_WORDS_MS)
         set_phase(up, UP_DONE);
 }
 
 static void up_advance(struct up *up)
 {
     if (up->feed)
-        report_exits(up);
+        up_report_exits(up);
     if (up->feed && log_feed_write_error(up->feed) < 0) {
         up->status = output_fail(-log_feed_write_error(up->feed), &up->failure);
         set_phase(up, UP_DONE);
@@ -401,9 +164,11 @@ static void up_advance(struct up *up)
             leave_job(up);
         break;
     case UP_ATTACHED:
-        if (up->interrupted)
+        if (up->rescan && up_attach_new(up, &up->failure) == 0)
+            up->rescan = false;
+        if (up->interrupted || up->aborting)
             start_stop(up, up->kill_wanted);
-        else if (all_exited(up))
+        else if (up_all_ended(up))
             set_phase(up, UP_DONE);
         break;
     case UP_STOPPING:
@@ -426,7 +191,7 @@ static void on_interrupt(void *userdata, unsigned count)
     up->kill_wanted = count > 1;
     if (up->progress)
         progress_clear(up->progress);
-    if (count == 1 && !up->values->detach)
+    if (count == 1 && !up->detach)
         output_note("Gracefully stopping... (press Ctrl+C again to force)");
     if (up->phase == UP_JOB)
         set_phase(up, UP_CANCELLING);
@@ -457,21 +222,8 @@ static void run_loop(struct up *up)
 
 static void up_done(struct up *up)
 {
-    if (up->feed)
-        log_feed_flush(up->feed);
-    log_feed_free(up->feed);
-    for (size_t i = 0; i < up->attached.count; i++) {
-        struct attached *attached = up->attached.items[i];
-        client_request_cancel(attached->tail);
-        strbuf_done(&attached->tail_data);
-        free(attached->instance);
-        free(attached->label);
-        free(attached->last_time);
-        free(attached);
-    }
-    vec_done(&up->attached);
-    client_request_cancel(up->events);
-    strbuf_done(&up->events_pending);
+    up_detach_all(up);
+    event_watch_free(up->events);
     cJSON_Delete(up->before);
     forget_job(up);
     error_done(&up->job_result);
@@ -480,19 +232,22 @@ static void up_done(struct up *up)
 
 static int prepare(struct up *up, struct error *err)
 {
-    if (up->values->detach)
+    if (up->detach)
         return 0;
+    up_choose_services(up);
     int r = instances_get(up->client, up->project, true, &up->before, err);
     return r < 0 ? r : open_events(up, err);
 }
 
-int up_run(const struct invocation *invocation, struct client *client, const char *project,
-           const char *body, struct error *err)
+int up_run(const struct invocation *invocation, struct client *client, const struct model *model,
+           const char *body, bool detach, struct error *err)
 {
     struct up up = {.invocation = invocation,
                     .values = invocation->values,
+                    .model = model,
                     .client = client,
-                    .project = project};
+                    .project = model->name,
+                    .detach = detach};
     int r = prepare(&up, err);
     if (r == 0)
         r = start_job(&up, "up", "Running", body, err);

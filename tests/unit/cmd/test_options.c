@@ -10,7 +10,7 @@ struct values {
     bool all, quiet;
     const char *format, *project;
     char **files;
-    int64_t timeout, tail;
+    int64_t timeout, tail, grace;
 };
 
 static const struct option_row rows[] = {
@@ -23,6 +23,7 @@ static const struct option_row rows[] = {
     {"file", 'f', OPTION_LIST, offsetof(struct values, files), "FILE", NULL, 0, 0, "Compose file"},
     {"timeout", 't', OPTION_NUMBER, offsetof(struct values, timeout), "SECONDS", "10", 0, 100,
      "Grace"},
+    {"grace", 'g', OPTION_GRACE, offsetof(struct values, grace), "SECONDS", NULL, 0, 0, "Grace"},
     {"tail", 'n', OPTION_LINES, offsetof(struct values, tail), "LINES", "all", 0, 0, "Lines"},
 };
 static const struct option_table table = {rows, ARRAY_SIZE(rows)};
@@ -174,12 +175,30 @@ static void help_is_wrapped_to_the_width(void **state)
                                            "                          (default: 10)\n");
 }
 
+static void a_grace_is_kept_in_milliseconds_and_may_be_missing(void **state)
+{
+    (void)state;
+    struct parsed parsed = PARSE(true, "-g", "3");
+    assert_int_equal(parsed.values.grace, 3000);
+    done(&parsed);
+    parsed = PARSE(true, "web");
+    assert_int_equal(parsed.values.grace, -1);
+    done(&parsed);
+    parsed = PARSE(true, "--grace=-1");
+    assert_int_equal(parsed.r, -EINVAL);
+    done(&parsed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_come_from_the_rows),  cmocka_unit_test(every_spelling_is_read),
-        cmocka_unit_test(operands_can_end_the_options), cmocka_unit_test(help_is_always_known),
-        cmocka_unit_test(mistakes_are_named),           cmocka_unit_test(a_table_knows_its_words),
+        cmocka_unit_test(a_grace_is_kept_in_milliseconds_and_may_be_missing),
+        cmocka_unit_test(defaults_come_from_the_rows),
+        cmocka_unit_test(every_spelling_is_read),
+        cmocka_unit_test(operands_can_end_the_options),
+        cmocka_unit_test(help_is_always_known),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(a_table_knows_its_words),
         cmocka_unit_test(help_is_wrapped_to_the_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
