@@ -16,14 +16,20 @@ static int write_instance(struct store *store, const char *project, const struct
 {
     return store_execute(
         store, err,
-        "INSERT INTO instances (name, id, project, service, number, image, image_id, command,"
-        " created_ms, state) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, 'created')"
-        " ON CONFLICT (name) DO UPDATE SET id = excluded.id, project = excluded.project,"
-        " service = excluded.service, image = excluded.image, image_id = excluded.image_id,"
-        " command = excluded.command, created_ms = excluded.created_ms, state = excluded.state",
-        "sssssssi", step->name, json_string(step->spec, "id", ""), project, step->service,
-        json_string(step->spec, "image", ""), step->instance->image_id, step->instance->command,
-        clock_realtime_ms());
+        "INSERT OR REPLACE INTO instances (name, id, project, service, number, oneoff, image,"
+        " image_id, image_result, command, created_ms, state, desired)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'created', 'stopped')",
+        "ssssiissssi", step->name, json_string(step->spec, "id", ""), project, step->service,
+        json_int(step->spec, "number", 1), (int64_t)json_bool(step->spec, "oneoff", false),
+        json_string(step->spec, "image", ""), step->instance->image_id,
+        step->instance->image_result, step->instance->command, clock_realtime_ms());
+}
+
+/* What is wanted of it from now on: whether it comes back by itself depends on it. */
+static int write_wish(struct store *store, const struct plan_step *step, struct error *err)
+{
+    return store_execute(store, err, "UPDATE instances SET desired = ? WHERE name = ?", "ss",
+                         step->verb == OPERATION_START ? "running" : "stopped", step->name);
 }
 
 static int write_intent(struct store *store, const char *project, const struct plan_step *step,
@@ -45,7 +51,10 @@ static int write_intent(struct store *store, const char *project, const struct p
     r = store_step(store, insert, err);
     if (r < 0)
         return r;
-    return step->instance ? write_instance(store, project, step, err) : 0;
+    if (step->instance)
+        return write_instance(store, project, step, err);
+    bool is_vm = streq(step->kind, "vm");
+    return is_vm && step->verb != OPERATION_REMOVE ? write_wish(store, step, err) : 0;
 }
 
 /* What an operation leaves of its resource in the store. */

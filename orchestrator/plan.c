@@ -26,6 +26,7 @@ void plan_free(struct plan *plan)
         vec_done(&step->after);
         if (step->instance) {
             free(step->instance->image_id);
+            free(step->instance->image_result);
             free(step->instance->command);
             free(step->instance);
         }

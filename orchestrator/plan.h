@@ -16,7 +16,8 @@
 /* What the store keeps of an instance, beside its VM's spec. */
 struct plan_instance {
     char *image_id;
-    char *command; /* for people */
+    char *image_result; /* JSON text: what a start without a file needs */
+    char *command;      /* for people */
 };
 
 struct plan_step {

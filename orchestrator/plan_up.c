@@ -159,8 +159,9 @@ static size_t add_vm(struct up *up, const struct spec_service *service, const ch
     added->instance = new0(struct plan_instance);
     added->instance->image_id = xstrdup(up_image_id(up, service, NULL));
     _cleanup_free_ char *key = xasprintf("image/%s", service->image);
-    added->instance->command = spec_command_text(
-        service->vm, json_object(json_object(up->options->images, key), "config"));
+    const cJSON *image = json_object(up->options->images, key);
+    added->instance->image_result = image ? json_print(image) : xstrdup("");
+    added->instance->command = spec_command_text(service->vm, json_object(image, "config"));
     spec_hash_service(service, added->instance->image_id, added->hash);
     added->fact = TAKE_PTR(key);
     return step;

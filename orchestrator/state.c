@@ -4,7 +4,10 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-/* specs, hashes and depends_on are JSON text, hex and a JSON array of names. */
+/* specs, hashes and depends_on are JSON text, hex and a JSON array: of {"service","condition",
+ * "required","restart"}, and of names alone in rows of the first version. files is a JSON array of
+ * paths, image_result the JSON text of its operation's ("" in rows of the first version), desired
+ * 'running' or 'stopped', health '', 'starting', 'healthy' or 'unhealthy'. */
 static const char *const scripts[] = {
     "CREATE TABLE projects (name TEXT PRIMARY KEY, created_ms INTEGER NOT NULL) STRICT;"
     "CREATE TABLE services (project TEXT NOT NULL REFERENCES projects ON DELETE CASCADE,"
@@ -22,6 +25,21 @@ static const char *const scripts[] = {
     "CREATE TABLE events (event INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
     "  project TEXT NOT NULL, service TEXT NOT NULL, instance TEXT NOT NULL, id TEXT NOT NULL,"
     "  action TEXT NOT NULL, exit_code INTEGER NOT NULL) STRICT;",
+    /* 2: who looks after an instance needs to know what is wanted of it and how it fares; a start
+     * without a file needs what its image was. */
+    "ALTER TABLE projects ADD COLUMN standalone INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE projects ADD COLUMN directory TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE projects ADD COLUMN files TEXT NOT NULL DEFAULT '[]';"
+    "ALTER TABLE projects ADD COLUMN salt TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE instances ADD COLUMN oneoff INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE instances ADD COLUMN desired TEXT NOT NULL DEFAULT 'running';"
+    "ALTER TABLE instances ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE instances ADD COLUMN health TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE instances ADD COLUMN oom INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE instances ADD COLUMN image_result TEXT NOT NULL DEFAULT '';"
+    "UPDATE instances SET desired = 'stopped' WHERE state IN ('exited', 'created');"
+    "CREATE INDEX instances_by_project ON instances (project);"
+    "CREATE INDEX journal_by_project ON journal (project);",
 };
 
 const struct store_schema *state_schema(void)
@@ -161,7 +179,8 @@ int state_list_instances(struct store *store, const char *project,
 {
     _cleanup_statement_ sqlite3_stmt *rows = store_query(
         store, err,
-        "SELECT name, id, project, service, image, image_id, command, number, created_ms"
+        "SELECT name, id, project, service, image, image_id, command, number, created_ms,"
+        " oneoff, desired, restarts, health, oom, image_result"
         " FROM instances WHERE ?1 IS NULL OR project = ?1 ORDER BY created_ms, made",
         "s", project);
     if (!rows)
@@ -179,6 +198,12 @@ int state_list_instances(struct store *store, const char *project,
                                      .command = xstrdup(store_column_text(rows, 6)),
                                      .number = sqlite3_column_int64(rows, 7),
                                      .created_ms = sqlite3_column_int64(rows, 8),
+                                     .oneoff = sqlite3_column_int(rows, 9),
+                                     .is_wanted = streq(store_column_text(rows, 10), "running"),
+                                     .restarts = sqlite3_column_int64(rows, 11),
+                                     .health = xstrdup(store_column_text(rows, 12)),
+                                     .oom = sqlite3_column_int(rows, 13),
+                                     .image_result = xstrdup(store_column_text(rows, 14)),
                                  });
     if (r < 0) {
         state_instances_done(&instances);
@@ -199,6 +224,8 @@ void state_instances_done(struct state_instances *instances)
         free(instance->image);
         free(instance->image_id);
         free(instance->command);
+        free(instance->health);
+        free(instance->image_result);
     }
     vec_done(&instances->list);
 }

@@ -21,6 +21,12 @@ int state_observe(struct store *store, const char *project, struct observed **re
 struct state_instance {
     char *name, *id, *project, *service, *image, *image_id, *command;
     int64_t number, created_ms;
+    bool oneoff;
+    bool is_wanted; /* to run, as far as people said: desired is 'running' */
+    int64_t restarts;
+    char *health;       /* "", "starting", "healthy", "unhealthy" */
+    bool oom;           /* its last end */
+    char *image_result; /* JSON; "": not known */
 };
 struct state_instances {
     VEC(struct state_instance) list;

@@ -21,6 +21,7 @@ static struct plan *one_step(const char *kind, const char *name, enum operation_
     if (streq(kind, "vm") && verb == OPERATION_ENSURE) {
         struct plan_instance *instance = plan->steps.items[0].instance = new0(struct plan_instance);
         instance->image_id = xstrdup("sha256:1");
+        instance->image_result = xstrdup("{}");
         instance->command = xstrdup("sleep 1");
     }
     return plan;
@@ -159,6 +160,66 @@ static void test_states_and_events(void **state)
     assert_int_equal(sqlite3_column_int(count, 1), 100);
 }
 
+/* A database of the first version, with an instance that runs and one that has ended. */
+static struct store *first_version(void)
+{
+    struct store_schema first = *state_schema();
+    first.version = 1;
+    _cleanup_error_ struct error err = {0};
+    struct store *store = NULL;
+    assert_ok(store_open(":memory:", &store, &err), &err);
+    assert_ok(store_migrate(store, &first, &err), &err);
+    static const char insert[] =
+        "INSERT INTO instances (name, id, project, service, number, image, image_id, command,"
+        " created_ms, state) VALUES (?, 'abc', 'p', 's', 1, 'busybox:1', 'sha256:1', 'sh', 5, ?)";
+    assert_ok(store_execute(store, &err, insert, "ss", "p-s-1", "running"), &err);
+    assert_ok(store_execute(store, &err, insert, "ss", "p-t-1", "exited"), &err);
+    return store;
+}
+
+static void test_first_version_is_taken_over(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = first_version();
+    _cleanup_error_ struct error err = {0};
+    assert_ok(store_migrate(store, state_schema(), &err), &err);
+    struct state_instances instances = {0};
+    assert_ok(state_list_instances(store, "p", &instances, &err), &err);
+    assert_int_equal(instances.list.count, 2);
+    assert_string_equal(instances.list.items[0].name, "p-s-1");
+    assert_int_equal(instances.list.items[0].created_ms, 5);
+    assert_true(instances.list.items[0].is_wanted);
+    assert_false(instances.list.items[1].is_wanted);
+    assert_string_equal(instances.list.items[1].health, "");
+    assert_false(instances.list.items[1].oneoff);
+    state_instances_done(&instances);
+}
+
+static bool is_wanted(struct store *store)
+{
+    _cleanup_error_ struct error err = {0};
+    struct state_instances instances = {0};
+    assert_ok(state_list_instances(store, "p", &instances, &err), &err);
+    bool wanted = instances.list.items[0].is_wanted;
+    state_instances_done(&instances);
+    return wanted;
+}
+
+static void test_what_is_wanted_is_known_with_the_intent(void **state)
+{
+    (void)state;
+    _cleanup_(store_closep) struct store *store = stack_store();
+    do_step(store, "vm", "p-s-1", OPERATION_ENSURE, vm_spec, SUCCESS);
+    assert_false(is_wanted(store));
+    do_step(store, "vm", "p-s-1", OPERATION_START, vm_spec, CRASH);
+    assert_true(is_wanted(store));
+    do_step(store, "vm", "p-s-1", OPERATION_STOP, vm_spec, FAILURE);
+    assert_false(is_wanted(store));
+    do_step(store, "vm", "p-s-1", OPERATION_START, vm_spec, SUCCESS);
+    do_step(store, "vm", "p-s-1", OPERATION_REMOVE, vm_spec, FAILURE);
+    assert_true(is_wanted(store));
+}
+
 static void test_project_is_forgotten_when_empty(void **state)
 {
     (void)state;
@@ -184,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_instance_lives_from_intent_to_removal),
         cmocka_unit_test(test_settle_leaves_other_projects_alone),
         cmocka_unit_test(test_states_and_events),
+        cmocka_unit_test(test_first_version_is_taken_over),
+        cmocka_unit_test(test_what_is_wanted_is_known_with_the_intent),
         cmocka_unit_test(test_project_is_forgotten_when_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
