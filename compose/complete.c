@@ -3,26 +3,29 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/dotenv.h"
 #include "compose/merge.h"
 #include "compose/schema_types.h"
 
 #include <errno.h>
 
-/* A key of an object that is put in here, with the rank the table gives it. */
-static void put(const struct completion *completion, const char *object, struct node *map,
-                const char *name, struct node *value)
+void complete_put(const struct completion *completion, const struct schema_object *rows,
+                  struct node *map, const char *name, struct node *value)
 {
     struct schema schema = {.arena = completion->arena};
-    const struct schema_object *services = schema_find(&schema_root, "services")->object;
-    const struct schema_object *rows = &schema_root;
-    if (streq(object, "service"))
-        rows = services;
-    else if (streq(object, "network"))
-        rows = schema_find(&schema_root, "networks")->object;
-    else if (streq(object, "dependency"))
-        rows = schema_find(services, "depends_on")->object;
     schema_put(&schema, rows, map, name, value);
+}
+
+void complete_drop_false(struct node *map, const char *key)
+{
+    if (node_find(map, key) && !node_get_bool(map, key, true))
+        node_remove(map, key);
+}
+
+static const struct schema_object *service_rows(void)
+{
+    return schema_find(&schema_root, "services")->object;
 }
 
 /* --- environment ----------------------------------------------------------------------------- */
@@ -85,23 +88,23 @@ static void complete_environment(const struct completion *completion, struct nod
         node_put_ranked(completion->arena, result, &environment->pairs[i]);
     node_remove(service, "env_file");
     if (result->count > 0)
-        put(completion, "service", service, "environment", result);
+        complete_put(completion, service_rows(), service, "environment", result);
 }
 
 /* --- services -------------------------------------------------------------------------------- */
 
 static void complete_dependencies(const struct completion *completion, struct node *service)
 {
+    const struct schema_object *rows = schema_find(service_rows(), "depends_on")->object;
     struct node *dependencies = node_get(service, "depends_on");
     for (size_t i = 0; dependencies && i < dependencies->count; i++) {
         struct node *entry = dependencies->pairs[i].value;
         if (entry->kind != NODE_MAP)
             continue;
         if (!node_find(entry, "required"))
-            put(completion, "dependency", entry, "required",
-                node_new_bool(completion->arena, true, entry->position));
-        if (node_find(entry, "restart") && !node_get_bool(entry, "restart", true))
-            node_remove(entry, "restart");
+            complete_put(completion, rows, entry, "required",
+                         node_new_bool(completion->arena, true, entry->position));
+        complete_drop_false(entry, "restart");
     }
 }
 
@@ -114,7 +117,7 @@ static void complete_networks(const struct completion *completion, struct node *
     struct node *result = node_new(completion->arena, NODE_MAP, position);
     node_put(completion->arena, result, "default", position,
              node_new(completion->arena, NODE_NULL, position));
-    put(completion, "service", service, "networks", result);
+    complete_put(completion, service_rows(), service, "networks", result);
 }
 
 static void remove_empty(struct node *service, const char *key)
@@ -124,33 +127,66 @@ static void remove_empty(struct node *service, const char *key)
         node_remove(service, key);
 }
 
+/* What says nothing is not printed. A later file's `tty: false` had to win before. */
+static void drop_defaults(struct node *service)
+{
+    static const char *const flags[] = {"tty", "stdin_open", "read_only"};
+    static const char *const texts[] = {"restart", "stop_signal", "pull_policy"};
+    static const char *const collections[] = {"environment", "ports",   "depends_on",
+                                              "profiles",    "volumes", "configs",
+                                              "secrets",     "tmpfs",   "labels"};
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        complete_drop_false(service, flags[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        if (streq(node_get_string(service, texts[i], "-"), ""))
+            node_remove(service, texts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(collections); i++)
+        remove_empty(service, collections[i]);
+}
+
+static void complete_healthcheck(struct node *service)
+{
+    struct node *healthcheck = node_get(service, "healthcheck");
+    complete_drop_false(healthcheck, "disable");
+    if (healthcheck)
+        remove_empty(healthcheck, "test");
+}
+
 static void complete_service(const struct completion *completion, struct node_pair *pair)
 {
-    static const char *const collections[] = {"environment", "ports", "depends_on"};
+    static const char *const lists[] = {"ports",   "volumes", "tmpfs",
+                                        "configs", "secrets", "profiles"};
     struct node *service = pair->value;
     if (service->kind != NODE_MAP)
         return;
     complete_environment(completion, service);
     complete_dependencies(completion, service);
     complete_networks(completion, service, pair->position);
-    struct node *ports = node_get(service, "ports");
-    if (ports)
-        put(completion, "service", service, "ports", merge_unique(completion->arena, ports));
-    for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]); i++)
-        remove_empty(service, collections[i]);
+    complete_healthcheck(service);
+    complete_build(completion, service);
+    complete_mounts(completion, service);
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        const struct node *list = node_get(service, lists[i]);
+        if (list)
+            complete_put(completion, service_rows(), service, lists[i],
+                         merge_unique(completion->arena, list));
+    }
+    drop_defaults(service);
 }
 
 /* --- networks -------------------------------------------------------------------------------- */
 
-static void report_undefined(const struct completion *completion, const char *service,
-                             const struct node_pair *pair, const struct node *written)
+void complete_report_undefined(const struct completion *completion,
+                               const struct reference *reference, const struct node *written)
 {
-    const char *nearest =
-        diagnostics_is_full(completion->diagnostics) ? NULL : node_nearest_key(written, pair->key);
+    const char *nearest = diagnostics_is_full(completion->diagnostics)
+                              ? NULL
+                              : node_nearest_key(written, reference->name);
     const char *hint =
-        nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest) : NULL;
-    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, pair->position, hint,
-                    "service '%s' refers to undefined network '%s'", service, pair->key);
+        nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest) : reference->hint;
+    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, reference->position, hint,
+                    "service '%s' refers to undefined %s '%s'", reference->service, reference->kind,
+                    reference->name);
 }
 
 /* Leaves out the networks that are not there. `default` always is. */
@@ -166,9 +202,14 @@ static void check_references(const struct completion *completion, const struct n
         if (node_find(written, pair->key) || streq(pair->key, "default"))
             node_put_ranked(completion->arena, known, pair);
         else
-            report_undefined(completion, service->key, pair, written);
+            complete_report_undefined(completion,
+                                      &(struct reference){.service = service->key,
+                                                          .kind = "network",
+                                                          .name = pair->key,
+                                                          .position = pair->position},
+                                      written);
     }
-    put(completion, "service", service->value, "networks", known);
+    complete_put(completion, service_rows(), service->value, "networks", known);
 }
 
 /* The names of all networks that services join. */
@@ -190,14 +231,8 @@ static void name_network(const struct completion *completion, const char *key, s
     bool external = node_get_bool(network, "external", false);
     const char *name =
         external ? key : arena_printf(completion->arena, "%s_%s", completion->project, key);
-    put(completion, "network", network, "name",
-        node_new_string(completion->arena, name, network->position));
-}
-
-static void drop_false(struct node *network, const char *key)
-{
-    if (node_find(network, key) && !node_get_bool(network, key, true))
-        node_remove(network, key);
+    complete_put(completion, schema_find(&schema_root, "networks")->object, network, "name",
+                 node_new_string(completion->arena, name, network->position));
 }
 
 /* The networks in use, in the file's order; `default` last where it is not written. */
@@ -219,13 +254,91 @@ static void complete_top_networks(const struct completion *completion, struct no
                  node_new(completion->arena, NODE_MAP, position));
     for (size_t i = 0; i < result->count; i++) {
         name_network(completion, result->pairs[i].key, result->pairs[i].value);
-        drop_false(result->pairs[i].value, "internal");
-        drop_false(result->pairs[i].value, "external");
+        complete_drop_false(result->pairs[i].value, "internal");
+        complete_drop_false(result->pairs[i].value, "external");
     }
     if (result->count > 0)
-        put(completion, "root", tree, "networks", result);
+        complete_put(completion, &schema_root, tree, "networks", result);
     else
         node_remove(tree, "networks");
+}
+
+/* --- profiles and dependencies ---------------------------------------------------------------- */
+
+static bool is_enabled(const struct node *service, char *const *profiles)
+{
+    const struct node *own = node_get(service, "profiles");
+    if (!node_is(own, NODE_LIST) || own->count == 0 || strv_contains(profiles, "*"))
+        return true;
+    for (size_t i = 0; i < own->count; i++)
+        if (strv_contains(profiles, own->items[i]->text))
+            return true;
+    return false;
+}
+
+/* A service that is named on the command line brings its profiles along. */
+static bool is_named(const struct completion *completion, const struct node *services,
+                     const struct node *own)
+{
+    for (char *const *name = completion->services; own && name && *name; name++) {
+        const struct node *other = node_get(node_get(services, *name), "profiles");
+        for (size_t i = 0; node_is(other, NODE_LIST) && i < other->count; i++)
+            for (size_t j = 0; own->kind == NODE_LIST && j < own->count; j++)
+                if (streq(other->items[i]->text, own->items[j]->text))
+                    return true;
+    }
+    return false;
+}
+
+/* Takes the services out whose profiles are not enabled, and returns them. */
+static struct node *take_disabled(const struct completion *completion, struct node *services)
+{
+    struct node *disabled = node_new(completion->arena, NODE_MAP, services->position);
+    struct node *enabled = node_new(completion->arena, NODE_MAP, services->position);
+    for (size_t i = 0; i < services->count; i++) {
+        const struct node_pair *pair = &services->pairs[i];
+        bool is_on = completion->is_wire || is_enabled(pair->value, completion->profiles) ||
+                     is_named(completion, services, node_get(pair->value, "profiles"));
+        node_put_ranked(completion->arena, is_on ? enabled : disabled, pair);
+    }
+    if (disabled->count > 0)
+        *services = *enabled;
+    return disabled;
+}
+
+static void report_dependency(const struct completion *completion, const char *service,
+                              const struct node_pair *pair, const struct node *services,
+                              const struct node *disabled)
+{
+    const struct node *profiles = node_get(node_get(disabled, pair->key), "profiles");
+    const char *nearest =
+        diagnostics_is_full(completion->diagnostics) ? NULL : node_nearest_key(services, pair->key);
+    const char *hint =
+        profiles  ? arena_printf(completion->arena, "add '--profile %s', or 'required: false'",
+                                 profiles->items[0]->text)
+        : nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest)
+                  : NULL;
+    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, pair->position, hint,
+                    profiles
+                        ? "service '%s' depends on service '%s', whose profiles are not enabled"
+                        : "service '%s' depends on undefined service '%s'",
+                    service, pair->key);
+}
+
+/* A service that need not be there may be disabled, but must be written. */
+static void check_dependencies(const struct completion *completion, const struct node *services,
+                               const struct node *disabled)
+{
+    for (size_t i = 0; i < services->count; i++) {
+        const struct node *dependencies = node_get(services->pairs[i].value, "depends_on");
+        for (size_t j = 0; dependencies && j < dependencies->count; j++) {
+            const struct node_pair *pair = &dependencies->pairs[j];
+            bool optional = !node_get_bool(pair->value, "required", true) &&
+                            (completion->is_wire || node_find(disabled, pair->key));
+            if (!node_find(services, pair->key) && !optional)
+                report_dependency(completion, services->pairs[i].key, pair, services, disabled);
+        }
+    }
 }
 
 void complete_tree(const struct completion *completion, struct node *tree)
@@ -234,11 +347,14 @@ void complete_tree(const struct completion *completion, struct node *tree)
     if (!services) {
         services = node_new(completion->arena, NODE_MAP, tree->position);
         if (!node_find(tree, "services"))
-            put(completion, "root", tree, "services", services);
+            complete_put(completion, &schema_root, tree, "services", services);
     }
-    put(completion, "root", tree, "name",
-        node_new_string(completion->arena, completion->project, tree->position));
+    complete_put(completion, &schema_root, tree, "name",
+                 node_new_string(completion->arena, completion->project, tree->position));
+    const struct node *disabled = take_disabled(completion, services);
     for (size_t i = 0; i < services->count; i++)
         complete_service(completion, &services->pairs[i]);
+    check_dependencies(completion, services, disabled);
     complete_top_networks(completion, tree, services);
+    complete_storage(completion, tree, services);
 }

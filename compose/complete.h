@@ -1,17 +1,44 @@
 /* Fifth stage: what the files leave out is filled in on the merged canonical tree, as `config`
- * shows it: env_file read into environment, the default network, full names of networks; networks
- * nobody uses are dropped, and so are, with an error, references to networks that are not there. */
+ * shows it: env_file read into environment, the default network, paths made absolute, full names of
+ * networks, volumes, configs and secrets. Services whose profiles are not enabled go, and then the
+ * top level's entries nobody uses; references to what is not there go too, with an error. */
 #pragma once
 
 #include "compose/node.h"
+#include "compose/schema.h"
 #include "compose/variables.h"
 
 struct completion {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    const struct variables *variables; /* for bare KEYs; NULL: they stay empty */
+    const struct variables *variables; /* for bare KEYs and `~`; NULL: they stay as they are */
     const char *directory;             /* absolute; relative paths begin here */
     const char *project;
+    char *const *profiles; /* enabled; "*" is all */
+    char *const *services; /* named by the caller: their profiles are enabled too */
+    bool is_wire;          /* a tree that was completed before: all of its services are enabled */
 };
 
 void complete_tree(const struct completion *completion, struct node *tree);
+
+/* --- between complete.c and complete_storage.c ------------------------------------------------ */
+
+/* Puts a key with the rank its row gives it. */
+void complete_put(const struct completion *completion, const struct schema_object *rows,
+                  struct node *map, const char *name, struct node *value);
+/* A `key: false` that is the same as none. map may be NULL. */
+void complete_drop_false(struct node *map, const char *key);
+
+struct reference {
+    const char *service, *kind, *name, *hint;
+    struct position position;
+};
+void complete_report_undefined(const struct completion *completion,
+                               const struct reference *reference, const struct node *written);
+
+/* A service's build and mounts: paths absolute, defaults left out. */
+void complete_build(const struct completion *completion, struct node *service);
+void complete_mounts(const struct completion *completion, struct node *service);
+/* volumes, configs and secrets of the top level. */
+void complete_storage(const struct completion *completion, struct node *tree,
+                      const struct node *services);

@@ -20,6 +20,8 @@ struct compose_options {
     const char *project_directory; /* --project-directory; NULL: the first file's folder */
     const char *working_directory; /* absolute */
     char *const *environment;      /* "K=V": the caller's environment */
+    char *const *profiles;         /* --profile; NULL: COMPOSE_PROFILES. "*" enables all */
+    char *const *services;         /* named by the caller: their profiles are enabled as well */
 };
 
 /* Reads, checks and builds. 0 with *ret_model set where there is no error among the diagnostics
@@ -33,8 +35,9 @@ enum compose_format { COMPOSE_YAML, COMPOSE_JSON };
  * Reading it back gives the same model. */
 char *compose_print(const struct model *model, enum compose_format format);
 
-/* The canonical form as it goes over the wire to the daemon and into its store: JSON, nothing
- * escaped, and its reader: no interpolation, no files. */
+/* The canonical form as it goes over the wire to the daemon: JSON, nothing escaped, and its reader:
+ * no interpolation, no files. It holds the values of configs and secrets that come from the
+ * caller's environment: it must not be stored. */
 char *compose_serialize(const struct model *model);
 int compose_deserialize(const char *text, size_t length, struct diagnostics *diagnostics,
                         struct model **ret_model, struct error *err);

@@ -35,6 +35,7 @@ static void put_reference_members(struct arena *arena, struct node *tree)
         struct node *service = services->pairs[i].value;
         put_missing(arena, service_rows, service, "command", NODE_NULL);
         put_missing(arena, service_rows, service, "entrypoint", NODE_NULL);
+        put_missing(arena, deploy_rows, node_get(service, "deploy"), "resources", NODE_MAP);
         put_missing(arena, deploy_rows, node_get(service, "deploy"), "placement", NODE_MAP);
     }
     for (size_t i = 0; networks && i < networks->count; i++)
@@ -58,7 +59,20 @@ char *compose_print(const struct model *model, enum compose_format format)
     return strbuf_take(&out);
 }
 
-/* {"directory": ..., "tree": the canonical tree} */
+/* {KEY: VALUE} of those whose value comes from the caller's environment. */
+static struct node *source_values(struct arena *arena, const struct model_source *sources,
+                                  size_t count)
+{
+    struct position nowhere = {0};
+    struct node *values = node_new(arena, NODE_MAP, nowhere);
+    for (size_t i = 0; i < count; i++)
+        if (sources[i].value)
+            node_put(arena, values, sources[i].key, nowhere,
+                     node_new_string(arena, sources[i].value, nowhere));
+    return values;
+}
+
+/* {"directory": ..., "tree": the canonical tree, "values": {"configs": {...}, "secrets": {...}}} */
 char *compose_serialize(const struct model *model)
 {
     struct strbuf out = {0};
@@ -66,9 +80,15 @@ char *compose_serialize(const struct model *model)
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct position nowhere = {0};
     struct node *wrapper = node_new(arena, NODE_MAP, nowhere);
+    struct node *values = node_new(arena, NODE_MAP, nowhere);
     node_put(arena, wrapper, "directory", nowhere,
              node_new_string(arena, model->directory, nowhere));
     node_put(arena, wrapper, "tree", nowhere, model->tree);
+    node_put(arena, values, "configs", nowhere,
+             source_values(arena, model->configs, model->config_count));
+    node_put(arena, values, "secrets", nowhere,
+             source_values(arena, model->secrets, model->secret_count));
+    node_put(arena, wrapper, "values", nowhere, values);
     print_json(wrapper, &options, &out);
     return strbuf_take(&out);
 }
@@ -95,10 +115,16 @@ static int deserialize(struct arena *arena, struct node *wrapper, struct diagnos
     forget_positions(tree);
     tree = schema_normalise(arena, diagnostics, tree);
     const char *name = node_get_string(tree, "name", "");
-    struct completion completion = {
-        .arena = arena, .diagnostics = diagnostics, .directory = directory, .project = name};
+    struct completion completion = {.arena = arena,
+                                    .diagnostics = diagnostics,
+                                    .directory = directory,
+                                    .project = name,
+                                    .is_wire = true};
     complete_tree(&completion, tree);
-    struct model *model = model_build(arena, diagnostics, tree, directory, NULL);
+    struct model *model = model_build(arena, diagnostics,
+                                      &(struct model_input){.tree = tree,
+                                                            .directory = directory,
+                                                            .values = node_get(wrapper, "values")});
     validate_model(model, diagnostics);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0 || name[0] == '\0')
         return error_set(err, EINVAL, "the project is not valid");

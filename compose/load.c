@@ -122,6 +122,23 @@ static int find_project(struct load *load, struct error *err)
     return r;
 }
 
+/* --profile, or COMPOSE_PROFILES: names between commas. */
+static char *const *enabled_profiles(const struct load *load)
+{
+    const char *value = variables_get(load->variables, "COMPOSE_PROFILES");
+    if ((load->options->profiles && load->options->profiles[0]) || !value)
+        return load->options->profiles;
+    char **profiles = arena_array(load->arena, strlen(value) + 2, sizeof(char *));
+    char *rest = arena_strdup(load->arena, value), *name;
+    for (size_t count = 0; (name = strsep(&rest, ","));) {
+        name += strspn(name, " ");
+        name[strcspn(name, " ")] = '\0';
+        if (*name)
+            profiles[count++] = name;
+    }
+    return profiles;
+}
+
 /* All files -> one complete tree. */
 static int read_tree(struct load *load, struct node **ret_tree, struct error *err)
 {
@@ -139,7 +156,9 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .diagnostics = load->diagnostics,
                                     .variables = load->variables,
                                     .directory = load->files.directory,
-                                    .project = load->name};
+                                    .project = load->name,
+                                    .profiles = enabled_profiles(load),
+                                    .services = load->options->services};
     complete_tree(&completion, tree);
     *ret_tree = tree;
     return 0;
@@ -156,8 +175,11 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
         r = read_tree(&load, &tree, err);
     if (r < 0)
         return r;
-    struct model *model =
-        model_build(arena, diagnostics, tree, load.files.directory, load.files.paths);
+    struct model *model = model_build(arena, diagnostics,
+                                      &(struct model_input){.tree = tree,
+                                                            .directory = load.files.directory,
+                                                            .files = load.files.paths,
+                                                            .variables = load.variables});
     validate_model(model, diagnostics);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0)
         return -EINVAL;

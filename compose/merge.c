@@ -7,11 +7,16 @@
 static void merge_map(struct arena *arena, const struct schema_object *object,
                       const struct schema_key *owner, struct node *base, struct node *over);
 
-/* What makes two items of a list the same: a string itself, a port's addresses, a file's path. */
+/* What makes two items of a list the same: a string itself, a mount's target, a config's or a
+ * secret's target or else its name, a port's addresses, a file's path. */
 static const char *item_identity(struct arena *arena, const struct node *item)
 {
     if (item->kind == NODE_STRING)
         return item->text;
+    if (node_find(item, "type"))
+        return node_get_string(item, "target", "");
+    if (node_find(item, "source"))
+        return node_get_string(item, "target", node_get_string(item, "source", ""));
     if (node_find(item, "target"))
         return arena_printf(arena, "%s:%s:%lld/%s", node_get_string(item, "host_ip", ""),
                             node_get_string(item, "published", ""),
@@ -51,6 +56,7 @@ static struct node *merge_value(struct arena *arena, const struct schema_key *ke
             return unite(arena, base, over);
         return over;
     case MERGE_MAP:
+    case MERGE_OBJECT:
         if (!key && base->kind == NODE_LIST && over->kind == NODE_LIST) {
             for (size_t i = 0; i < over->count; i++)
                 node_append(arena, base, over->items[i]);
@@ -60,7 +66,7 @@ static struct node *merge_value(struct arena *arena, const struct schema_key *ke
             return base; /* `networks: {front: }` adds nothing */
         if (base->kind != NODE_MAP || over->kind != NODE_MAP)
             return over;
-        merge_map(arena, key && key->type == &type_object ? key->object : NULL, key, base, over);
+        merge_map(arena, rule == MERGE_OBJECT ? key->object : NULL, key, base, over);
         return base;
     case MERGE_REPLACE:
     case MERGE_RULE_COUNT:

@@ -51,7 +51,7 @@ struct model_dependency { /* services.X.depends_on.Y */
 };
 
 struct model_healthcheck {
-    bool disable; /* also `test: NONE`; nothing else holds then */
+    bool disable; /* also `test: [NONE]`; nothing else holds then */
     char **test;  /* "CMD", argument... or "CMD-SHELL", text; NULL: http, tcp, or the
                      image's */
     char *http;   /* URL seen from inside the guest; NULL: none */
@@ -71,7 +71,7 @@ enum model_restart_mode {
 
 struct model_restart { /* restart, or deploy.restart_policy, which beats it */
     enum model_restart_mode mode;
-    int64_t max_attempts; /* 0: any number; on-failure only */
+    int64_t max_attempts; /* 0: any number */
     int64_t delay_ms;     /* 0: the backoff begins at its default */
     int64_t window_ms;    /* how long it must run to count as started; 0: the default */
 };
@@ -204,7 +204,8 @@ struct model_source { /* one entry of the top level's configs or secrets */
     char *file;        /* absolute, on the host; read at every start. NULL: not from a file */
     char *environment; /* name of the caller's variable; NULL: not from there */
     char *content;     /* configs only: as written. NULL: not so */
-    char *value;       /* of environment: what it held at load. Never printed, never stored */
+    char *value; /* of environment: what it held at load; NULL: it was not set, so that nothing
+                    can start with it. Never printed, never stored */
     struct position position;
 };
 

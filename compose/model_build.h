@@ -4,9 +4,18 @@
 
 #include "compose/model.h"
 #include "compose/node.h"
+#include "compose/variables.h"
 
-/* The model takes arena. References to services that are not there are left out and reported. */
-struct model *model_build(struct arena *arena, struct diagnostics *diagnostics, struct node *tree,
-                          const char *directory, char *const *files);
+struct model_input {
+    struct node *tree;
+    const char *directory;
+    char *const *files;                /* NULL: none */
+    const struct variables *variables; /* the caller's, for configs and secrets `environment:` */
+    const struct node *values;         /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
+};
+
+/* The model takes arena. References to what is not there were reported before and are left out. */
+struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
+                          const struct model_input *input);
 /* The arena a model lives in, and its tree. */
 struct arena *model_arena(const struct model *model);

@@ -140,6 +140,101 @@ int parse_bytes(const char *text, uint64_t *ret_bytes)
     return 0;
 }
 
+/* --- durations ------------------------------------------------------------------------------ */
+
+struct duration_unit {
+    const char *name;
+    int64_t nanoseconds;
+};
+
+#define SECOND (1000 * DURATION_MILLISECOND)
+
+/* Longer names first where one begins another. */
+static const struct duration_unit duration_units[] = {
+    {"ns", 1},
+    {"us", 1000},
+    {"\u00b5s", 1000},
+    {"\u03bcs", 1000},
+    {"ms", DURATION_MILLISECOND},
+    {"s", SECOND},
+    {"m", 60 * SECOND},
+    {"h", 3600 * SECOND},
+    {"d", 24 * 3600 * SECOND},
+    {"w", 7 * 24 * 3600 * SECOND},
+};
+
+static const struct duration_unit *find_duration_unit(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++)
+        if (str_after_prefix(text, duration_units[i].name))
+            return &duration_units[i];
+    return NULL;
+}
+
+int parse_duration(const char *text, int64_t *ret_nanoseconds)
+{
+    bool negative = *text == '-';
+    double total = 0;
+    text += *text == '-' || *text == '+';
+    if (*text == '\0')
+        return -EINVAL;
+    while (*text && !streq(text, "0")) {
+        size_t digits = strspn(text, "0123456789.");
+        char number[32];
+        double value = 0;
+        if (digits == 0 || digits >= sizeof(number))
+            return -EINVAL;
+        memcpy(number, text, digits);
+        number[digits] = '\0';
+        const struct duration_unit *unit = find_duration_unit(text + digits);
+        if (!unit || parse_decimal(number, &value) < 0)
+            return -EINVAL;
+        total += value * (double)unit->nanoseconds;
+        text += digits + strlen(unit->name);
+    }
+    if (total >= 9.2e18)
+        return -ERANGE;
+    int64_t rounded = (int64_t)(total + 0.5);
+    *ret_nanoseconds = negative ? -rounded : rounded;
+    return 0;
+}
+
+/* A fraction without the zeros at its end: 1500 of 1000 is "1.5". */
+static void add_fraction(struct strbuf *out, uint64_t value, uint64_t unit, const char *name)
+{
+    uint64_t rest = value % unit;
+    strbuf_addf(out, "%llu", (unsigned long long)(value / unit));
+    if (rest > 0)
+        strbuf_add_char(out, '.');
+    for (; rest > 0; rest %= unit) {
+        rest *= 10;
+        strbuf_add_char(out, (char)('0' + rest / unit));
+    }
+    strbuf_add_str(out, name);
+}
+
+char *format_duration(struct arena *arena, int64_t nanoseconds)
+{
+    _cleanup_strbuf_ struct strbuf out = {0};
+    uint64_t value = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
+    uint64_t minutes = value / (60 * SECOND);
+    if (nanoseconds < 0)
+        strbuf_add_char(&out, '-');
+    if (minutes >= 60)
+        strbuf_addf(&out, "%lluh", (unsigned long long)(minutes / 60));
+    if (minutes > 0)
+        strbuf_addf(&out, "%llum", (unsigned long long)(minutes % 60));
+    if (value == 0 || value >= SECOND)
+        add_fraction(&out, value % (60 * SECOND), SECOND, "s");
+    else if (value >= DURATION_MILLISECOND)
+        add_fraction(&out, value, DURATION_MILLISECOND, "ms");
+    else if (value >= 1000)
+        add_fraction(&out, value, 1000, "\u00b5s");
+    else
+        add_fraction(&out, value, 1, "ns");
+    return arena_strdup(arena, strbuf_text(&out));
+}
+
 static int parse_port(const char *text, size_t length, bool zero, uint16_t *ret_port)
 {
     char number[8];
@@ -209,4 +304,31 @@ char *format_ipv4(uint32_t address, char *buffer)
     struct in_addr network_order = {.s_addr = htonl(address)};
     inet_ntop(AF_INET, &network_order, buffer, INET_ADDRSTRLEN);
     return buffer;
+}
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+const char *path_clean(struct arena *arena, const char *base, const char *path)
+{
+    char *joined =
+        path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
+    char *out = arena_alloc(arena, strlen(joined) + 2);
+    size_t length = 0;
+    for (const char *part = joined; *part;) {
+        part += strspn(part, "/");
+        size_t size = strcspn(part, "/");
+        if (size == 2 && strncmp(part, "..", 2) == 0) {
+            while (length > 0 && out[--length] != '/')
+                continue;
+        } else if (size > 0 && !(size == 1 && *part == '.')) {
+            out[length++] = '/';
+            memcpy(out + length, part, size);
+            length += size;
+        }
+        part += size;
+    }
+    if (length == 0)
+        out[length++] = '/';
+    out[length] = '\0';
+    return out;
 }

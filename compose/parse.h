@@ -22,6 +22,13 @@ int parse_bytes(const char *text, uint64_t *ret_bytes);
 /* A decimal number, not negative. */
 int parse_decimal(const char *text, double *ret_value);
 
+/* "1h30m", "1.5s", "2d", "-5ms", "0": units ns, us, ms, s, m, h as Go's time.ParseDuration, d and w
+ * as the reference has them beside. */
+int parse_duration(const char *text, int64_t *ret_nanoseconds);
+/* As Go prints it: "1h30m0s", "1.5s", "500ms". */
+char *format_duration(struct arena *arena, int64_t nanoseconds);
+#define DURATION_MILLISECOND INT64_C(1000000)
+
 /* "80" or "8000-8010", 1..65535 (0 allowed where zero), ascending. */
 struct port_range {
     uint16_t first, last;
@@ -42,3 +49,7 @@ static inline uint32_t subnet_mask(const struct subnet *subnet)
 }
 /* "10.0.0.1" in a buffer of INET_ADDRSTRLEN. */
 char *format_ipv4(uint32_t address, char *buffer);
+
+/* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute; path
+ * may be. */
+const char *path_clean(struct arena *arena, const char *base, const char *path);

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "compose/dotenv.h"
+#include "compose/parse.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,32 +16,6 @@ static const char *const override_names[] = {"compose.override.yml", "compose.ov
                                              "docker-compose.override.yaml", NULL};
 
 /* --- paths ----------------------------------------------------------------------------------- */
-
-/* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute. */
-static const char *clean_path(struct arena *arena, const char *base, const char *path)
-{
-    char *joined =
-        path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
-    char *out = arena_alloc(arena, strlen(joined) + 2);
-    size_t length = 0;
-    for (const char *part = joined; *part;) {
-        part += strspn(part, "/");
-        size_t size = strcspn(part, "/");
-        if (size == 2 && strncmp(part, "..", 2) == 0) {
-            while (length > 0 && out[--length] != '/')
-                continue;
-        } else if (size > 0 && !(size == 1 && *part == '.')) {
-            out[length++] = '/';
-            memcpy(out + length, part, size);
-            length += size;
-        }
-        part += size;
-    }
-    if (length == 0)
-        out[length++] = '/';
-    out[length] = '\0';
-    return out;
-}
 
 static const char *folder_of(struct arena *arena, const char *path)
 {
@@ -79,7 +54,7 @@ static void add_file(struct file_list *list, const char *name)
         list->capacity = capacity;
     }
     const char *path =
-        streq(name, "-") ? name : clean_path(list->arena, list->working_directory, name);
+        streq(name, "-") ? name : path_clean(list->arena, list->working_directory, name);
     name = shown_path(list->working_directory, name);
     list->paths[list->count] = arena_strdup(list->arena, path);
     list->names[list->count++] = arena_strdup(list->arena, streq(name, "-") ? "(stdin)" : name);
@@ -138,7 +113,7 @@ int project_find_files(struct arena *arena, const struct compose_options *option
                        struct project_files *ret_files, struct error *err)
 {
     struct file_list list = {
-        .arena = arena, .working_directory = clean_path(arena, "/", options->working_directory)};
+        .arena = arena, .working_directory = path_clean(arena, "/", options->working_directory)};
     const char *listed = variables_get(variables, "COMPOSE_FILE");
     const char *separator = variables_get(variables, "COMPOSE_PATH_SEPARATOR");
     for (char *const *file = options->files; file && *file; file++)
@@ -149,7 +124,7 @@ int project_find_files(struct arena *arena, const struct compose_options *option
         return error_set(err, ENOENT, "no configuration file provided: not found");
     const char *directory = list.working_directory;
     if (options->project_directory)
-        directory = clean_path(arena, list.working_directory, options->project_directory);
+        directory = path_clean(arena, list.working_directory, options->project_directory);
     else if (!streq(list.paths[0], "-"))
         directory = folder_of(arena, list.paths[0]);
     *ret_files = (struct project_files){list.paths, list.names, directory};

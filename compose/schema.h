@@ -20,6 +20,7 @@ enum key_class {
 enum merge_rule {
     MERGE_REPLACE, /* the later one counts */
     MERGE_MAP,     /* per key; values that are mappings again, others replaced */
+    MERGE_OBJECT,  /* per key, each by its own row */
     MERGE_APPEND,  /* the later list goes behind the earlier, without duplicates */
     MERGE_RULE_COUNT
 };

@@ -38,14 +38,23 @@ static const struct schema_key resources_keys[] = {
 static const struct schema_object resources = {"services.NAME.deploy.resources",
                                                KEYS(resources_keys), true};
 
+static const struct schema_key restart_policy_keys[] = {
+    WORKS("condition", type_restart_condition, "when to start again; `any` without it"),
+    WORKS("delay", type_duration, "how long to wait before"),
+    WORKS("max_attempts", type_count, "how often to try; 0: for ever"),
+    WORKS("window", type_duration, "how long it has to run to count as started"),
+};
+static const struct schema_object restart_policy = {"services.NAME.deploy.restart_policy",
+                                                    KEYS(restart_policy_keys), true};
+
 static const struct schema_key deploy_keys[] = {
-    LATER("mode", "`replicated` or `global`"),
-    LATER("replicas", "number of VMs"),
+    WORKS("mode", type_deploy_mode, "how many VMs: as many as `replicas`"),
+    WORKS("replicas", type_replicas, "number of VMs"),
     LATER("labels", "labels of the service"),
     LATER("update_config", "how an update proceeds"),
     LATER("rollback_config", "how a rollback proceeds"),
     OBJECT("resources", type_object, resources, "limits of the VM"),
-    LATER("restart_policy", "when to start again"),
+    OBJECT("restart_policy", type_object, restart_policy, "when to start again; beats `restart`"),
     LATER("placement", "where to run"),
     LATER("endpoint_mode", "`vip` or `dnsrr`"),
 };
@@ -92,6 +101,121 @@ static const struct schema_key port_keys[] = {
 };
 static const struct schema_object port = {"services.NAME.ports[]", KEYS(port_keys), true};
 
+static const struct schema_key healthcheck_keys[] = {
+    WORKS("test", type_health_test, "what to run in the VM; healthy where it exits with 0"),
+    WORKS("timeout", type_duration, "how long a test may take; 30s without it"),
+    WORKS("interval", type_duration, "time between two tests; 30s without it"),
+    WORKS("retries", type_count, "failures in a row until unhealthy; 3 without it"),
+    WORKS("start_period", type_duration, "how long after the start failures do not count"),
+    WORKS("start_interval", type_duration, "time between two tests within start_period; 5s"),
+    WORKS("disable", type_boolean, "true: no tests, not even the image's"),
+};
+static const struct schema_object healthcheck = {"services.NAME.healthcheck",
+                                                 KEYS(healthcheck_keys), true};
+
+static const struct schema_key logging_option_keys[] = {
+    WORKS("max-size", type_bytes, "size at which the log is rotated"),
+    WORKS("max-file", type_count, "number of files kept"),
+};
+static const struct schema_object logging_options = {"services.NAME.logging.options",
+                                                     KEYS(logging_option_keys), false};
+
+static const struct schema_key logging_keys[] = {
+    WORKS("driver", type_logging_driver, "`none` keeps nothing; else it is our own log"),
+    OBJECT("options", type_logging_options, logging_options, "when the log is rotated"),
+};
+static const struct schema_object logging = {"services.NAME.logging", KEYS(logging_keys), true};
+
+/* --- mounts and files ------------------------------------------------------------------------- */
+
+static const struct schema_key mount_bind_keys[] = {
+    WORKS("selinux", type_string, "of no consequence: the VM has labels of its own"),
+    WORKS("propagation", type_propagation, "of no consequence: the VM has mounts of its own"),
+    WORKS("create_host_path", type_boolean, "true: a missing folder is made"),
+    WORKS("subpath", type_subpath, "a path inside the source, ours"),
+    LATER("recursive", "mounts below the source"),
+};
+static const struct schema_object mount_bind = {"services.NAME.volumes[].bind",
+                                                KEYS(mount_bind_keys), true};
+
+static const struct schema_key mount_volume_keys[] = {
+    LATER("labels", "labels of an anonymous volume"),
+    WORKS("nocopy", type_boolean, "true: not filled from the image"),
+    WORKS("subpath", type_subpath, "a path inside the volume"),
+};
+static const struct schema_object mount_volume = {"services.NAME.volumes[].volume",
+                                                  KEYS(mount_volume_keys), true};
+
+static const struct schema_key mount_tmpfs_keys[] = {
+    WORKS("size", type_bytes, "half of the VM's memory without it"),
+    WORKS("mode", type_mount_mode, "permissions; 1777 without it"),
+};
+static const struct schema_object mount_tmpfs = {"services.NAME.volumes[].tmpfs",
+                                                 KEYS(mount_tmpfs_keys), true};
+
+static const struct schema_key mount_keys[] = {
+    WORKS("type", type_mount_type, "what is mounted"),
+    WORKS("source", type_string, "a volume's name, or a path of the host; anonymous without it"),
+    WORKS("target", type_text, "absolute path in the VM"),
+    WORKS("read_only", type_boolean, "true: the VM cannot write"),
+    WORKS("consistency", type_string, "of no consequence on Linux"),
+    OBJECT("bind", type_object, mount_bind, "a path of the host"),
+    OBJECT("volume", type_object, mount_volume, "a volume"),
+    OBJECT("tmpfs", type_object, mount_tmpfs, "memory of the VM"),
+    LATER("image", "files of an image"),
+};
+static const struct schema_object mount = {"services.NAME.volumes[]", KEYS(mount_keys), true};
+
+static const struct schema_key config_ref_keys[] = {
+    WORKS("source", type_text, "which config"),
+    WORKS("target", type_text, "file in the VM; `/SOURCE` without it"),
+    WORKS("uid", type_string, "owner; 0 without it"),
+    WORKS("gid", type_string, "group; 0 without it"),
+    WORKS("mode", type_octal, "permissions; 0444 without it"),
+};
+static const struct schema_object config_ref = {"services.NAME.configs[]", KEYS(config_ref_keys),
+                                                true};
+
+static const struct schema_key secret_ref_keys[] = {
+    WORKS("source", type_text, "which secret"),
+    WORKS("target", type_text, "file in the VM, below `/run/secrets`; the source without it"),
+    WORKS("uid", type_string, "owner; 0 without it"),
+    WORKS("gid", type_string, "group; 0 without it"),
+    WORKS("mode", type_octal, "permissions; 0444 without it"),
+};
+static const struct schema_object secret_ref = {"services.NAME.secrets[]", KEYS(secret_ref_keys),
+                                                true};
+
+/* --- images ----------------------------------------------------------------------------------- */
+
+static const struct schema_key build_keys[] = {
+    WORKS("context", type_string, "folder, relative to the project's; or a URL"),
+    WORKS("dockerfile", type_text, "relative to the context; `Dockerfile` without it"),
+    WORKS("dockerfile_inline", type_string, "its text"),
+    LATER("entitlements", "privileges of the build"),
+    WORKS("args", type_environment, "values of ARG; a bare KEY takes the caller's value"),
+    LATER("provenance", "attestation of provenance"),
+    LATER("sbom", "attestation of contents"),
+    LATER("ssh", "SSH agents for the build"),
+    LATER("labels", "labels of the image"),
+    LATER("cache_from", "where the cache comes from"),
+    LATER("cache_to", "where the cache goes to"),
+    WORKS("no_cache", type_boolean, "true: build every step again"),
+    WORKS("additional_contexts", type_contexts, "named folders or images beside the context"),
+    WORKS("pull", type_boolean, "true: fetch base images again"),
+    LATER("extra_hosts", "lines for /etc/hosts"),
+    LATER("isolation", "isolation technology"),
+    LATER("network", "network of the build"),
+    WORKS("target", type_string, "stage to build; the last without it"),
+    LATER("secrets", "secrets for the build"),
+    LATER("shm_size", "size of /dev/shm"),
+    WORKS("tags", type_strings, "further names of the result"),
+    LATER("ulimits", "resource limits"),
+    LATER("platforms", "architectures"),
+    LATER("privileged", "all capabilities"),
+};
+static const struct schema_object build = {"services.NAME.build", KEYS(build_keys), true};
+
 static const struct schema_key file_keys[] = {
     WORKS("content", type_string, "the text of the file"),
     WORKS("source", type_text, "a file of the host, relative to the project's folder"),
@@ -100,24 +224,43 @@ static const struct schema_key file_keys[] = {
 static const struct schema_object file = {"services.NAME.x-vmstead.bootstrap.files.PATH",
                                           KEYS(file_keys), false};
 
+static const struct schema_key copy_keys[] = {
+    WORKS("source", type_text, "a file or folder of the host, relative to the project's"),
+    WORKS("target", type_guest_path, "where it goes"),
+};
+static const struct schema_object copy = {"services.NAME.x-vmstead.bootstrap.copy[]",
+                                          KEYS(copy_keys), false};
+
 static const struct schema_key bootstrap_keys[] = {
+    OBJECT("copy", type_copies, copy, "files and folders copied into the image, after `files`"),
     OBJECT("files", type_files, file, "files put into the image"),
     WORKS("packages", type_packages, "packages to install beside the base system"),
+    WORKS("run", type_run, "shell commands run in the image at last, each with `sh -c`"),
     WORKS("suite", type_suite, "the release, like `bookworm`"),
 };
 static const struct schema_object bootstrap = {"services.NAME.x-vmstead.bootstrap",
                                                KEYS(bootstrap_keys), false};
 
+static const struct schema_key probe_keys[] = {
+    WORKS("http", type_url, "healthy where it answers with 2xx or 3xx, asked from inside the VM"),
+    WORKS("tcp", type_target, "port in the VM; healthy where it accepts a connection"),
+};
+static const struct schema_object probe = {"services.NAME.x-vmstead.healthcheck", KEYS(probe_keys),
+                                           false};
+
 static const struct schema_key vmstead_keys[] = {
+    WORKS("disk", type_bytes, "size of the writable layer"),
+    OBJECT("healthcheck", type_object, probe,
+           "instead of `healthcheck.test`, with the times given there"),
     OBJECT("bootstrap", type_object, bootstrap, "an image made of Debian packages"),
 };
 static const struct schema_object vmstead = {"services.NAME.x-vmstead", KEYS(vmstead_keys), false};
 
 static const struct schema_key service_keys[] = {
-    LATER("profiles", "profiles that enable the service"),
+    WORKS("profiles", type_profiles, "profiles that enable the service"),
     LATER("annotations", "annotations of the instance"),
-    LATER("attach", "whether `up` shows its logs"),
-    LATER("build", "build the image"),
+    WORKS("attach", type_boolean, "false: `up` does not show its logs"),
+    OBJECT("build", type_build, build, "build the image; `image` names the result"),
     LATER("develop", "watching of source files"),
     LATER("blkio_config", "limits of block I/O"),
     LATER("cap_add", "add Linux capabilities"),
@@ -134,7 +277,7 @@ static const struct schema_key service_keys[] = {
     LATER("cpuset", "which CPUs"),
     LATER("cpu_shares", "relative weight"),
     WORKS("command", type_command, "replaces the image's CMD"),
-    LATER("configs", "configuration files"),
+    OBJECT("configs", type_file_refs, config_ref, "configuration files"),
     LATER("container_name", "name of the instance"),
     LATER("credential_spec", "credentials of a managed account"),
     OBJECT("depends_on", type_depends_on, dependency, "services to start before"),
@@ -156,15 +299,15 @@ static const struct schema_key service_keys[] = {
     LATER("group_add", "further groups of the user"),
     LATER("gpus", "graphics processors"),
     WORKS("hostname", type_hostname, "host name; the service's name without it"),
-    LATER("healthcheck", "how to ask whether it works"),
+    OBJECT("healthcheck", type_object, healthcheck, "how to ask whether it works"),
     WORKS("image", type_text, "reference of an OCI image"),
     LATER("init", "run an init as PID 1"),
     LATER("ipc", "IPC namespace"),
     LATER("isolation", "isolation technology"),
-    LATER("labels", "labels"),
+    WORKS("labels", type_labels, "labels of the instances"),
     LATER("label_file", "files with labels"),
     LATER("links", "names for other services"),
-    LATER("logging", "log driver"),
+    OBJECT("logging", type_object, logging, "what happens to its output"),
     WORKS("mem_limit", type_bytes, "memory of the VM"),
     LATER("mem_reservation", "soft limit of memory"),
     LATER("memswap_limit", "memory with swap"),
@@ -180,33 +323,33 @@ static const struct schema_key service_keys[] = {
     LATER("platform", "operating system and architecture"),
     OBJECT("ports", type_ports, port, "ports published on the host"),
     LATER("privileged", "all capabilities"),
-    LATER("pull_policy", "when to fetch the image"),
+    WORKS("pull_policy", type_pull_policy, "when to fetch the image; `missing` without it"),
     LATER("pull_refresh_after", "when to fetch the image again"),
-    LATER("read_only", "root filesystem read-only"),
-    LATER("restart", "when to start again"),
+    WORKS("read_only", type_boolean, "true: root filesystem read-only"),
+    WORKS("restart", type_restart, "when to start again; `no` without it"),
     LATER("runtime", "OCI runtime"),
-    LATER("scale", "number of VMs"),
-    LATER("secrets", "secret files"),
+    WORKS("scale", type_replicas, "number of VMs"),
+    OBJECT("secrets", type_file_refs, secret_ref, "secret files"),
     LATER("security_opt", "labels and profiles"),
     LATER("shm_size", "size of /dev/shm"),
-    LATER("stdin_open", "keep stdin open"),
-    LATER("stop_grace_period", "time between SIGTERM and SIGKILL"),
-    LATER("stop_signal", "signal that ends it"),
+    WORKS("stdin_open", type_boolean, "true: stdin stays open"),
+    WORKS("stop_grace_period", type_duration, "time between stop_signal and the end; 10s"),
+    WORKS("stop_signal", type_stop_signal, "signal that ends it; the image's, or SIGTERM"),
     LATER("storage_opt", "options of the storage driver"),
     LATER("sysctls", "kernel parameters"),
-    LATER("tmpfs", "temporary filesystems"),
-    LATER("tty", "run on a terminal"),
+    WORKS("tmpfs", type_tmpfs, "filesystems in the VM's memory"),
+    WORKS("tty", type_boolean, "true: run on a terminal"),
     LATER("ulimits", "resource limits"),
     LATER("use_api_socket", "access to the engine"),
     WORKS("user", type_string, "user the command runs as: NAME, UID, with :GROUP"),
     LATER("userns_mode", "user namespace"),
     LATER("uts", "UTS namespace"),
-    LATER("volumes", "volumes and folders of the host"),
+    OBJECT("volumes", type_mounts, mount, "volumes and folders of the host"),
     LATER("volumes_from", "volumes of another service"),
     WORKS("working_dir", type_guest_path, "folder the command runs in"),
     LATER("post_start", "commands after the start"),
     LATER("pre_stop", "commands before the stop"),
-    OBJECT("x-vmstead", type_object, vmstead, "our own: an image made of Debian packages"),
+    OBJECT("x-vmstead", type_object, vmstead, "our own: bootstraps, probes, disks"),
 };
 static const struct schema_object service = {"services.NAME", KEYS(service_keys), true};
 
@@ -242,6 +385,47 @@ static const struct schema_key network_keys[] = {
 };
 static const struct schema_object network = {"networks.NAME", KEYS(network_keys), true};
 
+/* --- volumes, configs, secrets ---------------------------------------------------------------- */
+
+static const struct schema_key volume_vmstead_keys[] = {
+    WORKS("shared", type_boolean, "true: a folder for several VMs from the start, never a disk"),
+};
+static const struct schema_object volume_vmstead = {"volumes.NAME.x-vmstead",
+                                                    KEYS(volume_vmstead_keys), false};
+
+static const struct schema_key volume_keys[] = {
+    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
+    WORKS("driver", type_volume_driver, "how the volume is made"),
+    LATER("driver_opts", "options of the driver"),
+    WORKS("external", type_external, "true: exists already, is never made nor removed"),
+    WORKS("labels", type_labels, "labels"),
+    OBJECT("x-vmstead", type_object, volume_vmstead, "our own: disk or folder"),
+};
+static const struct schema_object volume = {"volumes.NAME", KEYS(volume_keys), true};
+
+static const struct schema_key config_keys[] = {
+    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
+    WORKS("file", type_text, "a file of the host, relative to the project's folder"),
+    WORKS("environment", type_text, "variable of the caller that holds it"),
+    WORKS("content", type_string, "the text itself"),
+    WORKS("external", type_external, "true: refused, nobody keeps configs here"),
+    WORKS("labels", type_labels, "labels, for people"),
+    LATER("template_driver", "templates in the text"),
+};
+static const struct schema_object config = {"configs.NAME", KEYS(config_keys), true};
+
+static const struct schema_key secret_keys[] = {
+    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
+    WORKS("file", type_text, "a file of the host, relative to the project's folder"),
+    WORKS("environment", type_text, "variable of the caller that holds it"),
+    WORKS("external", type_external, "true: refused, nobody keeps secrets here"),
+    WORKS("labels", type_labels, "labels, for people"),
+    LATER("driver", "who keeps the secret"),
+    LATER("driver_opts", "options of the driver"),
+    LATER("template_driver", "templates in the text"),
+};
+static const struct schema_object secret = {"secrets.NAME", KEYS(secret_keys), true};
+
 /* --- top level -------------------------------------------------------------------------------- */
 
 static const struct schema_key root_keys[] = {
@@ -253,9 +437,9 @@ static const struct schema_key root_keys[] = {
     LATER("include", "further Compose files"),
     OBJECT("services", type_named, service, "the services: one VM each"),
     OBJECT("networks", type_named, network, "the networks services can join"),
-    LATER("volumes", "volumes that services can share"),
-    LATER("secrets", "secrets that services can read"),
-    LATER("configs", "configuration files that services can read"),
+    OBJECT("volumes", type_named, volume, "volumes that services can use"),
+    OBJECT("secrets", type_named, secret, "secrets that services can read"),
+    OBJECT("configs", type_named, config, "configuration files that services can read"),
     LATER("models", "language models"),
 };
 const struct schema_object schema_root = {"top level", KEYS(root_keys), true};

@@ -25,7 +25,9 @@ static struct node *parse_object(struct schema *schema, const struct schema_key 
 {
     return schema_parse_object(schema, key->object, node);
 }
-const struct schema_type type_object = {"mapping", parse_object, MERGE_MAP, true};
+const struct schema_type type_object = {"mapping", parse_object, MERGE_OBJECT, true};
+
+const struct schema_type type_external = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
 static bool is_name(const char *text)
 {
@@ -34,13 +36,32 @@ static bool is_name(const char *text)
     return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
-/* `services:` and `networks:`: NAME: {...}. A network's value may be missing. */
+/* `external: {name: X}` is the old form of `external: true` with `name: X`. */
+static struct node *unfold_external(struct schema *schema, const struct schema_key *key,
+                                    struct node *value)
+{
+    struct node_pair *external = node_find(value, "external");
+    const char *name = external ? node_get_string(external->value, "name", NULL) : NULL;
+    if (!name)
+        return value;
+    diagnostics_add(schema->diagnostics, SEVERITY_WARNING, external->position,
+                    "write 'external: true' with 'name:' beside it",
+                    "'%s.external.name' is deprecated", strbuf_text(&schema->path));
+    schema_put(schema, key->object, value, "name",
+               node_new_string(schema->arena, name, external->value->position));
+    schema_put(schema, key->object, value, "external",
+               node_new_bool(schema->arena, true, external->value->position));
+    return value;
+}
+
+/* `services:`, `networks:`, `volumes:`...: NAME: {...}. That of a network or volume may be missing.
+ */
 static struct node *parse_named(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping of names");
-    bool may_be_empty = streq(key->name, "networks");
+    bool may_be_empty = streq(key->name, "networks") || streq(key->name, "volumes");
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
         const struct node_pair *pair = &node->pairs[i];
@@ -54,7 +75,9 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
         struct node *value = pair->value;
         if (value->kind == NODE_NULL && may_be_empty)
             value = node_new(schema->arena, NODE_MAP, pair->position);
-        value = value->kind == NODE_BAD ? NULL : schema_parse_object(schema, key->object, value);
+        value = value->kind == NODE_BAD
+                    ? NULL
+                    : schema_parse_object(schema, key->object, unfold_external(schema, key, value));
         if (!value)
             value = node_new(schema->arena, NODE_BAD, pair->value->position);
         node_put(schema->arena, result, pair->key, pair->position, value);
@@ -66,7 +89,7 @@ const struct schema_type type_named = {"mapping of names", parse_named, MERGE_MA
 
 /* --- scalars -------------------------------------------------------------------------------- */
 
-static struct node *parse_string(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_string(struct schema *schema, const struct schema_key *key,
                                  struct node *node)
 {
     (void)key;
@@ -74,19 +97,19 @@ static struct node *parse_string(struct schema *schema, const struct schema_key 
         return schema_wrong_kind(schema, node, "a string");
     return node;
 }
-const struct schema_type type_string = {"string", parse_string, MERGE_REPLACE, false};
+const struct schema_type type_string = {"string", schema_parse_string, MERGE_REPLACE, false};
 
-static struct node *parse_text(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_text(struct schema *schema, const struct schema_key *key,
                                struct node *node)
 {
-    node = parse_string(schema, key, node);
+    node = schema_parse_string(schema, key, node);
     if (node && node->text[0] == '\0')
         return schema_error(schema, node, NULL, "must not be empty");
     return node;
 }
-const struct schema_type type_text = {"string, not empty", parse_text, MERGE_REPLACE, false};
+const struct schema_type type_text = {"string, not empty", schema_parse_text, MERGE_REPLACE, false};
 
-static struct node *parse_boolean(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_boolean(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
 {
     static const char *const words[] = {"true", "y", "yes", "on", "false", "n", "no", "off"};
@@ -107,9 +130,9 @@ static struct node *parse_boolean(struct schema *schema, const struct schema_key
                             node->text);
     return schema_wrong_kind(schema, node, "a boolean");
 }
-const struct schema_type type_boolean = {"boolean", parse_boolean, MERGE_REPLACE, false};
+const struct schema_type type_boolean = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
-static struct node *parse_integer(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
 {
     (void)key;
@@ -127,7 +150,8 @@ static struct node *parse_integer(struct schema *schema, const struct schema_key
     }
     return schema_wrong_kind(schema, node, "a whole number");
 }
-const struct schema_type type_integer = {"whole number", parse_integer, MERGE_REPLACE, false};
+const struct schema_type type_integer = {"whole number", schema_parse_integer, MERGE_REPLACE,
+                                         false};
 
 static struct node *parse_cpus(struct schema *schema, const struct schema_key *key,
                                struct node *node)
@@ -170,7 +194,7 @@ const struct schema_type type_version = {"anything", parse_any, MERGE_REPLACE, f
 static struct node *parse_project_name(struct schema *schema, const struct schema_key *key,
                                        struct node *node)
 {
-    return parse_string(schema, key, node);
+    return schema_parse_string(schema, key, node);
 }
 const struct schema_type type_project_name = {"string", parse_project_name, MERGE_REPLACE, false};
 
@@ -195,7 +219,7 @@ static bool is_hostname(const char *text)
 static struct node *parse_hostname(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
-    node = parse_text(schema, key, node);
+    node = schema_parse_text(schema, key, node);
     if (node && !is_hostname(node->text))
         return schema_error(schema, node, "use letters, digits, '-' and '.', 63 at most",
                             "must be a host name, not '%s'", node->text);
@@ -203,20 +227,20 @@ static struct node *parse_hostname(struct schema *schema, const struct schema_ke
 }
 const struct schema_type type_hostname = {"host name", parse_hostname, MERGE_REPLACE, false};
 
-static struct node *parse_guest_path(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_guest_path(struct schema *schema, const struct schema_key *key,
                                      struct node *node)
 {
-    node = parse_text(schema, key, node);
+    node = schema_parse_text(schema, key, node);
     if (node && node->text[0] != '/')
         return schema_error(schema, node, NULL, "must be an absolute path, not '%s'", node->text);
     return node;
 }
-const struct schema_type type_guest_path = {"absolute path in the VM", parse_guest_path,
+const struct schema_type type_guest_path = {"absolute path in the VM", schema_parse_guest_path,
                                             MERGE_REPLACE, false};
 
 /* One of a few words. later: words of the specification that do not work yet; both end with NULL.
  */
-static struct node *parse_word(struct schema *schema, struct node *node, const char *const *words,
+struct node *schema_parse_word(struct schema *schema, struct node *node, const char *const *words,
                                const char *const *later)
 {
     if (node->kind != NODE_STRING)
@@ -230,30 +254,9 @@ static struct node *parse_word(struct schema *schema, struct node *node, const c
     return schema_error(schema, node, NULL, "has an unknown value '%s'", node->text);
 }
 
-#define WORD_TYPE(symbol, doc, words, later)                                                       \
-    static struct node *parse_##symbol(struct schema *schema, const struct schema_key *key,        \
-                                       struct node *node)                                          \
-    {                                                                                              \
-        (void)key;                                                                                 \
-        return parse_word(schema, node, words, later);                                             \
-    }                                                                                              \
-    const struct schema_type type_##symbol = {doc, parse_##symbol, MERGE_REPLACE, false}
-
-static const char *const conditions[] = {"service_started", NULL};
-static const char *const later_conditions[] = {"service_healthy", "service_completed_successfully",
-                                               NULL};
-WORD_TYPE(condition, "`service_started`", conditions, later_conditions);
-
-static const char *const drivers[] = {"bridge", "", NULL};
-static const char *const later_drivers[] = {"overlay", "host", "none", "macvlan", "ipvlan", NULL};
-WORD_TYPE(network_driver, "`bridge`", drivers, later_drivers);
-
-static const char *const ipam_drivers[] = {"default", "", NULL};
-WORD_TYPE(ipam_driver, "`default`", ipam_drivers, NULL);
-
 /* --- strings, commands, environments --------------------------------------------------------- */
 
-static struct node *parse_strings(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_strings(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
 {
     (void)key;
@@ -270,13 +273,14 @@ static struct node *parse_strings(struct schema *schema, const struct schema_key
     }
     return result;
 }
-const struct schema_type type_strings = {"list of strings", parse_strings, MERGE_APPEND, false};
+const struct schema_type type_strings = {"list of strings", schema_parse_strings, MERGE_APPEND,
+                                         false};
 
 static struct node *parse_command(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
 {
     if (node->kind == NODE_LIST)
-        return parse_strings(schema, key, node);
+        return schema_parse_strings(schema, key, node);
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string or a list of strings");
     char **words = NULL;
@@ -297,100 +301,12 @@ static struct node *parse_command(struct schema *schema, const struct schema_key
 const struct schema_type type_command = {"string (split as a shell would) or list of strings",
                                          parse_command, MERGE_REPLACE, true};
 
-/* "KEY=VALUE" or "KEY" (null: the caller's value). */
-static void add_assignment(struct schema *schema, struct node *result, const struct node *item)
-{
-    const char *equals = strchr(item->text, '=');
-    size_t length = equals ? (size_t)(equals - item->text) : strlen(item->text);
-    if (length == 0) {
-        schema_error(schema, item, NULL, "names no variable: '%s'", item->text);
-        return;
-    }
-    const char *name = arena_strndup(schema->arena, item->text, length);
-    struct node *value = equals ? node_new_string(schema->arena, equals + 1, item->position)
-                                : node_new(schema->arena, NODE_NULL, item->position);
-    node_put(schema->arena, result, name, item->position, value);
-}
+/* --- collections of mappings ------------------------------------------------------------------ */
 
-static struct node *environment_of_list(struct schema *schema, const struct node *node)
-{
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
-    for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
-        if (node->items[i]->kind == NODE_STRING)
-            add_assignment(schema, result, node->items[i]);
-        else if (node->items[i]->kind != NODE_BAD)
-            schema_wrong_kind(schema, node->items[i], "a string KEY=VALUE");
-        schema_leave(schema, length);
-    }
-    return result;
-}
-
-static struct node *parse_environment(struct schema *schema, const struct schema_key *key,
-                                      struct node *node)
-{
-    (void)key;
-    if (node->kind == NODE_LIST)
-        return environment_of_list(schema, node);
-    if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a mapping or a list of KEY=VALUE");
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
-    for (size_t i = 0; i < node->count; i++) {
-        const struct node_pair *pair = &node->pairs[i];
-        struct node *value = pair->value;
-        size_t length = schema_enter(schema, pair->key);
-        if (pair->key[0] == '\0' || strchr(pair->key, '='))
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                            "'%s' is no name of a variable", pair->key);
-        else if (node_is_scalar(value))
-            value = node_new_string(schema->arena, node_scalar_text(schema->arena, value),
-                                    value->position);
-        else if (value->kind != NODE_NULL && value->kind != NODE_BAD)
-            schema_wrong_kind(schema, value, "a string, a number, a boolean or empty");
-        if (value->kind == NODE_STRING || value->kind == NODE_NULL)
-            node_put(schema->arena, result, pair->key, pair->position, value);
-        schema_leave(schema, length);
-    }
-    return result;
-}
-const struct schema_type type_environment = {"mapping, or list of KEY=VALUE and KEY",
-                                             parse_environment, MERGE_MAP, false};
-
-/* Canonical: list of {path, required, format}. */
-static struct node *parse_env_file(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
-    size_t count = node->kind == NODE_LIST ? node->count : 1;
-    for (size_t i = 0; i < count; i++) {
-        struct node *item = node->kind == NODE_LIST ? node->items[i] : node;
-        size_t length = schema_enter_item(schema, i);
-        struct node *entry = NULL;
-        if (item->kind == NODE_STRING) {
-            entry = node_new(schema->arena, NODE_MAP, item->position);
-            schema_put(schema, key->object, entry, "path", item);
-        } else if (item->kind == NODE_MAP) {
-            entry = schema_parse_object(schema, key->object, item);
-        } else if (item->kind != NODE_BAD) {
-            schema_wrong_kind(schema, item, "a path or a mapping with a path");
-        }
-        if (entry && !node_find(entry, "path"))
-            schema_error(schema, item, NULL, "needs a 'path'");
-        else if (entry)
-            node_append(schema->arena, result, entry);
-        schema_leave(schema, length);
-    }
-    return result;
-}
-const struct schema_type type_env_file = {"path, or list of paths and mappings", parse_env_file,
-                                          MERGE_APPEND, false};
-
-/* --- references between services and networks ------------------------------------------------ */
-
-/* Lists of names become mappings; fill puts a name's defaults. */
-static struct node *
-named_of_list(struct schema *schema, const struct schema_key *key, const struct node *node,
-              struct node *(*fill)(struct schema *, const struct schema_key *, const struct node *))
+struct node *schema_parse_names(struct schema *schema, const struct schema_key *key,
+                                const struct node *node,
+                                struct node *(*fill)(struct schema *, const struct schema_key *,
+                                                     const struct node *))
 {
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
@@ -409,8 +325,8 @@ named_of_list(struct schema *schema, const struct schema_key *key, const struct 
     return result;
 }
 
-static struct node *parse_map_of_objects(struct schema *schema, const struct schema_key *key,
-                                         const struct node *node, bool may_be_empty)
+struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
+                                  const struct node *node, bool may_be_empty)
 {
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
@@ -428,112 +344,7 @@ static struct node *parse_map_of_objects(struct schema *schema, const struct sch
     return result;
 }
 
-static struct node *fill_attachment(struct schema *schema, const struct schema_key *key,
-                                    const struct node *item)
-{
-    (void)key;
-    return node_new(schema->arena, NODE_NULL, item->position);
-}
-
-static struct node *parse_service_networks(struct schema *schema, const struct schema_key *key,
-                                           struct node *node)
-{
-    if (node->kind == NODE_LIST)
-        return named_of_list(schema, key, node, fill_attachment);
-    if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    return parse_map_of_objects(schema, key, node, true);
-}
-const struct schema_type type_service_networks = {"list of names, or mapping",
-                                                  parse_service_networks, MERGE_MAP, false};
-
-static struct node *fill_dependency(struct schema *schema, const struct schema_key *key,
-                                    const struct node *item)
-{
-    struct node *entry = node_new(schema->arena, NODE_MAP, item->position);
-    schema_put(schema, key->object, entry, "condition",
-               node_new_string(schema->arena, "service_started", item->position));
-    schema_put(schema, key->object, entry, "required",
-               node_new_bool(schema->arena, true, item->position));
-    return entry;
-}
-
-static struct node *parse_depends_on(struct schema *schema, const struct schema_key *key,
-                                     struct node *node)
-{
-    if (node->kind == NODE_LIST)
-        return named_of_list(schema, key, node, fill_dependency);
-    if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    struct node *result = parse_map_of_objects(schema, key, node, false);
-    for (size_t i = 0; i < result->count; i++) {
-        struct node *entry = result->pairs[i].value;
-        if (entry->kind == NODE_MAP && !node_find(entry, "condition"))
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, result->pairs[i].position,
-                            "add 'condition: service_started'", "'%s.%s' needs a 'condition'",
-                            strbuf_text(&schema->path), result->pairs[i].key);
-    }
-    return result;
-}
-const struct schema_type type_depends_on = {"list of names, or mapping", parse_depends_on,
-                                            MERGE_MAP, false};
-
-/* --- networks -------------------------------------------------------------------------------- */
-
-static struct node *parse_ipv4_type(struct schema *schema, const struct schema_key *key,
-                                    struct node *node)
-{
-    uint32_t address = 0;
-    node = parse_string(schema, key, node);
-    if (!node || parse_ipv4(node->text, &address) == 0)
-        return node;
-    if (parse_is_ipv6(node->text))
-        return schema_error(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-    return schema_error(schema, node, NULL, "must be an IPv4 address, not '%s'", node->text);
-}
-const struct schema_type type_ipv4 = {"IPv4 address", parse_ipv4_type, MERGE_REPLACE, false};
-
-static struct node *parse_subnet_type(struct schema *schema, const struct schema_key *key,
-                                      struct node *node)
-{
-    struct subnet subnet;
-    char address[INET_ADDRSTRLEN];
-    node = parse_string(schema, key, node);
-    if (!node)
-        return NULL;
-    if (parse_subnet(node->text, &subnet) < 0) {
-        if (strchr(node->text, ':') && strchr(node->text, '/'))
-            return schema_error(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-        return schema_error(schema, node, "write it as ADDRESS/PREFIX, like 10.1.2.0/24",
-                            "must be an IPv4 subnet, not '%s'", node->text);
-    }
-    if (subnet.address & ~subnet_mask(&subnet)) {
-        format_ipv4(subnet.address & subnet_mask(&subnet), address);
-        return schema_error(
-            schema, node,
-            arena_printf(schema->arena, "did you mean '%s/%u'?", address, subnet.prefix),
-            "'%s' has host bits set", node->text);
-    }
-    if (subnet.prefix < 8 || subnet.prefix > 29)
-        return schema_error(schema, node, "use a prefix from 8 to 29",
-                            "'%s' is too %s for a network", node->text,
-                            subnet.prefix < 8 ? "large" : "small");
-    return node;
-}
-const struct schema_type type_subnet = {"IPv4 subnet", parse_subnet_type, MERGE_REPLACE, false};
-
-/* `external: {name: X}` is the old form of `external: true` with `name: X`. */
-static struct node *parse_external(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    if (node->kind == NODE_MAP)
-        return schema_error(schema, node, "write `external: true` and `name:` beside it",
-                            "is no longer a mapping");
-    return parse_boolean(schema, key, node);
-}
-const struct schema_type type_external = {"boolean", parse_external, MERGE_REPLACE, false};
-
-static struct node *parse_list(struct schema *schema, const struct schema_key *key,
+struct node *schema_parse_list(struct schema *schema, const struct schema_key *key,
                                struct node *node)
 {
     if (node->kind != NODE_LIST)
@@ -550,95 +361,4 @@ static struct node *parse_list(struct schema *schema, const struct schema_key *k
     }
     return result;
 }
-const struct schema_type type_list = {"list of mappings", parse_list, MERGE_REPLACE, false};
-
-static struct node *parse_ipam_config(struct schema *schema, const struct schema_key *key,
-                                      struct node *node)
-{
-    struct node *result = parse_list(schema, key, node);
-    if (result && result->count > 1)
-        return schema_error(schema, node->items[1], NULL,
-                            "holds more than one subnet, which is not supported yet");
-    return result;
-}
-const struct schema_type type_ipam_config = {"list of one mapping", parse_ipam_config,
-                                             MERGE_REPLACE, false};
-
-/* --- x-vmstead: bootstrap --------------------------------------------------------------------- */
-
-static bool is_of(const char *text, const char *allowed)
-{
-    return text[0] != '\0' && isalnum((unsigned char)text[0]) &&
-           text[strspn(text, allowed)] == '\0';
-}
-
-static struct node *parse_suite(struct schema *schema, const struct schema_key *key,
-                                struct node *node)
-{
-    node = parse_text(schema, key, node);
-    if (node && !is_of(node->text, "abcdefghijklmnopqrstuvwxyz0123456789.-"))
-        return schema_error(schema, node, NULL, "must be a Debian suite, not '%s'", node->text);
-    return node;
-}
-const struct schema_type type_suite = {"name of a Debian suite", parse_suite, MERGE_REPLACE, false};
-
-static struct node *parse_packages(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    struct node *result = parse_strings(schema, key, node);
-    for (size_t i = 0; result && i < result->count; i++)
-        /* Debian Policy 5.6.7, and a version or architecture behind it */
-        if (!is_of(result->items[i]->text, "abcdefghijklmnopqrstuvwxyz0123456789+-.:=~"))
-            schema_error(schema, result->items[i], NULL, "has no package name in '%s'",
-                         result->items[i]->text);
-    return result;
-}
-const struct schema_type type_packages = {"list of Debian package names", parse_packages,
-                                          MERGE_APPEND, false};
-
-static struct node *parse_file_mode(struct schema *schema, const struct schema_key *key,
-                                    struct node *node)
-{
-    (void)key;
-    int64_t mode = -1;
-    if (node->kind == NODE_INT) {
-        mode = node->integer;
-    } else if (node->kind == NODE_STRING) {
-        char *end = NULL;
-        mode = strtoll(node->text, &end, 8);
-        if (*end != '\0' || end == node->text)
-            mode = -1;
-    } else {
-        return schema_wrong_kind(schema, node, "an octal number");
-    }
-    if (mode < 0 || mode > 07777)
-        return schema_error(schema, node, "write it in octal, like 0644",
-                            "must be a file mode, not '%s'", node->text);
-    return node_new_int(schema->arena, mode, node->position);
-}
-const struct schema_type type_file_mode = {"octal number", parse_file_mode, MERGE_REPLACE, false};
-
-static void check_file(struct schema *schema, const struct node_pair *pair, const struct node *file)
-{
-    if (pair->key[0] != '/' || strstr(pair->key, "/../") || str_ends_with(pair->key, "/") ||
-        str_ends_with(pair->key, "/.."))
-        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                        "'%s' must be the absolute path of a file, not '%s'",
-                        strbuf_text(&schema->path), pair->key);
-    if (file && !node_find(file, "content") == !node_find(file, "source"))
-        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                        "file '%s' needs either 'content' or 'source'", pair->key);
-}
-
-static struct node *parse_files(struct schema *schema, const struct schema_key *key,
-                                struct node *node)
-{
-    if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a mapping of paths");
-    struct node *result = parse_map_of_objects(schema, key, node, false);
-    for (size_t i = 0; i < result->count; i++)
-        if (result->pairs[i].value->kind == NODE_MAP)
-            check_file(schema, &result->pairs[i], result->pairs[i].value);
-    return result;
-}
-const struct schema_type type_files = {"mapping of paths", parse_files, MERGE_MAP, false};
+const struct schema_type type_list = {"list of mappings", schema_parse_list, MERGE_REPLACE, false};

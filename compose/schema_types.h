@@ -31,10 +31,61 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
 struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
                                 struct node *node);
 
+/* What several types share; each is the parser of the type of its name as well. */
+struct node *schema_parse_string(struct schema *schema, const struct schema_key *key,
+                                 struct node *node);
+struct node *schema_parse_text(struct schema *schema, const struct schema_key *key,
+                               struct node *node);
+struct node *schema_parse_boolean(struct schema *schema, const struct schema_key *key,
+                                  struct node *node);
+struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
+                                  struct node *node);
+struct node *schema_parse_strings(struct schema *schema, const struct schema_key *key,
+                                  struct node *node);
+struct node *schema_parse_guest_path(struct schema *schema, const struct schema_key *key,
+                                     struct node *node);
+struct node *schema_parse_environment(struct schema *schema, const struct schema_key *key,
+                                      struct node *node);
+/* A list of mappings with the rows of key->object. */
+struct node *schema_parse_list(struct schema *schema, const struct schema_key *key,
+                               struct node *node);
+/* A mapping of names to such mappings. */
+struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
+                                  const struct node *node, bool may_be_empty);
+/* A list of names as a mapping; fill puts a name's defaults. */
+struct node *schema_parse_names(struct schema *schema, const struct schema_key *key,
+                                const struct node *node,
+                                struct node *(*fill)(struct schema *, const struct schema_key *,
+                                                     const struct node *));
+/* One of a few words. later: words of the specification that do not work yet; both end with NULL.
+ */
+struct node *schema_parse_word(struct schema *schema, struct node *node, const char *const *words,
+                               const char *const *later);
+
+/* A type of a few words. */
+#define WORD_TYPE(symbol, doc, words, later)                                                       \
+    static struct node *parse_##symbol(struct schema *schema, const struct schema_key *key,        \
+                                       struct node *node)                                          \
+    {                                                                                              \
+        (void)key;                                                                                 \
+        return schema_parse_word(schema, node, words, later);                                      \
+    }                                                                                              \
+    const struct schema_type type_##symbol = {doc, parse_##symbol, MERGE_REPLACE, false}
+
+/* By the file that has them: schema_types.c, _environment.c, _ports.c, _networks.c, _life.c,
+ * _mounts.c, _image.c. */
 extern const struct schema_type type_any, type_version, type_project_name, type_object, type_named,
-    type_list, type_string, type_text, type_boolean, type_integer, type_strings, type_command,
-    type_environment, type_env_file, type_ports, type_target, type_published, type_protocol,
-    type_port_mode, type_host_ip, type_service_networks, type_depends_on, type_condition, type_cpus,
-    type_bytes, type_hostname, type_guest_path, type_network_driver, type_ipam_driver,
-    type_ipam_config, type_subnet, type_ipv4, type_external, type_files, type_file_mode,
-    type_packages, type_suite;
+    type_list, type_string, type_text, type_boolean, type_integer, type_count, type_strings,
+    type_command, type_cpus, type_bytes, type_hostname, type_guest_path, type_external;
+extern const struct schema_type type_environment, type_env_file, type_labels;
+extern const struct schema_type type_ports, type_target, type_published, type_protocol,
+    type_port_mode, type_host_ip;
+extern const struct schema_type type_service_networks, type_network_driver, type_ipam_driver,
+    type_ipam_config, type_subnet, type_ipv4;
+extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
+    type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
+    type_stop_signal, type_logging_driver, type_logging_options, type_profiles;
+extern const struct schema_type type_mounts, type_mount_type, type_mount_mode, type_propagation,
+    type_subpath, type_tmpfs, type_volume_driver, type_file_refs, type_octal;
+extern const struct schema_type type_files, type_file_mode, type_packages, type_suite, type_copies,
+    type_run, type_build, type_contexts, type_pull_policy;

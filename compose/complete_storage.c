@@ -1,0 +1,202 @@
+/* The part of compose/complete.h about files and volumes: builds, mounts, configs, secrets. */
+#include "base/str.h"
+#include "compose/complete.h"
+#include "compose/parse.h"
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+/* Relative paths begin in the project's folder, `~` is the caller's home; absolute ones stay as
+ * written, as the reference has it. */
+static struct node *full_path(const struct completion *completion, struct node *path)
+{
+    const char *text = path->text;
+    const char *home = text[0] == '~' && completion->variables
+                           ? variables_get(completion->variables, "HOME")
+                           : NULL;
+    if (text[0] == '/')
+        return path;
+    if (home && home[0] == '/')
+        text = path_clean(completion->arena, home, text[1] == '/' ? text + 2 : text + 1);
+    else
+        text = path_clean(completion->arena, completion->directory, text);
+    return node_new_string(completion->arena, text, path->position);
+}
+
+static bool is_remote(const char *text)
+{
+    return strstr(text, "://") || str_after_prefix(text, "git@") ||
+           str_after_prefix(text, "github.com/");
+}
+
+static const struct schema_object *rows_of(const char *service_key)
+{
+    return schema_find(schema_find(&schema_root, "services")->object, service_key)->object;
+}
+
+/* --- builds ---------------------------------------------------------------------------------- */
+
+/* ARGs without a value take the caller's, or are not given. */
+static void complete_args(const struct completion *completion, struct node *build)
+{
+    struct node *args = node_get(build, "args");
+    if (!args)
+        return;
+    struct node *result = node_new(completion->arena, NODE_MAP, args->position);
+    for (size_t i = 0; i < args->count; i++) {
+        struct node_pair pair = args->pairs[i];
+        const char *value = pair.value->kind == NODE_NULL && completion->variables
+                                ? variables_get(completion->variables, pair.key)
+                                : NULL;
+        if (value)
+            pair.value = node_new_string(completion->arena, value, pair.value->position);
+        if (pair.value->kind == NODE_STRING)
+            node_put_ranked(completion->arena, result, &pair);
+    }
+    if (result->count > 0)
+        complete_put(completion, rows_of("build"), build, "args", result);
+    else
+        node_remove(build, "args");
+}
+
+void complete_build(const struct completion *completion, struct node *service)
+{
+    struct node *build = node_get(service, "build");
+    if (!build)
+        return;
+    const struct schema_object *rows = rows_of("build");
+    struct arena *arena = completion->arena;
+    struct node *context = node_get(build, "context"), *contexts;
+    if (!node_find(build, "context") || (context && context->text[0] == '\0'))
+        context = node_new_string(arena, ".", build->position);
+    if (context && !is_remote(context->text))
+        complete_put(completion, rows, build, "context", full_path(completion, context));
+    if (!node_find(build, "dockerfile") && !node_find(build, "dockerfile_inline"))
+        complete_put(completion, rows, build, "dockerfile",
+                     node_new_string(arena, "Dockerfile", build->position));
+    if (streq(node_get_string(build, "target", "-"), ""))
+        node_remove(build, "target");
+    contexts = node_get(build, "additional_contexts");
+    for (size_t i = 0; contexts && i < contexts->count; i++)
+        if (node_is(contexts->pairs[i].value, NODE_STRING) &&
+            !is_remote(contexts->pairs[i].value->text))
+            contexts->pairs[i].value = full_path(completion, contexts->pairs[i].value);
+    complete_args(completion, build);
+    complete_drop_false(build, "no_cache");
+    complete_drop_false(build, "pull");
+}
+
+/* --- mounts ---------------------------------------------------------------------------------- */
+
+void complete_mounts(const struct completion *completion, struct node *service)
+{
+    const struct node *mounts = node_get(service, "volumes");
+    for (size_t i = 0; mounts && i < mounts->count; i++) {
+        struct node *mount = mounts->items[i], *source = node_get(mount, "source");
+        if (source && streq(node_get_string(mount, "type", ""), "bind"))
+            complete_put(completion, rows_of("volumes"), mount, "source",
+                         full_path(completion, source));
+        complete_drop_false(mount, "read_only");
+        complete_drop_false(node_get(mount, "bind"), "create_host_path");
+        complete_drop_false(node_get(mount, "volume"), "nocopy");
+    }
+}
+
+/* --- top level ------------------------------------------------------------------------------- */
+
+struct section {
+    const char *name, *kind; /* "volumes", "volume" */
+};
+
+/* Whether an entry of a service's list names something of the top level. */
+static const char *named_source(const struct section *section, const struct node *entry)
+{
+    if (streq(section->name, "volumes") && !streq(node_get_string(entry, "type", ""), "volume"))
+        return NULL;
+    const char *source = node_get_string(entry, "source", "");
+    return source[0] ? source : NULL;
+}
+
+/* Notes what a service uses, and leaves out what is not there. */
+static void check_references(const struct completion *completion, const struct section *section,
+                             const struct node_pair *service, const struct node *written,
+                             struct node *used)
+{
+    const struct node *list = node_get(service->value, section->name);
+    if (!list)
+        return;
+    struct node *known = node_new(completion->arena, NODE_LIST, list->position);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = named_source(section, list->items[i]);
+        const char *hint =
+            name && strchr(name, '/')
+                ? "a folder of the host begins with '/', './' or '~/'"
+                : arena_printf(completion->arena, "define it below '%s:' of the top level",
+                               section->name);
+        if (name && !node_find(written, name)) {
+            complete_report_undefined(completion,
+                                      &(struct reference){.service = service->key,
+                                                          .kind = section->kind,
+                                                          .name = name,
+                                                          .hint = hint,
+                                                          .position = list->items[i]->position},
+                                      written);
+            continue;
+        }
+        node_append(completion->arena, known, list->items[i]);
+        if (name)
+            node_put(completion->arena, used, name, list->items[i]->position, list->items[i]);
+    }
+    complete_put(completion, schema_find(&schema_root, "services")->object, service->value,
+                 section->name, known);
+}
+
+static void complete_entry(const struct completion *completion, const struct schema_object *rows,
+                           const struct node_pair *pair)
+{
+    struct node *entry = pair->value;
+    if (entry->kind != NODE_MAP)
+        return;
+    struct node *file = node_get(entry, "file");
+    complete_drop_false(entry, "external");
+    if (!node_find(entry, "name")) {
+        const char *name =
+            node_get_bool(entry, "external", false)
+                ? pair->key
+                : arena_printf(completion->arena, "%s_%s", completion->project, pair->key);
+        complete_put(completion, rows, entry, "name",
+                     node_new_string(completion->arena, name, entry->position));
+    }
+    if (file)
+        complete_put(completion, rows, entry, "file", full_path(completion, file));
+    if (streq(node_get_string(entry, "driver", "-"), ""))
+        node_remove(entry, "driver");
+}
+
+static void complete_section(const struct completion *completion, const struct section *section,
+                             struct node *tree, const struct node *services)
+{
+    const struct schema_object *rows = schema_find(&schema_root, section->name)->object;
+    const struct node *written = node_get(tree, section->name);
+    struct node *used = node_new(completion->arena, NODE_MAP, tree->position);
+    struct node *result = node_new(completion->arena, NODE_MAP, tree->position);
+    for (size_t i = 0; i < services->count; i++)
+        check_references(completion, section, &services->pairs[i], written, used);
+    for (size_t i = 0; written && i < written->count; i++)
+        if (node_find(used, written->pairs[i].key)) {
+            node_put_ranked(completion->arena, result, &written->pairs[i]);
+            complete_entry(completion, rows, &written->pairs[i]);
+        }
+    if (result->count > 0)
+        complete_put(completion, &schema_root, tree, section->name, result);
+    else
+        node_remove(tree, section->name);
+}
+
+void complete_storage(const struct completion *completion, struct node *tree,
+                      const struct node *services)
+{
+    static const struct section sections[] = {
+        {"volumes", "volume"}, {"configs", "config"}, {"secrets", "secret"}};
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        complete_section(completion, &sections[i], tree, services);
+}

@@ -1,0 +1,109 @@
+/* See compose/mount_text.h. */
+#include "compose/mount_text.h"
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "compose/parse.h"
+
+#include <stdlib.h>
+
+static bool is_one_of(const char *text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (streq(text, words[i]))
+            return true;
+    return false;
+}
+
+/* Cuts the text at a separator: the first part, with *rest behind it or NULL. */
+static const char *cut(struct arena *arena, const char **rest, char separator)
+{
+    const char *text = *rest, *end = strchr(text, separator);
+    *rest = end ? end + 1 : NULL;
+    return end ? arena_strndup(arena, text, (size_t)(end - text)) : text;
+}
+
+bool mount_text_is_path(const char *source)
+{
+    return source[0] == '/' || source[0] == '.' || source[0] == '~';
+}
+
+/* --- volumes --------------------------------------------------------------------------------- */
+
+static void take_volume_option(struct mount_text *mount, const char *option)
+{
+    static const char *const propagations[] = {"rprivate", "private", "rshared",
+                                               "shared",   "rslave",  "slave"};
+    static const char *const without_effect[] = {"rw", "cached", "delegated", "consistent"};
+    if (streq(option, "ro"))
+        mount->read_only = true;
+    else if (streq(option, "nocopy"))
+        mount->nocopy = true;
+    else if (streq(option, "z") || streq(option, "Z"))
+        mount->selinux = option;
+    else if (is_one_of(option, propagations, ARRAY_SIZE(propagations)))
+        mount->propagation = option;
+    else if (!is_one_of(option, without_effect, ARRAY_SIZE(without_effect)) && !mount->unknown)
+        mount->unknown = option;
+}
+
+const char *mount_text_parse(struct arena *arena, const char *text, struct mount_text *ret_mount)
+{
+    struct mount_text mount = {0};
+    const char *options = NULL, *rest = text;
+    const char *first = cut(arena, &rest, ':');
+    mount.target = first;
+    if (rest) {
+        mount.source = first;
+        mount.target = cut(arena, &rest, ':');
+        options = rest;
+    }
+    if (*text == '\0')
+        return "must not be empty";
+    if (mount.target[0] == '\0' || (mount.source && mount.source[0] == '\0') ||
+        (options && *options == '\0'))
+        return "has an empty part between the colons";
+    if (options && strpbrk(options, ":/\\"))
+        return "has too many colons";
+    while (options)
+        take_volume_option(&mount, cut(arena, &options, ','));
+    *ret_mount = mount;
+    return NULL;
+}
+
+/* --- tmpfs ----------------------------------------------------------------------------------- */
+
+static const char *take_tmpfs_option(struct arena *arena, struct tmpfs_text *tmpfs,
+                                     const char *option)
+{
+    static const char *const flags[] = {"noexec", "exec", "nosuid",  "suid",    "nodev",
+                                        "dev",    "sync", "noatime", "relatime"};
+    const char *size = str_after_prefix(option, "size=");
+    const char *mode = str_after_prefix(option, "mode=");
+    if (size)
+        return parse_bytes(size, &tmpfs->bytes) < 0 ? "has an invalid size" : NULL;
+    if (mode) {
+        char *end = NULL;
+        unsigned long value = strtoul(mode, &end, 8);
+        tmpfs->mode = (uint32_t)value;
+        return *end || end == mode || value > 07777 ? "has an invalid mode" : NULL;
+    }
+    if (streq(option, "ro"))
+        tmpfs->read_only = true;
+    else if (is_one_of(option, flags, ARRAY_SIZE(flags)))
+        tmpfs->ignored = tmpfs->ignored ? tmpfs->ignored : option;
+    else if (!streq(option, "rw"))
+        return arena_printf(arena, "has the option '%s', which is not supported yet", option);
+    return NULL;
+}
+
+const char *tmpfs_text_parse(struct arena *arena, const char *text, struct tmpfs_text *ret_tmpfs)
+{
+    struct tmpfs_text tmpfs = {0};
+    const char *problem = NULL, *options = text;
+    tmpfs.target = cut(arena, &options, ':');
+    while (options && !problem)
+        problem = take_tmpfs_option(arena, &tmpfs, cut(arena, &options, ','));
+    *ret_tmpfs = tmpfs;
+    return problem;
+}

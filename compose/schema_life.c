@@ -1,0 +1,269 @@
+/* The types of when a VM starts, how it is asked for its health, and how it ends. */
+#include "base/vec.h"
+#include "compose/parse.h"
+#include "compose/schema_types.h"
+
+#include <ctype.h>
+#include <signal.h>
+
+/* --- dependencies ---------------------------------------------------------------------------- */
+
+static const char *const conditions[] = {"service_started", "service_healthy",
+                                         "service_completed_successfully", NULL};
+WORD_TYPE(condition, "`service_started`, `service_healthy` or `service_completed_successfully`",
+          conditions, NULL);
+
+static struct node *fill_dependency(struct schema *schema, const struct schema_key *key,
+                                    const struct node *item)
+{
+    struct node *entry = node_new(schema->arena, NODE_MAP, item->position);
+    schema_put(schema, key->object, entry, "condition",
+               node_new_string(schema->arena, "service_started", item->position));
+    schema_put(schema, key->object, entry, "required",
+               node_new_bool(schema->arena, true, item->position));
+    return entry;
+}
+
+static struct node *parse_depends_on(struct schema *schema, const struct schema_key *key,
+                                     struct node *node)
+{
+    if (node->kind == NODE_LIST)
+        return schema_parse_names(schema, key, node, fill_dependency);
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a list of names or a mapping");
+    struct node *result = schema_parse_entries(schema, key, node, false);
+    for (size_t i = 0; i < result->count; i++) {
+        struct node *entry = result->pairs[i].value;
+        if (entry->kind == NODE_MAP && !node_find(entry, "condition"))
+            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, result->pairs[i].position,
+                            "add 'condition: service_started'", "'%s.%s' needs a 'condition'",
+                            strbuf_text(&schema->path), result->pairs[i].key);
+    }
+    return result;
+}
+const struct schema_type type_depends_on = {"list of names, or mapping", parse_depends_on,
+                                            MERGE_MAP, false};
+
+/* --- health ---------------------------------------------------------------------------------- */
+
+/* Canonical: as Go prints a duration. */
+static struct node *parse_duration_type(struct schema *schema, const struct schema_key *key,
+                                        struct node *node)
+{
+    int64_t nanoseconds = 0;
+    node = schema_parse_string(schema, key, node);
+    if (!node)
+        return NULL;
+    if (parse_duration(node->text, &nanoseconds) < 0)
+        return schema_error(schema, node, "write numbers with units, like 1m30s or 500ms",
+                            "must be a duration, not '%s'", node->text);
+    if (nanoseconds < 0)
+        return schema_error(schema, node, NULL, "must not be negative: '%s'", node->text);
+    if (nanoseconds > 0 && nanoseconds < DURATION_MILLISECOND)
+        return schema_error(schema, node, NULL, "must be 0 or at least 1ms, not '%s'", node->text);
+    return node_new_string(schema->arena, format_duration(schema->arena, nanoseconds),
+                           node->position);
+}
+const struct schema_type type_duration = {"duration, like 1m30s", parse_duration_type,
+                                          MERGE_REPLACE, false};
+
+#define TEST_HINT "write a string, [CMD, PROGRAM, ...], [CMD-SHELL, COMMAND] or [NONE]"
+
+static struct node *parse_health_test(struct schema *schema, const struct schema_key *key,
+                                      struct node *node)
+{
+    if (node->kind == NODE_STRING) {
+        struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+        node_append(schema->arena, result,
+                    node_new_string(schema->arena, "CMD-SHELL", node->position));
+        node_append(schema->arena, result, node);
+        return result;
+    }
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a string or a list of strings");
+    node = schema_parse_strings(schema, key, node);
+    if (node->count == 0)
+        return node; /* the image's */
+    const char *kind = node->items[0]->text;
+    if (streq(kind, "NONE"))
+        return node;
+    if (!streq(kind, "CMD") && !streq(kind, "CMD-SHELL"))
+        return schema_error(schema, node->items[0], TEST_HINT,
+                            "must begin with CMD, CMD-SHELL or NONE, not '%s'", kind);
+    if (node->count == 1)
+        return schema_error(schema, node, TEST_HINT, "has nothing to run behind %s", kind);
+    return node;
+}
+const struct schema_type type_health_test = {
+    "string, or list that begins with CMD, CMD-SHELL, NONE", parse_health_test, MERGE_REPLACE,
+    false};
+
+/* Seen from inside the VM: the agent speaks HTTP, not TLS. */
+static struct node *parse_url(struct schema *schema, const struct schema_key *key,
+                              struct node *node)
+{
+    node = schema_parse_text(schema, key, node);
+    if (!node)
+        return NULL;
+    const char *host = str_after_prefix(node->text, "http://");
+    if (str_after_prefix(node->text, "https://"))
+        return schema_error(schema, node, "use http://, or a 'test' with curl",
+                            "'%s': https is not supported yet", node->text);
+    if (!host || strchr("/:?#", *host) || strpbrk(node->text, " \t\r\n"))
+        return schema_error(schema, node, "write it like http://localhost:8080/health",
+                            "must be an http:// URL, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_url = {"http:// URL", parse_url, MERGE_REPLACE, false};
+
+/* --- ends and restarts ----------------------------------------------------------------------- */
+
+#define RESTART_HINT "use \"no\", always, unless-stopped, on-failure or on-failure:N"
+
+static struct node *parse_restart(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    static const char *const words[] = {"", "no", "always", "unless-stopped", "on-failure"};
+    if (node->kind == NODE_BOOL && !node->boolean)
+        return schema_error(schema, node, "write \"no\", in quotes",
+                            "must be a string, not a boolean");
+    node = schema_parse_string(schema, key, node);
+    if (!node)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (streq(node->text, words[i]))
+            return node;
+    uint32_t attempts = 0;
+    const char *number = str_after_prefix(node->text, "on-failure:");
+    if (number && str_to_u32(number, &attempts) == 0 && attempts <= INT32_MAX)
+        return node;
+    if (number)
+        return schema_error(schema, node, RESTART_HINT, "has no number of attempts in '%s'",
+                            node->text);
+    return schema_error(schema, node, RESTART_HINT, "has an unknown value '%s'", node->text);
+}
+const struct schema_type type_restart = {"`\"no\"`, `always`, `unless-stopped`, `on-failure[:N]`",
+                                         parse_restart, MERGE_REPLACE, false};
+
+static const char *const restart_conditions[] = {"none", "no",     "on-failure",     "any",
+                                                 "",     "always", "unless-stopped", NULL};
+WORD_TYPE(restart_condition, "`none`, `on-failure` or `any`", restart_conditions, NULL);
+
+static const char *const deploy_modes[] = {"replicated", "", NULL};
+static const char *const later_deploy_modes[] = {"global", "replicated-job", "global-job", NULL};
+WORD_TYPE(deploy_mode, "`replicated`", deploy_modes, later_deploy_modes);
+
+static struct node *parse_count(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    node = schema_parse_integer(schema, key, node);
+    if (node && (node->integer < 0 || node->integer > INT32_MAX))
+        return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", INT32_MAX,
+                            (long long)node->integer);
+    return node;
+}
+const struct schema_type type_count = {"whole number, not negative", parse_count, MERGE_REPLACE,
+                                       false};
+
+#define REPLICA_LIMIT 1000
+
+static struct node *parse_replicas(struct schema *schema, const struct schema_key *key,
+                                   struct node *node)
+{
+    node = schema_parse_integer(schema, key, node);
+    if (node && (node->integer < 0 || node->integer > REPLICA_LIMIT))
+        return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", REPLICA_LIMIT,
+                            (long long)node->integer);
+    return node;
+}
+const struct schema_type type_replicas = {"whole number, 0 to 1000", parse_replicas, MERGE_REPLACE,
+                                          false};
+
+static bool is_signal(const char *text)
+{
+    uint16_t number = 0;
+    const char *name = str_after_prefix(text, "SIG");
+    name = name ? name : text;
+    if (str_to_u16(text, &number) == 0)
+        return number >= 1 && number < NSIG;
+    if (streq(name, "RTMIN") || streq(name, "RTMAX"))
+        return true;
+    const char *offset = str_after_prefix(name, "RTMIN+");
+    offset = offset ? offset : str_after_prefix(name, "RTMAX-");
+    if (offset)
+        return str_to_u16(offset, &number) == 0 && number <= SIGRTMAX - SIGRTMIN;
+    for (int i = 1; i < NSIG; i++)
+        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
+            return true;
+    return false;
+}
+
+static struct node *parse_stop_signal(struct schema *schema, const struct schema_key *key,
+                                      struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] && !is_signal(node->text))
+        return schema_error(schema, node, "name it like SIGTERM", "must be a signal, not '%s'",
+                            node->text);
+    return node;
+}
+const struct schema_type type_stop_signal = {"signal: name, or number in quotes", parse_stop_signal,
+                                             MERGE_REPLACE, false};
+
+/* --- logs and profiles ----------------------------------------------------------------------- */
+
+static const char *const log_drivers[] = {"json-file", "local", "none", "", NULL};
+static const char *const later_log_drivers[] = {"syslog",     "journald", "gelf",    "fluentd",
+                                                "awslogs",    "splunk",   "etwlogs", "gcplogs",
+                                                "logentries", NULL};
+WORD_TYPE(logging_driver, "`json-file`, `local` or `none`", log_drivers, later_log_drivers);
+
+static void check_logging_option(struct schema *schema, const struct node_pair *pair)
+{
+    uint64_t bytes = 0;
+    uint32_t files = 0;
+    const char *text = pair->value->text;
+    bool size = streq(pair->key, "max-size");
+    if (size && !streq(text, "-1") && (parse_bytes(text, &bytes) < 0 || bytes == 0))
+        schema_error(schema, pair->value, "write a number with a unit, like 10m",
+                     "must be a size, not '%s'", text);
+    else if (streq(pair->key, "max-file") && (str_to_u32(text, &files) < 0 || files == 0))
+        schema_error(schema, pair->value, NULL, "must be a number of files, 1 or more, not '%s'",
+                     text);
+    else if (!size && !streq(pair->key, "max-file"))
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
+                        "'%s' has no effect: only max-size and max-file are known",
+                        strbuf_text(&schema->path));
+}
+
+static struct node *parse_logging_options(struct schema *schema, const struct schema_key *key,
+                                          struct node *node)
+{
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a mapping");
+    node = schema_parse_environment(schema, key, node);
+    for (size_t i = 0; i < node->count; i++) {
+        struct node_pair *pair = &node->pairs[i];
+        size_t length = schema_enter(schema, pair->key);
+        if (pair->value->kind == NODE_NULL)
+            pair->value = node_new_string(schema->arena, "", pair->value->position);
+        check_logging_option(schema, pair);
+        schema_leave(schema, length);
+    }
+    return node;
+}
+const struct schema_type type_logging_options = {"mapping: max-size, max-file",
+                                                 parse_logging_options, MERGE_MAP, false};
+
+/* The reference takes any text; what cannot be written behind --profile helps nobody. */
+static struct node *parse_profiles(struct schema *schema, const struct schema_key *key,
+                                   struct node *node)
+{
+    node = schema_parse_strings(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++)
+        if (node->items[i]->text[0] == '\0' || strpbrk(node->items[i]->text, ", \t\n"))
+            schema_error(schema, node->items[i], "use letters, digits, '.', '_' and '-'",
+                         "has an invalid name of a profile: '%s'", node->items[i]->text);
+    return node;
+}
+const struct schema_type type_profiles = {"list of names", parse_profiles, MERGE_APPEND, false};

@@ -1,0 +1,311 @@
+/* The types of what is mounted and put into a VM: volumes, tmpfs, configs and secrets.
+ * Canonical: lists of mappings in the long form, but for tmpfs, which has only a short one. */
+#include "compose/mount_text.h"
+#include "compose/parse.h"
+#include "compose/schema_types.h"
+
+#include <errno.h>
+
+/* --- paths ----------------------------------------------------------------------------------- */
+
+static bool has_part(const char *path, const char *part)
+{
+    size_t length = strlen(part);
+    while (path) {
+        if (strncmp(path, part, length) == 0 && (path[length] == '/' || path[length] == '\0'))
+            return true;
+        path = strchr(path, '/');
+        path = path ? path + 1 : NULL;
+    }
+    return false;
+}
+
+/* The mount point in the VM, without doubled slashes, `.` and one at the end; NULL: reported. */
+static struct node *mount_target(struct schema *schema, const struct node *node, const char *text)
+{
+    if (text[0] != '/')
+        return schema_error(schema, node, NULL, "must have an absolute path in the VM, not '%s'",
+                            text);
+    const char *clean = path_clean(schema->arena, "/", text);
+    if (streq(clean, "/"))
+        return schema_error(schema, node, NULL, "cannot be mounted over '/'");
+    return node_new_string(schema->arena, clean, node->position);
+}
+
+static struct node *parse_subpath(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && (node->text[0] == '/' || has_part(node->text, "..")))
+        return schema_error(schema, node, NULL, "must be a path inside, without '..', not '%s'",
+                            node->text);
+    return node;
+}
+const struct schema_type type_subpath = {"relative path", parse_subpath, MERGE_REPLACE, false};
+
+/* --- volumes of a service -------------------------------------------------------------------- */
+
+static const char *const mount_types[] = {"volume", "bind", "tmpfs", NULL};
+static const char *const later_mount_types[] = {"image", "npipe", "cluster", NULL};
+WORD_TYPE(mount_type, "`volume`, `bind` or `tmpfs`", mount_types, later_mount_types);
+
+static const char *const propagations[] = {"",       "rprivate", "private", "rshared",
+                                           "shared", "rslave",   "slave",   NULL};
+WORD_TYPE(propagation, "`rprivate`, `rslave`, `rshared`...", propagations, NULL);
+
+static struct node *parse_mount_mode(struct schema *schema, const struct schema_key *key,
+                                     struct node *node)
+{
+    (void)key;
+    if (node->kind != NODE_INT)
+        return schema_wrong_kind(schema, node, "an octal number");
+    if (node->integer < 0 || node->integer > 07777)
+        return schema_error(schema, node, "write it in octal, like 0755",
+                            "must be a mode from 0 to 07777, not %lld", (long long)node->integer);
+    return node;
+}
+const struct schema_type type_mount_mode = {"octal number", parse_mount_mode, MERGE_REPLACE, false};
+
+/* "volume: {}" and "bind: {create_host_path: true}" show the short form, as the reference does. */
+static struct node *expand_mount(struct schema *schema, const struct schema_object *rows,
+                                 const struct node *item, const struct mount_text *mount)
+{
+    struct arena *arena = schema->arena;
+    struct position position = item->position;
+    bool bind = mount->source && mount_text_is_path(mount->source);
+    struct node *entry = node_new(arena, NODE_MAP, position);
+    struct node *details = node_new(arena, NODE_MAP, position);
+    struct node *volume = node_new(arena, NODE_MAP, position);
+    const struct schema_object *bind_rows = schema_find(rows, "bind")->object;
+    schema_put(schema, rows, entry, "type",
+               node_new_string(arena, bind ? "bind" : "volume", position));
+    if (mount->source)
+        schema_put(schema, rows, entry, "source", node_new_string(arena, mount->source, position));
+    schema_put(schema, rows, entry, "target", node_new_string(arena, mount->target, position));
+    if (mount->read_only)
+        schema_put(schema, rows, entry, "read_only", node_new_bool(arena, true, position));
+    if (mount->selinux)
+        schema_put(schema, bind_rows, details, "selinux",
+                   node_new_string(arena, mount->selinux, position));
+    if (mount->propagation)
+        schema_put(schema, bind_rows, details, "propagation",
+                   node_new_string(arena, mount->propagation, position));
+    if (bind) {
+        schema_put(schema, bind_rows, details, "create_host_path",
+                   node_new_bool(arena, true, position));
+        schema_put(schema, rows, entry, "bind", details);
+    }
+    if (mount->nocopy)
+        schema_put(schema, schema_find(rows, "volume")->object, volume, "nocopy",
+                   node_new_bool(arena, true, position));
+    if (!bind || mount->nocopy)
+        schema_put(schema, rows, entry, "volume", volume);
+    return entry;
+}
+
+static struct node *parse_short_mount(struct schema *schema, const struct schema_key *key,
+                                      struct node *item)
+{
+    struct mount_text mount;
+    const char *problem = mount_text_parse(schema->arena, item->text, &mount);
+    if (problem)
+        return schema_error(schema, item, "use [SOURCE:]TARGET[:ro]", "%s: '%s'", problem,
+                            item->text);
+    if (mount.unknown)
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
+                        "'%s' has an option without effect: '%s'", strbuf_text(&schema->path),
+                        mount.unknown);
+    return expand_mount(schema, key->object, item, &mount);
+}
+
+/* What only one type can have. */
+static bool check_details(struct schema *schema, const struct node *entry, const char *type)
+{
+    const char *source = node_get_string(entry, "source", NULL);
+    if (streq(type, "bind") && (!source || !*source))
+        schema_error(schema, entry, NULL, "of type bind needs a 'source'");
+    else if (streq(type, "tmpfs") && source)
+        schema_error(schema, entry, NULL, "of type tmpfs cannot have a 'source'");
+    else if (streq(type, "volume") && source && mount_text_is_path(source))
+        schema_error(schema, entry, "use 'type: bind' for a folder of the host",
+                     "of type volume must name a volume, not '%s'", source);
+    else
+        return true;
+    return false;
+}
+
+static struct node *check_mount(struct schema *schema, const struct schema_key *key,
+                                struct node *entry)
+{
+    const char *type = node_get_string(entry, "type", NULL);
+    const struct node *target = node_get(entry, "target");
+    if (!type || !target) {
+        if (!node_find(entry, "type"))
+            return schema_error(schema, entry, NULL, "needs a 'type'");
+        return node_find(entry, "target") ? NULL
+                                          : schema_error(schema, entry, NULL, "needs a 'target'");
+    }
+    struct node *clean = mount_target(schema, target, target->text);
+    if (!clean || !check_details(schema, entry, type))
+        return NULL;
+    schema_put(schema, key->object, entry, "target", clean);
+    return entry;
+}
+
+static struct node *parse_mount(struct schema *schema, const struct schema_key *key,
+                                struct node *item)
+{
+    if (item->kind == NODE_STRING)
+        item = parse_short_mount(schema, key, item);
+    else if (item->kind == NODE_MAP)
+        item = schema_parse_object(schema, key->object, item);
+    else
+        return schema_wrong_kind(schema, item, "a string or a mapping");
+    return item ? check_mount(schema, key, item) : NULL;
+}
+
+/* Within one file too the later one of a target counts; it is hardly meant. */
+static void warn_of_double(struct schema *schema, struct node *seen, const struct node *entry)
+{
+    const char *target = node_get_string(entry, "target", "");
+    if (node_find(seen, target))
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, entry->position, NULL,
+                        "'%s' replaces an earlier entry with the target '%s'",
+                        strbuf_text(&schema->path), target);
+    node_put(schema->arena, seen, target, entry->position,
+             node_new(schema->arena, NODE_NULL, entry->position));
+}
+
+static struct node *parse_mounts(struct schema *schema, const struct schema_key *key,
+                                 struct node *node)
+{
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a list");
+    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    struct node *seen = node_new(schema->arena, NODE_MAP, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        size_t length = schema_enter_item(schema, i);
+        struct node *entry =
+            node->items[i]->kind == NODE_BAD ? NULL : parse_mount(schema, key, node->items[i]);
+        if (entry) {
+            warn_of_double(schema, seen, entry);
+            node_append(schema->arena, result, entry);
+        }
+        schema_leave(schema, length);
+    }
+    return result;
+}
+const struct schema_type type_mounts = {"list of `[SOURCE:]TARGET[:ro]` and mappings", parse_mounts,
+                                        MERGE_APPEND, false};
+
+/* --- tmpfs ----------------------------------------------------------------------------------- */
+
+static void check_tmpfs(struct schema *schema, const struct node *item)
+{
+    struct tmpfs_text tmpfs;
+    const char *problem = tmpfs_text_parse(schema->arena, item->text, &tmpfs);
+    if (problem)
+        schema_error(schema, item, "use PATH[:size=64m,mode=0755]", "%s: '%s'", problem,
+                     item->text);
+    else if (mount_target(schema, item, tmpfs.target) && tmpfs.ignored)
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
+                        "'%s' has an option without effect: '%s'", strbuf_text(&schema->path),
+                        tmpfs.ignored);
+}
+
+static struct node *parse_tmpfs(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    struct node *list = node;
+    if (node->kind == NODE_STRING) {
+        list = node_new(schema->arena, NODE_LIST, node->position);
+        node_append(schema->arena, list, node);
+    }
+    if (list->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a string or a list of strings");
+    list = schema_parse_strings(schema, key, list);
+    for (size_t i = 0; i < list->count; i++) {
+        size_t length = schema_enter_item(schema, i);
+        check_tmpfs(schema, list->items[i]);
+        schema_leave(schema, length);
+    }
+    return list;
+}
+const struct schema_type type_tmpfs = {"`PATH[:size=...,mode=...]`, or list of such", parse_tmpfs,
+                                       MERGE_APPEND, false};
+
+/* --- top level ------------------------------------------------------------------------------- */
+
+static const char *const volume_drivers[] = {"local", "", NULL};
+WORD_TYPE(volume_driver, "`local`", volume_drivers, NULL);
+
+/* --- configs and secrets of a service -------------------------------------------------------- */
+
+/* Canonical: four octal digits. Numbers of YAML mean what they say: 400 is 0620. */
+static struct node *parse_octal(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    (void)key;
+    int64_t mode = -1;
+    if (node->kind == NODE_INT) {
+        mode = node->integer;
+    } else if (node->kind == NODE_STRING) {
+        char *end = NULL;
+        mode = strtoll(node->text, &end, 8);
+        if (*end != '\0' || end == node->text)
+            mode = -1;
+    } else {
+        return schema_wrong_kind(schema, node, "an octal number");
+    }
+    if (mode < 0 || mode > 07777)
+        return schema_error(schema, node, "write it in octal, like 0440",
+                            "must be a file mode, not '%s'", node_scalar_text(schema->arena, node));
+    return node_new_string(schema->arena, arena_printf(schema->arena, "%04llo", (long long)mode),
+                           node->position);
+}
+const struct schema_type type_octal = {"octal number", parse_octal, MERGE_REPLACE, false};
+
+/* A secret's short form gets its target here, a config's none, as the reference prints them. */
+static struct node *parse_file_ref(struct schema *schema, const struct schema_key *key,
+                                   struct node *item)
+{
+    if (item->kind == NODE_MAP) {
+        struct node *entry = schema_parse_object(schema, key->object, item);
+        const char *target = node_get_string(entry, "target", "");
+        if (!node_find(entry, "source"))
+            return schema_error(schema, item, NULL, "needs a 'source'");
+        if (has_part(target, "..") || str_ends_with(target, "/"))
+            return schema_error(schema, node_get(entry, "target"), NULL,
+                                "must have the path of a file in 'target', not '%s'", target);
+        return entry;
+    }
+    if (item->kind != NODE_STRING)
+        return schema_wrong_kind(schema, item, "a name or a mapping");
+    struct node *entry = node_new(schema->arena, NODE_MAP, item->position);
+    schema_put(schema, key->object, entry, "source", item);
+    if (streq(key->name, "secrets"))
+        schema_put(schema, key->object, entry, "target",
+                   node_new_string(schema->arena,
+                                   arena_printf(schema->arena, "/run/secrets/%s", item->text),
+                                   item->position));
+    return entry;
+}
+
+static struct node *parse_file_refs(struct schema *schema, const struct schema_key *key,
+                                    struct node *node)
+{
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a list");
+    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        size_t length = schema_enter_item(schema, i);
+        struct node *entry =
+            node->items[i]->kind == NODE_BAD ? NULL : parse_file_ref(schema, key, node->items[i]);
+        if (entry)
+            node_append(schema->arena, result, entry);
+        schema_leave(schema, length);
+    }
+    return result;
+}
+const struct schema_type type_file_refs = {"list of names and mappings", parse_file_refs,
+                                           MERGE_APPEND, false};
