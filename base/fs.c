@@ -124,6 +124,17 @@ int fs_lock_file(const char *path, uint64_t timeout_ms, int *ret_fd, struct erro
     return 0;
 }
 
+int fs_lock_file_shared(const char *path, int *ret_fd, struct error *err)
+{
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, errno, "cannot open the lock file '%s': %s", path, strerror(errno));
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+        return error_set(err, errno, "'%s' is locked by another process", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 char *fs_find_program(const char *name)
 {
     if (strchr(name, '/'))

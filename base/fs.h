@@ -23,6 +23,8 @@ bool fs_exists(const char *path);
 /* Opens (0600) and takes an exclusive flock(2), waiting at most timeout_ms (0: does not wait;
  * -EWOULDBLOCK then). Closing the descriptor releases it. */
 int fs_lock_file(const char *path, uint64_t timeout_ms, int *ret_fd, struct error *err);
+/* The same for a lock that many hold at once, without waiting; nobody has it exclusively then. */
+int fs_lock_file_shared(const char *path, int *ret_fd, struct error *err);
 /* Loops over short writes and EINTR; 0 or -errno. */
 int fs_write_all(int fd, const void *data, size_t length);
 /* The program's path in $PATH (or itself when it has a slash), or NULL. */

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#define ERRORS_KEPT 4096
+#define TAIL_KEPT 4096
 #define KILL_AFTER_MS 2000
 /* Grandchildren may hold the pipes open after the program itself has ended. */
 #define LINGER_AFTER_EXIT_MS 500
@@ -22,11 +22,12 @@ struct spawn {
 
     char *input_text;
     struct strbuf output_text, error_text;
-    size_t output_limit, error_line_start;
+    size_t output_limit, output_line_start, error_line_start;
     int handles_open; /* closed handles call back; the struct goes with the last */
     bool exited, output_ended, errors_ended, terminated, done;
 
     struct spawn_result result;
+    void (*on_output_line)(void *userdata, const char *line);
     void (*on_error_line)(void *userdata, const char *line);
     void (*on_done)(void *userdata, const struct spawn_result *result);
     void *userdata;
@@ -113,6 +114,38 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init(strbuf_reserve(text, 16384), 16384);
 }
 
+/* Carriage returns end a line too: that is how programs redraw their progress. */
+static void report_lines(struct spawn *spawn, struct strbuf *text, size_t *line_start,
+                         void (*on_line)(void *userdata, const char *line))
+{
+    for (size_t i = *line_start; i < text->length; i++) {
+        if (text->data[i] != '\n' && text->data[i] != '\r')
+            continue;
+        if (on_line && i > *line_start) {
+            _cleanup_free_ char *line = xstrndup(text->data + *line_start, i - *line_start);
+            on_line(spawn->userdata, line);
+        }
+        *line_start = i + 1;
+    }
+}
+
+/* What stands behind the last newline, when nothing more comes. */
+static void report_last_line(struct spawn *spawn, struct strbuf *text, size_t line_start,
+                             void (*on_line)(void *userdata, const char *line))
+{
+    if (on_line && text->length > line_start)
+        on_line(spawn->userdata, text->data + line_start);
+}
+
+static void keep_tail(struct strbuf *text, size_t *line_start)
+{
+    if (text->length <= TAIL_KEPT)
+        return;
+    size_t drop = text->length - TAIL_KEPT;
+    strbuf_drop_front(text, drop);
+    *line_start -= drop < *line_start ? drop : *line_start;
+}
+
 static void on_output(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     (void)buffer;
@@ -120,29 +153,20 @@ static void on_output(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer
     if (count < 0) {
         spawn->output_ended = true;
         uv_read_stop(stream);
+        report_last_line(spawn, &spawn->output_text, spawn->output_line_start,
+                         spawn->on_output_line);
         spawn_advance(spawn);
         return;
     }
-    spawn->output_text.length += (size_t)count;
-    if (spawn->output_text.length > spawn->output_limit)
-        spawn->output_text.length = spawn->output_limit;
-    spawn->output_text.data[spawn->output_text.length] = '\0';
-}
-
-/* Carriage returns end a line too: that is how programs redraw their progress. */
-static void report_error_lines(struct spawn *spawn)
-{
-    struct strbuf *text = &spawn->error_text;
-    for (size_t i = spawn->error_line_start; i < text->length; i++) {
-        if (text->data[i] != '\n' && text->data[i] != '\r')
-            continue;
-        if (spawn->on_error_line && i > spawn->error_line_start) {
-            _cleanup_free_ char *line =
-                xstrndup(text->data + spawn->error_line_start, i - spawn->error_line_start);
-            spawn->on_error_line(spawn->userdata, line);
-        }
-        spawn->error_line_start = i + 1;
+    struct strbuf *text = &spawn->output_text;
+    text->length += (size_t)count;
+    if (spawn->on_output_line) {
+        report_lines(spawn, text, &spawn->output_line_start, spawn->on_output_line);
+        keep_tail(text, &spawn->output_line_start);
+    } else if (text->length > spawn->output_limit) {
+        text->length = spawn->output_limit;
     }
+    text->data[text->length] = '\0';
 }
 
 static void on_errors(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
@@ -152,18 +176,15 @@ static void on_errors(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer
     if (count < 0) {
         spawn->errors_ended = true;
         uv_read_stop(stream);
+        report_last_line(spawn, &spawn->error_text, spawn->error_line_start, spawn->on_error_line);
         spawn_advance(spawn);
         return;
     }
     struct strbuf *text = &spawn->error_text;
     text->length += (size_t)count;
     text->data[text->length] = '\0';
-    report_error_lines(spawn);
-    if (text->length > ERRORS_KEPT) {
-        size_t drop = text->length - ERRORS_KEPT;
-        strbuf_drop_front(text, drop);
-        spawn->error_line_start -= drop < spawn->error_line_start ? drop : spawn->error_line_start;
-    }
+    report_lines(spawn, text, &spawn->error_line_start, spawn->on_error_line);
+    keep_tail(text, &spawn->error_line_start);
 }
 
 static void on_input_written(uv_write_t *request, int status)
@@ -191,6 +212,7 @@ static struct spawn *spawn_new(uv_loop_t *loop, const struct spawn_options *opti
     struct spawn *spawn = new0(struct spawn);
     spawn->output_limit = options->output_limit ? options->output_limit : 1 << 20;
     spawn->input_text = xstrdup(options->input);
+    spawn->on_output_line = options->on_output_line;
     spawn->on_error_line = options->on_error_line;
     spawn->on_done = options->on_done;
     spawn->userdata = options->userdata;

@@ -30,7 +30,9 @@ struct spawn_options {
     uint64_t timeout_ms;            /* 0: none. At the deadline SIGTERM, 2 s later SIGKILL, to the
                                        whole process group */
     size_t output_limit;            /* 0: 1 MiB; more is dropped */
-    /* Each whole line of stderr as it comes, for progress; may be NULL. */
+    /* Each line of stdout as it comes; then only its last 4 KiB are kept. May be NULL. */
+    void (*on_output_line)(void *userdata, const char *line);
+    /* Each line of stderr as it comes, for progress; may be NULL. */
     void (*on_error_line)(void *userdata, const char *line);
     /* Called once, after the program has ended and both pipes are closed, never from within
      * spawn_start(). The result is valid during the call. */

@@ -149,6 +149,13 @@ void image_cache_find(const char *images, const char *key, const char *fingerpri
         image_cache_find_id(images, json_string(ref, "id", NULL), ret_result, ret_damage);
 }
 
+bool image_cache_is_built(const char *images, const char *key)
+{
+    _cleanup_free_ char *path = xasprintf("%s/refs/%s.json", images, key);
+    _cleanup_json_ cJSON *ref = read_record(path);
+    return streq(json_string(ref, "fingerprint", ""), IMAGE_CACHE_BUILT);
+}
+
 /* --- making --------------------------------------------------------------------------------- */
 
 char *image_cache_lock_path(const char *images, const char *key)

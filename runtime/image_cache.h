@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/* The fingerprint of a name that a build gave: no registry has it, whatever it is called. */
+#define IMAGE_CACHE_BUILT "built"
+
 /* Makes the folders. */
 int image_cache_init(const char *images, struct error *err);
 
@@ -17,9 +20,11 @@ int image_cache_init(const char *images, struct error *err);
  *            has changed, otherwise what is wrong with the copy.
  * Sizes are compared always; the content's SHA-256 once per boot of the host and file identity,
  * with the verdict remembered in verified.json beside it. fingerprint: "" for a source that does
- * not change. Runs no program. */
+ * not change, NULL: any will do. Runs no program. */
 void image_cache_find(const char *images, const char *key, const char *fingerprint,
                       cJSON **ret_result, char **ret_damage);
+/* Was that name given by a build? */
+bool image_cache_is_built(const char *images, const char *key);
 /* The same by the image's id ("sha256:..."), whatever reference led to it. */
 void image_cache_find_id(const char *images, const char *id, cJSON **ret_result, char **ret_damage);
 

@@ -13,8 +13,16 @@
 static const struct {
     const char *program, *package;
 } packages[] = {
-    {"skopeo", "skopeo"},         {"umoci", "umoci"}, {"mkfs.erofs", "erofs-utils"},
-    {"mmdebstrap", "mmdebstrap"}, {"apt-get", "apt"},
+    {"skopeo", "skopeo"},
+    {"umoci", "umoci"},
+    {"mkfs.erofs", "erofs-utils"},
+    {"mmdebstrap", "mmdebstrap"},
+    {"apt-get", "apt"},
+    {"buildah", "buildah"},
+    {"git", "git"},
+    {"unshare", "util-linux"},
+    {"chroot", "coreutils"},
+    {"fsck.erofs", "erofs-utils"},
 };
 
 static const char *package_of(const char *program)

@@ -72,7 +72,7 @@ static int copy_source(const struct image_file *file, int to, struct error *err)
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-static int open_folder(int root, const char *path)
+int image_file_open_folder(int root, const char *path)
 {
     struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -80,18 +80,17 @@ static int open_folder(int root, const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-/* Opens the folder that `path` is in, as seen from root; makes what is missing, part by part. */
-static int open_parent(int root, const char *path, int *ret_fd)
+int image_file_open_parent(int root, const char *path, int *ret_fd)
 {
-    _cleanup_close_ int folder = open_folder(root, "/");
+    _cleanup_close_ int folder = image_file_open_folder(root, "/");
     for (const char *end = strchr(path + 1, '/'); end && folder >= 0; end = strchr(end + 1, '/')) {
         _cleanup_free_ char *prefix = xstrndup(path, (size_t)(end - path));
         const char *name = strrchr(prefix, '/') + 1;
-        int next = open_folder(root, prefix);
+        int next = image_file_open_folder(root, prefix);
         if (next == -ENOENT) {
             if (mkdirat(folder, name, 0755) < 0 || fchmodat(folder, name, 0755, 0) < 0)
                 return -errno;
-            next = open_folder(root, prefix);
+            next = image_file_open_folder(root, prefix);
         }
         close(folder);
         folder = next;
@@ -108,7 +107,7 @@ static int open_parent(int root, const char *path, int *ret_fd)
 int image_file_write(const struct image_file *file, const char *rootfs, struct error *err)
 {
     _cleanup_close_ int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC), folder = -1, fd = -1;
-    int r = root < 0 ? -errno : open_parent(root, file->path, &folder);
+    int r = root < 0 ? -errno : image_file_open_parent(root, file->path, &folder);
     const char *name = strrchr(file->path, '/') + 1;
     if (r == 0 && unlinkat(folder, name, 0) < 0 && errno != ENOENT)
         r = -errno;

@@ -22,4 +22,9 @@ int image_file_hash(const struct image_file *file, char hex[HASH_HEX_SIZE], stru
  * followed as the guest would, within rootfs (openat2(2), RESOLVE_IN_ROOT); the last part is
  * replaced, not followed. */
 int image_file_write(const struct image_file *file, const char *rootfs, struct error *err);
+/* Opens (O_PATH) a folder within root (a descriptor), followed as above; -errno. */
+int image_file_open_folder(int root, const char *path);
+/* Opens the folder that the absolute `path` is in, within root; makes what is missing. 0 or -errno.
+ */
+int image_file_open_parent(int root, const char *path, int *ret_fd);
 void image_file_done(struct image_file *file);

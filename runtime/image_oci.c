@@ -196,6 +196,13 @@ static int read_blob(const char *folder, const cJSON *descriptor, cJSON **ret_va
     return read_json(path, ret_value, err);
 }
 
+/* Docker's format writes what is not set as null, "", [] or {}. */
+static bool is_empty(const cJSON *value)
+{
+    return cJSON_IsNull(value) || (cJSON_IsString(value) && !*value->valuestring) ||
+           ((cJSON_IsArray(value) || cJSON_IsObject(value)) && !value->child);
+}
+
 /* What vmstead uses of an image's configuration. */
 static cJSON *pick_config(const cJSON *config)
 {
@@ -205,10 +212,25 @@ static cJSON *pick_config(const cJSON *config)
     cJSON *picked = cJSON_CreateObject();
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(config, keys[i]);
-        if (value && !cJSON_IsNull(value))
+        if (value && !is_empty(value))
             json_set(picked, keys[i], cJSON_Duplicate(value, true));
     }
     return picked;
+}
+
+int image_oci_pick(const char *name, const char *id, const cJSON *config, cJSON **ret_image,
+                   struct error *err)
+{
+    int r = check_platform(name, json_string(config, "os", ""),
+                           json_string(config, "architecture", ""), err);
+    if (r < 0)
+        return r;
+    cJSON *image = cJSON_CreateObject();
+    json_set_string(image, "id", id);
+    json_set_string(image, "architecture", "amd64");
+    json_set(image, "config", pick_config(json_object(config, "config")));
+    *ret_image = image;
+    return 0;
 }
 
 void image_oci_add_healthcheck(cJSON *image, const cJSON *original)
@@ -240,15 +262,8 @@ int image_oci_read_layout(const char *name, const char *folder, cJSON **ret_imag
         r = read_blob(folder, descriptor, &config, err);
     if (r < 0)
         return error_prefix(err, "image '%s' as skopeo wrote it", name);
-    r = check_platform(name, json_string(config, "os", ""), json_string(config, "architecture", ""),
-                       err);
-    if (r < 0)
-        return r;
-    cJSON *image = cJSON_CreateObject();
-    json_set_string(image, "id", json_string(descriptor, "digest", ""));
-    json_set_string(image, "manifest", json_string(entry, "digest", ""));
-    json_set_string(image, "architecture", "amd64");
-    json_set(image, "config", pick_config(json_object(config, "config")));
-    *ret_image = image;
-    return 0;
+    r = image_oci_pick(name, json_string(descriptor, "digest", ""), config, ret_image, err);
+    if (r == 0)
+        json_set_string(*ret_image, "manifest", json_string(entry, "digest", ""));
+    return r;
 }

@@ -33,6 +33,9 @@ int64_t image_oci_fetched_bytes(const char *folder);
  */
 int image_oci_read_layout(const char *name, const char *folder, cJSON **ret_image,
                           struct error *err);
+/* {"id","architecture","config"} of an image's whole configuration, as OCI and Docker write it. */
+int image_oci_pick(const char *name, const char *id, const cJSON *config, cJSON **ret_image,
+                   struct error *err);
 
 /* OCI's configuration has no HEALTHCHECK, and skopeo loses it where it turns Docker's format into
  * OCI's. Was that perhaps done here? An image that already came as OCI kept whatever it had. */

@@ -3,6 +3,7 @@
  *   LOOKUP -> LOCK -> PREPARE
  *     -> an image reference: INSPECT -> COMPARE -> COPY -> LAYOUT -> CONFIG -> UNPACK
  *     -> a bootstrap:        SOURCES -> BOOTSTRAP -> FILES
+ *     -> a build:            BUILD -> BUILT -> BUILD_CONFIG      (and BASES before LOCK)
  *     -> EROFS -> INSTALL -> CLEANUP -> DONE
  *
  * Whatever finds the image in the cache goes straight to CLEANUP, and so does every failure and
@@ -20,34 +21,40 @@
 #include "base/vec.h"
 #include "runtime/image_cache.h"
 #include "runtime/image_failure.h"
+#include "runtime/image_output.h"
 #include "runtime/image_steps.h"
 
 #include <assert.h>
 #include <errno.h>
 
 enum image_phase {
-    PHASE_LOOKUP,    /* is it cached and whole? */
-    PHASE_LOCK,      /* one maker per image, one mmdebstrap at all */
-    PHASE_PREPARE,   /* look again; clear what dead makers left; a private folder */
-    PHASE_INSPECT,   /* skopeo inspect: the platform, before anything is fetched */
-    PHASE_COMPARE,   /* pull: always, and the registry still has what is cached? */
-    PHASE_COPY,      /* skopeo copy */
-    PHASE_LAYOUT,    /* the id and the configuration; cached under another name? */
-    PHASE_CONFIG,    /* skopeo inspect: what OCI's format does not have */
-    PHASE_UNPACK,    /* umoci unpack */
-    PHASE_SOURCES,   /* apt-get indextargets */
-    PHASE_BOOTSTRAP, /* mmdebstrap */
-    PHASE_FILES,     /* bootstrap's files */
-    PHASE_EROFS,     /* mkfs.erofs */
-    PHASE_INSTALL,   /* hash, rename, reference */
-    PHASE_CLEANUP,   /* the folder and the locks go */
+    PHASE_LOOKUP,       /* is it cached and whole? */
+    PHASE_BASES,        /* what it builds on is perhaps being built */
+    PHASE_LOCK,         /* one maker per image, one mmdebstrap at all */
+    PHASE_PREPARE,      /* look again; clear what dead makers left; a private folder */
+    PHASE_INSPECT,      /* skopeo inspect: the platform, before anything is fetched */
+    PHASE_COMPARE,      /* pull: always, and the registry still has what is cached? */
+    PHASE_COPY,         /* skopeo copy */
+    PHASE_LAYOUT,       /* the id and the configuration; cached under another name? */
+    PHASE_CONFIG,       /* skopeo inspect: what OCI's format does not have */
+    PHASE_UNPACK,       /* umoci unpack */
+    PHASE_SOURCES,      /* apt-get indextargets */
+    PHASE_BOOTSTRAP,    /* mmdebstrap */
+    PHASE_FILES,        /* bootstrap's files */
+    PHASE_BUILD,        /* buildah build */
+    PHASE_BUILT,        /* its id; is that image there already? */
+    PHASE_BUILD_CONFIG, /* buildah inspect */
+    PHASE_EROFS,        /* mkfs.erofs */
+    PHASE_INSTALL,      /* hash, rename, reference */
+    PHASE_CLEANUP,      /* the folder and the locks go */
     PHASE_DONE,
     PHASE_COUNT
 };
 
 static const char *const phase_names[] = {
-    "lookup", "lock",    "prepare",   "inspect", "compare", "copy",    "layout",  "config",
-    "unpack", "sources", "bootstrap", "files",   "erofs",   "install", "cleanup", "done"};
+    "lookup", "bases",        "lock",   "prepare", "inspect",   "compare", "copy",
+    "layout", "config",       "unpack", "sources", "bootstrap", "files",   "build",
+    "built",  "build config", "erofs",  "install", "cleanup",   "done"};
 static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a name for each phase");
 
 enum {
@@ -74,7 +81,9 @@ struct image_request {
     struct spawn *spawn;
     uint64_t lock_deadline_ms;
     bool told_waiting, told_damage;
-    char **error_lines; /* mmdebstrap's "E: ..." lines */
+    struct image_request *waits_for; /* it builds a base of this one */
+    char **error_lines;              /* mmdebstrap's "E: ..." lines */
+    struct image_output output;
 };
 
 static void request_advance(struct image_request *request);
@@ -108,7 +117,11 @@ static const struct {
     [PHASE_SOURCES] = {NULL, NULL, image_step_sources, image_step_read_sources, QUERY_TIMEOUT_MS},
     [PHASE_BOOTSTRAP] = {"installing packages", NULL, image_step_bootstrap, NULL, WORK_TIMEOUT_MS},
     [PHASE_FILES] = {.job = image_step_files},
-    [PHASE_EROFS] = {"building image", NULL, image_step_erofs, NULL, WORK_TIMEOUT_MS},
+    [PHASE_BUILD] = {"building", NULL, image_step_build, NULL, WORK_TIMEOUT_MS},
+    [PHASE_BUILT] = {.job = image_step_built},
+    [PHASE_BUILD_CONFIG] = {NULL, NULL, image_step_build_config, image_step_read_build_config,
+                            QUERY_TIMEOUT_MS},
+    [PHASE_EROFS] = {"making the file system", NULL, image_step_erofs, NULL, WORK_TIMEOUT_MS},
     [PHASE_INSTALL] = {"checking image", .job = image_step_install},
     [PHASE_CLEANUP] = {.job = image_step_cleanup},
 };
@@ -145,9 +158,20 @@ static void show_fetched(uv_timer_t *timer)
            request->making.facts.bytes, "B");
 }
 
+static void build_said(void *userdata, const char *line)
+{
+    struct image_request *request = userdata;
+    _cleanup_free_ char *readable = image_build_translate(request->making.build, line);
+    const char *text = image_output_add(&request->output, readable, clock_monotonic_ms());
+    if (text)
+        report(request, text, 0, 0, "");
+}
+
 static void program_said(void *userdata, const char *line)
 {
     struct image_request *request = userdata;
+    if (request->phase == PHASE_BUILD)
+        build_said(userdata, line);
     if (request->phase != PHASE_BOOTSTRAP)
         return;
     const char *text = image_bootstrap_progress(line);
@@ -158,6 +182,20 @@ static void program_said(void *userdata, const char *line)
         strv_add(&request->error_lines, xstrdup(line));
 }
 
+static void explain_build(struct image_request *request, const struct spawn_result *result)
+{
+    _cleanup_free_ char *errors = image_build_translate(request->making.build, result->errors);
+    image_output_explain_build(&request->output, request->making.name, errors,
+                               &request->making.err);
+    if (image_build_has_heredoc(request->making.build) && strstr(errors, "Unknown instruction")) {
+        _cleanup_free_ char *text = xstrdup(error_text(&request->making.err));
+        error_set(&request->making.err, EINVAL,
+                  "%s; the Dockerfile has here-documents, which this buildah does not know: write "
+                  "them as 'RUN ... && \\' lines or as files",
+                  text);
+    }
+}
+
 static void explain_failure(struct image_request *request, const struct spawn_result *result)
 {
     _cleanup_free_ char *lines =
@@ -166,6 +204,8 @@ static void explain_failure(struct image_request *request, const struct spawn_re
     if (result->timed_out)
         error_set(&request->making.err, ETIMEDOUT, "image '%s': '%s' did not end in time",
                   request->making.name, phase_names[request->phase]);
+    else if (request->phase == PHASE_BUILD)
+        explain_build(request, result);
     else
         image_failure_explain(request->making.name, request->making.reference.registry, essence,
                               &request->making.err);
@@ -193,16 +233,20 @@ static int start_program(struct image_request *request)
     /* Large temporary files belong where the image will be, not in /tmp. The epoch, in the year
      * 2100, makes mkfs.erofs give the same bytes for the same tree and clamps no file's time:
      * Python's compiled modules are valid only with their sources' true times. */
-    _cleanup_free_ char *tmpdir = xasprintf("TMPDIR=%s", request->making.folder);
-    const char *const environment[] = {
-        "LC_ALL=C.UTF-8", tmpdir,
-        request->phase == PHASE_EROFS ? "SOURCE_DATE_EPOCH=4102444800" : NULL, NULL};
+    _cleanup_strv_ char **environment = NULL;
+    strv_add(&environment, xstrdup("LC_ALL=C.UTF-8"));
+    strv_add(&environment, xasprintf("TMPDIR=%s", request->making.folder));
+    if (request->phase == PHASE_EROFS)
+        strv_add(&environment, xstrdup("SOURCE_DATE_EPOCH=4102444800"));
+    if (request->phase == PHASE_BUILD)
+        image_step_add_build_environment(&request->making, &environment);
     struct spawn_options options = {
         .argv = (const char *const *)argv,
-        .environment = environment,
+        .environment = (const char *const *)environment,
         .working_directory = request->making.folder,
         .timeout_ms = phases[request->phase].timeout_ms,
         .output_limit = OUTPUT_LIMIT,
+        .on_output_line = request->phase == PHASE_BUILD ? build_said : NULL,
         .on_error_line = program_said,
         .on_done = program_done,
         .userdata = request,
@@ -215,26 +259,29 @@ static int start_program(struct image_request *request)
 
 /* --- locks ---------------------------------------------------------------------------------- */
 
-/* 0: held, 1: somebody else has it, < 0: the reason is in request->making.err. */
-static int try_lock(struct image_request *request, const char *key, int *lock)
+/* 0: held, 1: somebody else has it, < 0: the reason is in request->making.err. Builds share
+ * buildah's store, but for the one that empties it. */
+static int try_lock(struct image_request *request, const char *key, bool shared, int *lock)
 {
     if (*lock >= 0)
         return 0;
     _cleanup_free_ char *path = image_cache_lock_path(request->making.images, key);
     _cleanup_error_ struct error err = {0};
-    int r = fs_lock_file(path, 0, lock, &err);
+    int r = shared ? fs_lock_file_shared(path, lock, &err) : fs_lock_file(path, 0, lock, &err);
     return r == -EWOULDBLOCK ? 1 : r < 0 ? error_move(&request->making.err, &err) : 0;
 }
 
 static int try_locks(struct image_request *request)
 {
-    int r = try_lock(request, request->making.key, &request->making.lock);
-    if (r == 0 && request->making.bootstrap)
-        r = try_lock(request, "bootstrap", &request->making.bootstrap_lock);
+    struct image_making *making = &request->making;
+    int r = try_lock(request, making->key, false, &making->lock);
+    if (r == 0 && making->bootstrap)
+        r = try_lock(request, "bootstrap", false, &making->tool_lock);
+    if (r == 0 && making->build)
+        r = try_lock(request, "buildah", true, &making->tool_lock);
     if (r == 1 && clock_monotonic_ms() > request->lock_deadline_ms)
-        r = error_set(&request->making.err, ETIMEDOUT,
-                      "image '%s': another vmstead has been making it for too long",
-                      request->making.name);
+        r = error_set(&making->err, ETIMEDOUT,
+                      "image '%s': another vmstead has been making it for too long", making->name);
     return r;
 }
 
@@ -258,6 +305,54 @@ static void start_locking(struct image_request *request)
     uv_timer_start(&request->timer, poll_locks, 0, TICK_MS);
 }
 
+/* --- bases ---------------------------------------------------------------------------------- */
+
+static bool builds(const struct image_request *request, const struct image_request *base)
+{
+    if (!base->making.build || base == request || base->phase >= PHASE_CLEANUP)
+        return false;
+    char *const *names = image_build_names(base->making.build);
+    for (size_t i = 0; names[i]; i++)
+        if (image_build_needs(request->making.build, names[i]))
+            return true;
+    return false;
+}
+
+/* Does `other` wait for `request`, perhaps through others? Then both would wait for ever. */
+static bool waits_for(const struct image_request *other, const struct image_request *request)
+{
+    while (other && other != request)
+        other = other->waits_for;
+    return other != NULL;
+}
+
+/* Another request that is building a base of this one; in a circle the last one goes ahead with
+ * what is there. */
+static struct image_request *find_builder(struct image_request *request)
+{
+    for (struct image_request *other = request->list ? request->list->first : NULL; other;
+         other = other->next)
+        if (builds(request, other) && !waits_for(other, request))
+            return other;
+    return NULL;
+}
+
+static void poll_bases(uv_timer_t *timer)
+{
+    struct image_request *request = timer->data;
+    struct image_request *builder = request->cancelled ? NULL : find_builder(request);
+    if (builder && builder != request->waits_for) {
+        _cleanup_free_ char *text =
+            xasprintf("waiting for image '%s' to be built", builder->making.name);
+        report(request, text, 0, 0, "");
+    }
+    request->waits_for = builder;
+    if (builder)
+        return;
+    uv_timer_stop(timer);
+    request_advance(request);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 static void unlink_request(struct image_request *request)
@@ -268,6 +363,9 @@ static void unlink_request(struct image_request *request)
     while (*place != request)
         place = &(*place)->next;
     *place = request->next;
+    for (struct image_request *other = request->list->first; other; other = other->next)
+        if (other->waits_for == request)
+            other->waits_for = NULL;
     request->list = NULL;
 }
 
@@ -275,6 +373,7 @@ static void free_request(struct image_request *request)
 {
     image_making_done(&request->making);
     strv_free(request->error_lines);
+    image_output_done(&request->output);
     free(request);
 }
 
@@ -306,11 +405,16 @@ static enum image_phase next_phase(const struct image_request *request)
         return PHASE_CLEANUP;
     switch (request->phase) {
     case PHASE_LOOKUP:
-        return request->making.result ? PHASE_CLEANUP : PHASE_LOCK;
+        return request->making.result  ? PHASE_CLEANUP
+               : request->making.build ? PHASE_BASES
+                                       : PHASE_LOCK;
+    case PHASE_BASES:
+        return PHASE_LOCK;
     case PHASE_LOCK:
         return PHASE_PREPARE;
     case PHASE_PREPARE:
         return request->making.result      ? PHASE_CLEANUP
+               : request->making.build     ? PHASE_BUILD
                : request->making.bootstrap ? PHASE_SOURCES
                                            : PHASE_INSPECT;
     case PHASE_INSPECT:
@@ -332,6 +436,12 @@ static enum image_phase next_phase(const struct image_request *request)
         return PHASE_BOOTSTRAP;
     case PHASE_BOOTSTRAP:
         return PHASE_FILES;
+    case PHASE_BUILD:
+        return PHASE_BUILT;
+    case PHASE_BUILT:
+        return request->making.result ? PHASE_CLEANUP : PHASE_BUILD_CONFIG;
+    case PHASE_BUILD_CONFIG:
+        return PHASE_EROFS;
     case PHASE_EROFS:
         return PHASE_INSTALL;
     case PHASE_INSTALL:
@@ -375,6 +485,8 @@ static void request_advance(struct image_request *request)
         uv_close((uv_handle_t *)&request->timer, request_closed);
     else if (request->phase == PHASE_LOCK)
         start_locking(request);
+    else if (request->phase == PHASE_BASES)
+        uv_timer_start(&request->timer, poll_bases, 0, TICK_MS);
     else if (phases[request->phase].job)
         start_job(request);
     else if (start_program(request) < 0)
@@ -397,10 +509,13 @@ static int parse_spec(struct image_request *request, const cJSON *spec, struct e
                          pull);
     request->making.pull = (enum image_pull)policy;
     const cJSON *bootstrap = json_object(spec, "bootstrap");
-    int r = bootstrap ? image_bootstrap_parse(bootstrap, &request->making.bootstrap, err)
-                      : image_reference_parse(json_string(spec, "image", ""),
-                                              &request->making.reference, err);
-    return r < 0 && bootstrap ? error_prefix(err, "image '%s'", request->making.name) : r;
+    const cJSON *build = json_object(spec, "build");
+    if (!bootstrap && !build)
+        return image_reference_parse(json_string(spec, "image", ""), &request->making.reference,
+                                     err);
+    int r = build ? image_build_parse(spec, &request->making.build, err)
+                  : image_bootstrap_parse(bootstrap, &request->making.bootstrap, err);
+    return r < 0 ? error_prefix(err, "image '%s'", request->making.name) : r;
 }
 
 int image_request_new(uv_loop_t *loop, const char *images, const char *name, const cJSON *spec,
@@ -410,7 +525,7 @@ int image_request_new(uv_loop_t *loop, const char *images, const char *name, con
 {
     struct image_request *request = new0(struct image_request);
     request->making.name = xstrdup(name);
-    request->making.lock = request->making.bootstrap_lock = -1;
+    request->making.lock = request->making.tool_lock = -1;
     int r = parse_spec(request, spec, err);
     if (r < 0) {
         free_request(request);

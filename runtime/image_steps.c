@@ -13,6 +13,11 @@
 
 static int compute_key(struct image_making *making)
 {
+    if (making->build) {
+        const char *name = image_build_names(making->build)[0];
+        hash_sha256_hex(name, strlen(name), making->key);
+        return 0;
+    }
     if (making->bootstrap)
         return image_bootstrap_key(making->bootstrap, making->key, &making->err);
     hash_sha256_hex(making->reference.source, strlen(making->reference.source), making->key);
@@ -28,46 +33,132 @@ static void find_cached(struct image_making *making)
                      &making->damage);
 }
 
-/* A bootstrap is what its description says: there is nothing newer to look for. */
+/* What callers are told of how the image came. */
+static void tell_how(struct image_making *making, const char *how)
+{
+    if (making->result)
+        json_set_string(making->result, "how", how);
+}
+
+static const char *reference_text(const struct image_making *making)
+{
+    return making->bootstrap ? image_bootstrap_suite(making->bootstrap) : making->reference.source;
+}
+
+static int write_build_refs(struct image_making *making, const char *id)
+{
+    char *const *names = image_build_names(making->build);
+    char key[HASH_HEX_SIZE];
+    int r = 0;
+    for (size_t i = 0; names[i] && r == 0; i++)
+        r = image_cache_write_ref(making->images, hash_sha256_hex(names[i], strlen(names[i]), key),
+                                  names[i], IMAGE_CACHE_BUILT, id, &making->err);
+    if (r == 0 && *making->build_key)
+        r = image_cache_write_ref(making->images, making->build_key, "", "", id, &making->err);
+    return r;
+}
+
+static int write_refs(struct image_making *making)
+{
+    const char *id = json_string(making->result, "id", "");
+    return making->build
+               ? write_build_refs(making, id)
+               : image_cache_write_ref(making->images, making->key, reference_text(making),
+                                       making->fingerprint ? making->fingerprint : "", id,
+                                       &making->err);
+}
+
+/* Names that a build gave are no registry's. A bootstrap is what its description says: there is
+ * nothing newer to look for. */
 static bool must_ask_registry(const struct image_making *making)
 {
-    return making->pull == IMAGE_PULL_ALWAYS && making->reference.registry;
+    return making->pull == IMAGE_PULL_ALWAYS && making->reference.registry && !making->is_built;
+}
+
+static int refuse_to_fetch(struct image_making *making)
+{
+    return error_set(&making->err, ENOENT,
+                     "image '%s' is not in the cache%s%s%s and may not be fetched; get it with "
+                     "'vmstead pull', or leave out 'pull_policy: never'",
+                     making->name, making->damage ? " (damaged: " : "",
+                     making->damage ? making->damage : "", making->damage ? ")" : "");
+}
+
+static int look_up_build(struct image_making *making)
+{
+    if (!image_build_is_wanted(making->build))
+        find_cached(making);
+    tell_how(making, "present");
+    if (making->result)
+        return 0;
+    int r = image_build_read(making->build, &making->err);
+    return r < 0 ? error_prefix(&making->err, "image '%s' cannot be built", making->name) : 0;
 }
 
 int image_step_lookup(struct image_making *making)
 {
     int r = compute_key(making);
-    if (r < 0 || must_ask_registry(making))
+    if (r < 0)
         return r;
+    if (making->build)
+        return look_up_build(making);
+    making->is_built =
+        making->reference.registry && image_cache_is_built(making->images, making->key);
+    if (must_ask_registry(making))
+        return 0;
     find_cached(making);
-    if (!making->result && making->pull == IMAGE_PULL_NEVER)
-        return error_set(&making->err, ENOENT,
-                         "image '%s' is not in the cache%s%s%s and may not be fetched; get it with "
-                         "'vmstead pull', or leave out 'pull_policy: never'",
-                         making->name, making->damage ? " (damaged: " : "",
-                         making->damage ? making->damage : "", making->damage ? ")" : "");
-    return 0;
+    tell_how(making, "present");
+    return making->result || making->pull != IMAGE_PULL_NEVER ? 0 : refuse_to_fetch(making);
+}
+
+/* The same build as one before: its image gets this one's names, too. */
+static int reuse_build(struct image_making *making)
+{
+    int r = image_build_resolve(making->build, making->images, making->build_key, &making->err);
+    if (r < 0)
+        return error_prefix(&making->err, "image '%s' cannot be built", making->name);
+    if (!image_build_may_be_cached(making->build))
+        return 0;
+    free(TAKE_PTR(making->damage));
+    image_cache_find(making->images, making->build_key, NULL, &making->result, &making->damage);
+    tell_how(making, "cached");
+    return making->result ? write_refs(making) : 0;
+}
+
+static int check_means(struct image_making *making)
+{
+    static const char *const for_oci[] = {"skopeo", "umoci", "mkfs.erofs", NULL};
+    static const char *const for_bootstrap[] = {"apt-get", "mmdebstrap", "mkfs.erofs", NULL};
+    static const char *const for_build[] = {"buildah", "mkfs.erofs", NULL};
+    bool builds = making->bootstrap || making->build;
+    if (builds && geteuid() != 0)
+        return error_set(&making->err, EPERM,
+                         "image '%s' can be built by root only: %s makes files of many owners; "
+                         "run this as root",
+                         making->name, making->build ? "buildah" : "mmdebstrap");
+    return image_failure_check_programs(making->name, builds ? "build" : "fetch",
+                                        making->build       ? for_build
+                                        : making->bootstrap ? for_bootstrap
+                                                            : for_oci,
+                                        &making->err);
 }
 
 int image_step_prepare(struct image_making *making)
 {
-    static const char *const for_oci[] = {"skopeo", "umoci", "mkfs.erofs", NULL};
-    static const char *const for_bootstrap[] = {"apt-get", "mmdebstrap", "mkfs.erofs", NULL};
     image_cache_sweep(making->images, making->key);
-    if (!must_ask_registry(making))
+    int r = 0;
+    if (making->build)
+        r = reuse_build(making);
+    else if (!must_ask_registry(making))
         find_cached(making);
-    if (making->result)
-        return 0;
-    if (making->bootstrap && geteuid() != 0)
-        return error_set(&making->err, EPERM,
-                         "image '%s' can be built by root only: mmdebstrap makes device nodes and "
-                         "files of many owners; run 'vmstead pull' as root",
-                         making->name);
-    int r = image_failure_check_programs(making->name, making->bootstrap ? "build" : "fetch",
-                                         making->bootstrap ? for_bootstrap : for_oci, &making->err);
-    return r < 0 ? r
-                 : image_cache_make_folder(making->images, making->key, &making->folder,
-                                           &making->err);
+    if (r < 0 || making->result)
+        return r;
+    r = check_means(making);
+    if (r == 0)
+        r = image_cache_make_folder(making->images, making->key, &making->folder, &making->err);
+    return r == 0 && making->build
+               ? image_build_prepare(making->build, making->folder, &making->err)
+               : r;
 }
 
 int image_step_compare(struct image_making *making)
@@ -78,19 +169,8 @@ int image_step_compare(struct image_making *making)
     }
     if (must_ask_registry(making) && *making->fingerprint)
         find_cached(making);
+    tell_how(making, "unchanged");
     return 0;
-}
-
-static const char *reference_text(const struct image_making *making)
-{
-    return making->bootstrap ? image_bootstrap_suite(making->bootstrap) : making->reference.source;
-}
-
-static int write_ref(struct image_making *making)
-{
-    return image_cache_write_ref(making->images, making->key, reference_text(making),
-                                 making->fingerprint ? making->fingerprint : "",
-                                 json_string(making->result, "id", ""), &making->err);
 }
 
 int image_step_layout(struct image_making *making)
@@ -101,7 +181,8 @@ int image_step_layout(struct image_making *making)
     free(making->damage);
     image_cache_find_id(making->images, json_string(making->image, "id", ""), &making->result,
                         &making->damage);
-    return making->result ? write_ref(making) : 0;
+    tell_how(making, "fetched");
+    return making->result ? write_refs(making) : 0;
 }
 
 bool image_step_needs_config(const struct image_making *making)
@@ -116,11 +197,23 @@ int image_step_files(struct image_making *making)
     return image_bootstrap_write_files(making->bootstrap, rootfs, &making->err);
 }
 
+int image_step_built(struct image_making *making)
+{
+    int r = image_build_read_id(making->folder, &making->built_id, &making->err);
+    if (r < 0)
+        return r;
+    free(making->damage);
+    image_cache_find_id(making->images, making->built_id, &making->result, &making->damage);
+    tell_how(making, "cached");
+    return making->result ? write_refs(making) : 0;
+}
+
 int image_step_install(struct image_making *making)
 {
     int r = image_cache_install(making->images, making->folder, making->image, &making->result,
                                 &making->err);
-    return r < 0 ? r : write_ref(making);
+    tell_how(making, making->bootstrap || making->build ? "built" : "fetched");
+    return r < 0 ? r : write_refs(making);
 }
 
 int image_step_cleanup(struct image_making *making)
@@ -128,9 +221,9 @@ int image_step_cleanup(struct image_making *making)
     if (making->folder)
         fs_remove_tree(making->folder, NULL);
     free(TAKE_PTR(making->folder));
-    closep(&making->bootstrap_lock);
+    closep(&making->tool_lock);
     closep(&making->lock);
-    making->lock = making->bootstrap_lock = -1;
+    making->lock = making->tool_lock = -1;
     return 0;
 }
 
@@ -150,6 +243,15 @@ int image_step_read_config(struct image_making *making, const struct spawn_resul
         return error_prefix(&making->err, "image '%s': its configuration", making->name);
     image_oci_add_healthcheck(making->image, original);
     return 0;
+}
+
+int image_step_read_build_config(struct image_making *making, const struct spawn_result *result)
+{
+    _cleanup_json_ cJSON *config = NULL;
+    int r = json_parse(result->output, result->output_length, &config, &making->err);
+    if (r == 0)
+        r = image_oci_pick(making->name, making->built_id, config, &making->image, &making->err);
+    return r;
 }
 
 int image_step_read_sources(struct image_making *making, const struct spawn_result *result)
@@ -211,6 +313,39 @@ int image_step_bootstrap(struct image_making *making, char ***ret_argv)
                                 &making->err);
 }
 
+int image_step_build(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_build_argv(making->build, making->images, making->folder);
+    return 0;
+}
+
+void image_step_add_build_environment(struct image_making *making, char ***environment)
+{
+    _cleanup_strv_ char **more = image_build_environment(making->build);
+    for (size_t i = 0; more && more[i]; i++)
+        strv_add(environment, xstrdup(more[i]));
+}
+
+int image_step_build_config(struct image_making *making, char ***ret_argv)
+{
+    char **argv = image_build_tool(making->images);
+    strv_add(&argv, xstrdup("inspect"));
+    strv_add(&argv, xstrdup("--type=image"));
+    strv_add(&argv, xstrdup("--format={{.Config}}"));
+    strv_add(&argv, xstrdup(making->built_id + strlen("sha256:")));
+    *ret_argv = argv;
+    return 0;
+}
+
+static int add_build_rootfs(struct image_making *making, char ***argv)
+{
+    char *path = NULL;
+    int r = image_build_find_rootfs(making->images, making->built_id, &path, &making->err);
+    if (r == 0)
+        strv_add(argv, path);
+    return r;
+}
+
 int image_step_erofs(struct image_making *making, char ***ret_argv)
 {
     /* Without privileges files are ours in the bundle, and were root's in the image. */
@@ -222,6 +357,8 @@ int image_step_erofs(struct image_making *making, char ***ret_argv)
         strv_add(ret_argv, xstrdup("--all-root"));
         strv_add(ret_argv, xstrdup("-x-1"));
     }
+    if (making->build)
+        return add_build_rootfs(making, ret_argv);
     strv_add(ret_argv, xstrdup(making->bootstrap ? "rootfs" : "bundle/rootfs"));
     return 0;
 }
@@ -233,6 +370,8 @@ void image_making_done(struct image_making *making)
     image_step_cleanup(making);
     image_reference_done(&making->reference);
     image_bootstrap_free(making->bootstrap);
+    image_build_free(making->build);
+    free(making->built_id);
     cJSON_Delete(making->image);
     cJSON_Delete(making->result);
     error_done(&making->err);

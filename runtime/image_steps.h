@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/spawn.h"
 #include "runtime/image_bootstrap.h"
+#include "runtime/image_build.h"
 #include "runtime/image_oci.h"
 
 enum image_pull { IMAGE_PULL_MISSING, IMAGE_PULL_ALWAYS, IMAGE_PULL_NEVER, IMAGE_PULL_COUNT };
@@ -14,18 +15,22 @@ struct image_making {
     char *images; /* CACHE/images */
     char *name;   /* as the person wrote it */
     enum image_pull pull;
-    struct image_reference reference; /* one of the two is set */
+    struct image_reference reference; /* one of the three is set */
     struct image_bootstrap *bootstrap;
+    struct image_build *build;
 
-    char key[HASH_HEX_SIZE];  /* of the reference or description */
-    char *fingerprint;        /* the source's state: a local source's, or the registry's digest */
-    char *damage;             /* what is wrong with the copy that was cached */
-    int lock, bootstrap_lock; /* of the image and of mmdebstrap; -1: not held */
-    char *folder;             /* private, below CACHE/images/tmp */
+    char key[HASH_HEX_SIZE];       /* of the reference or description; of a build's name */
+    char build_key[HASH_HEX_SIZE]; /* of all that a build's result depends on; "": not known */
+    char *fingerprint;   /* the source's state: a local source's, or the registry's digest */
+    char *damage;        /* what is wrong with the copy that was cached */
+    int lock, tool_lock; /* of the image; of mmdebstrap (alone) or buildah (shared); -1 */
+    char *folder;        /* private, below CACHE/images/tmp */
     struct image_oci_facts facts;
     char *targets; /* apt-get's index targets */
     cJSON *image;  /* "id", "architecture", "config" */
+    bool is_built; /* the reference is a name that a build gave */
     cJSON *result; /* set: the image is ready, nothing is left to do */
+    char *built_id;
     struct error err;
 };
 
@@ -37,6 +42,7 @@ int image_step_prepare(struct image_making *making); /* look again, programs the
 int image_step_compare(struct image_making *making); /* does the registry have what is cached? */
 int image_step_layout(struct image_making *making);  /* id and configuration of what was fetched */
 int image_step_files(struct image_making *making);   /* bootstrap's files */
+int image_step_built(struct image_making *making);   /* did buildah make what is there already? */
 int image_step_install(struct image_making *making); /* hash, rename, reference */
 int image_step_cleanup(struct image_making *making); /* the folder and the locks go */
 
@@ -50,8 +56,13 @@ int image_step_config(struct image_making *making, char ***ret_argv);
 int image_step_unpack(struct image_making *making, char ***ret_argv);
 int image_step_sources(struct image_making *making, char ***ret_argv);
 int image_step_bootstrap(struct image_making *making, char ***ret_argv);
+int image_step_build(struct image_making *making, char ***ret_argv);
+int image_step_build_config(struct image_making *making, char ***ret_argv);
 int image_step_erofs(struct image_making *making, char ***ret_argv);
+/* image_step_build()'s: values of build arguments. */
+void image_step_add_build_environment(struct image_making *making, char ***environment);
 /* And what some of them wrote. */
 int image_step_read_config(struct image_making *making, const struct spawn_result *result);
 int image_step_read_inspection(struct image_making *making, const struct spawn_result *result);
+int image_step_read_build_config(struct image_making *making, const struct spawn_result *result);
 int image_step_read_sources(struct image_making *making, const struct spawn_result *result);

@@ -6,8 +6,17 @@
  * kind "image", name = the reference as written, or "bootstrap:SERVICE":
  *   spec:   {"image":"nginx:1.25"} (oci: and docker-archive: with absolute paths) or
  *           {"bootstrap":{"suite","packages":[],"files":{PATH:{...}},...}}
- *           and {"pull":"missing"|"always"|"never"} (default missing)
- *   result: {"id":"sha256:...", "rootfs":PATH of the EROFS, "size":bytes, "architecture":"amd64",
+ *           and {"pull":"missing"|"always"|"never"} (default missing), or
+ *           {"build":{"context":absolute path or URL,"dockerfile":S|null (of the context),
+ *                     "dockerfile_inline":S|null,"target":S|null,"args":{K:V},
+ *                     "contexts":{NAME: absolute path or "docker-image://REFERENCE"},
+ *                     "no_cache":B,"pull":B,"tags":[S]},
+ *            "image":S (the result's name), "when":"missing"|"always"}
+ *           A name given by a build is found before any registry is asked. Builds that name the
+ *           results of others among their bases, asked for at the same time, wait for them.
+ *   result: {"how":"present" | "unchanged" (the registry has what the cache has) | "fetched" |
+ *                  "built" | "cached" (the same was built before),
+ *            "id":"sha256:...", "rootfs":PATH of the EROFS, "size":bytes, "architecture":"amd64",
  *            "config":{"Entrypoint":[],"Cmd":[],"Env":[],"User":S,"WorkingDir":S,
  *                      "ExposedPorts":{},"Labels":{},"StopSignal":S,"Volumes":{},
  *                      "Healthcheck":{"Test":[],"Interval":ns,"Timeout":ns,"StartPeriod":ns,

@@ -90,6 +90,17 @@ static void output_is_bounded(void **state)
     assert_int_equal(outcome.result.exit_status, 0);
 }
 
+static void lines_of_output_come_as_they_are_written(void **state)
+{
+    (void)state;
+    _cleanup_(outcome_done) struct outcome outcome = {0};
+    run("yes | head -n 5000; printf 'no newline'; printf unfinished >&2",
+        (struct spawn_options){.on_output_line = on_line}, &outcome);
+    assert_int_equal(outcome.lines, 5002);
+    assert_int_equal(outcome.result.output_length, 4096);
+    assert_non_null(strstr(outcome.output, "y\nno newline"));
+}
+
 static void the_deadline_ends_the_whole_group(void **state)
 {
     (void)state;
@@ -211,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_errors_and_exit_code_are_apart),
         cmocka_unit_test(output_is_bounded),
+        cmocka_unit_test(lines_of_output_come_as_they_are_written),
         cmocka_unit_test(the_deadline_ends_the_whole_group),
         cmocka_unit_test(pipes_kept_by_others_do_not_hold_us),
         cmocka_unit_test(a_missing_program_is_named),
