@@ -1,12 +1,13 @@
-/* The host's end of the agent's link: socket, handshake, dispatch; see channel.h. Execs: exec.c. */
+/* The host's end of the agent's link: socket, handshake, dispatch; see channel.h. Streams:
+ * stream.h. */
 #include "runtime/channel.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "runtime/channel_identity.h"
-#include "runtime/exec.h"
 #include "runtime/guest/link.h"
 #include "runtime/guest/wire.h"
+#include "runtime/stream.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -22,12 +23,12 @@
 /* Records are acknowledged in bunches: each acknowledgement wakes the guest. */
 #define LOG_ACK_BYTES (32u << 10)
 #define LOG_ACK_DELAY_MS 200
-/* A guest that is silent that long after an exec was sent is greeted again: it answers, if it
+/* A guest that is silent that long after a stream was opened is greeted again: it answers, if it
  * lives. */
-#define EXEC_SILENCE_MS 5000
-/* Execs wait that long for a handshake (a daemon may just have adopted the VM): under emulation a
+#define LIFE_SILENCE_MS 5000
+/* Streams wait that long for a handshake (a daemon may just have adopted the VM): under emulation a
  * busy guest takes a while. */
-#define EXEC_PATIENCE_MS 20000
+#define LIFE_PATIENCE_MS 20000
 /* Bytes taken in one go before others have their turn on the loop. */
 #define READ_SIZE (64u << 10)
 
@@ -52,14 +53,13 @@ struct channel {
     uv_poll_t *poll;  /* exists while fd does; frees itself when closed */
     uv_timer_t timer; /* of the phase */
     uv_timer_t log_timer;
-    uv_timer_t exec_timer; /* execs wait for a sign of life */
+    uv_timer_t life_timer; /* streams wait for a sign of life */
     unsigned open_handles;
     uint64_t retry_ms;
     bool was_connected, was_ready, freed;
     bool starting_fresh; /* this handshake's WELCOME said so */
     struct link link;
-    struct exec *execs;
-    uint32_t last_stream;
+    struct stream_set streams;
     uint64_t log_received; /* sequence of the last record given to on_log */
     uint64_t log_stored;   /* what the owner has acknowledged */
     uint64_t log_stored_sent;
@@ -118,7 +118,7 @@ static bool channel_read(struct channel *channel)
     if (length <= 0)
         return length < 0 && (errno == EAGAIN || errno == EINTR);
     if (channel->phase == CHANNEL_READY)
-        uv_timer_stop(&channel->exec_timer);
+        uv_timer_stop(&channel->life_timer);
     link_receive(&channel->link, data, (size_t)length);
     return true;
 }
@@ -182,8 +182,8 @@ static void channel_close(struct channel *channel, const char *reason)
     link_stop(&channel->link);
     uv_timer_stop(&channel->timer);
     uv_timer_stop(&channel->log_timer);
-    uv_timer_stop(&channel->exec_timer);
-    exec_fail_all(&channel->execs, &err);
+    uv_timer_stop(&channel->life_timer);
+    stream_fail_all(&channel->streams, &err);
     if (!channel->freed && channel->callbacks.on_closed)
         channel->callbacks.on_closed(channel->userdata, &err);
 }
@@ -338,16 +338,17 @@ static void channel_take_failure(struct channel *channel, const struct message *
 static void channel_take_exit(struct channel *channel, const struct message *message)
 {
     struct wire_reader reader = wire_read(message->data, message->length);
+    int exit_code = (int)(wire_get_u32(&reader) & 0xff);
+    uint32_t flags = reader.left ? wire_get_u32(&reader) : 0;
     if (channel->callbacks.on_service_exited)
-        channel->callbacks.on_service_exited(channel->userdata,
-                                             (int)(wire_get_u32(&reader) & 0xff));
+        channel->callbacks.on_service_exited(channel->userdata, exit_code, flags & EXITED_OOM);
     channel_send_report_ack(channel);
 }
 
 static void channel_on_message(void *userdata, const struct message *message)
 {
     struct channel *channel = userdata;
-    struct exec *exec = exec_find(channel->execs, message->stream);
+    struct stream *stream = stream_find(&channel->streams, message->stream);
     if (message->type == MESSAGE_LOG)
         channel_take_log(channel, message);
     else if (message->type == MESSAGE_STARTED && channel->callbacks.on_service_started)
@@ -356,8 +357,8 @@ static void channel_on_message(void *userdata, const struct message *message)
         channel_take_failure(channel, message);
     else if (message->type == MESSAGE_EXITED)
         channel_take_exit(channel, message);
-    else if (exec)
-        exec_take_message(exec, message);
+    else if (stream)
+        stream->type->take(stream, message);
 }
 
 static void channel_on_up(void *userdata, const struct link_hello *hello, bool new_session)
@@ -366,7 +367,7 @@ static void channel_on_up(void *userdata, const struct link_hello *hello, bool n
     (void)new_session;
     channel_set_phase(channel, CHANNEL_READY);
     uv_timer_stop(&channel->timer);
-    uv_timer_stop(&channel->exec_timer);
+    uv_timer_stop(&channel->life_timer);
     bool fresh = hello->flags & WELCOME_FRESH;
     if (channel->was_ready)
         return; /* the same session goes on */
@@ -419,49 +420,52 @@ void channel_send_service_signal(struct channel *channel, int signal_number)
     channel_send(channel, MESSAGE_SERVICE_SIGNAL, &payload);
 }
 
-static void channel_on_exec_timer(uv_timer_t *timer);
+static void channel_on_life_timer(uv_timer_t *timer);
 
 static void channel_greet_again(struct channel *channel)
 {
     link_open(&channel->link, true);
     channel_set_phase(channel, CHANNEL_GREETING);
     channel_wait(channel, HELLO_REPEAT_MS);
-    uv_timer_start(&channel->exec_timer, channel_on_exec_timer, EXEC_PATIENCE_MS, 0);
+    uv_timer_start(&channel->life_timer, channel_on_life_timer, LIFE_PATIENCE_MS, 0);
     channel_pump(channel);
 }
 
-static void channel_on_exec_timer(uv_timer_t *timer)
+static void channel_on_life_timer(uv_timer_t *timer)
 {
     struct channel *channel = timer->data;
     _cleanup_error_ struct error err = {0};
-    if (!channel->execs)
+    if (!channel->streams.first)
         return;
     if (channel->phase == CHANNEL_READY)
         return channel_greet_again(channel);
-    error_set(&err, ETIMEDOUT, "exec: the guest's agent does not answer");
-    exec_fail_all(&channel->execs, &err);
+    error_set(&err, ETIMEDOUT, "the guest's agent does not answer");
+    stream_fail_all(&channel->streams, &err);
 }
 
 static void channel_await_life(struct channel *channel)
 {
     bool ready = channel->phase == CHANNEL_READY;
-    if (!uv_is_active((uv_handle_t *)&channel->exec_timer))
-        uv_timer_start(&channel->exec_timer, channel_on_exec_timer,
-                       ready ? EXEC_SILENCE_MS : EXEC_PATIENCE_MS, 0);
+    if (!uv_is_active((uv_handle_t *)&channel->life_timer))
+        uv_timer_start(&channel->life_timer, channel_on_life_timer,
+                       ready ? LIFE_SILENCE_MS : LIFE_PATIENCE_MS, 0);
 }
 
-int channel_exec_start(struct channel *channel, const struct exec_options *options,
-                       const struct exec_callbacks *callbacks, void *userdata,
-                       struct exec **ret_exec, struct error *err)
+int channel_open_stream(struct channel *channel, struct stream *stream,
+                        const struct stream_type *type, enum message_type message,
+                        const struct strbuf *request, struct error *err)
 {
-    if (!options->argv || !options->argv[0])
-        return error_set(err, EINVAL, "exec: no command was given");
     if (channel->phase == CHANNEL_CLOSED)
-        return error_set(err, ENOTCONN, "exec: there is no connection to the guest's agent");
+        return error_set(err, ENOTCONN, "there is no connection to the guest's agent");
     channel_await_life(channel);
-    *ret_exec = exec_new(&channel->execs, &channel->link, channel_on_queued, channel,
-                         ++channel->last_stream, options, callbacks, userdata);
+    stream_open(stream, &channel->streams, type);
+    stream_send(stream, message, request->data, request->length);
     return 0;
+}
+
+uv_loop_t *channel_loop(const struct channel *channel)
+{
+    return channel->loop;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -483,12 +487,14 @@ int channel_new(uv_loop_t *loop, const struct channel_options *options,
     channel->retry_ms = CONNECT_RETRY_MIN_MS;
     channel->log_received = channel->log_stored = channel->log_stored_sent =
         options->last_log_sequence;
+    channel->streams = (struct stream_set){
+        .link = &channel->link, .on_queued = channel_on_queued, .userdata = channel};
     link_init(&channel->link, LINK_HOST, &link_callbacks, channel);
     channel->link.log_stored = options->last_log_sequence;
     uv_timer_init(loop, &channel->timer);
     uv_timer_init(loop, &channel->log_timer);
-    uv_timer_init(loop, &channel->exec_timer);
-    channel->timer.data = channel->log_timer.data = channel->exec_timer.data = channel;
+    uv_timer_init(loop, &channel->life_timer);
+    channel->timer.data = channel->log_timer.data = channel->life_timer.data = channel;
     channel->open_handles = 3;
     channel_wait(channel, 0);
     *ret_channel = channel;
@@ -514,5 +520,5 @@ void channel_free(struct channel *channel)
     channel_close(channel, "the daemon has let go of the virtual machine");
     uv_close((uv_handle_t *)&channel->timer, channel_on_handle_closed);
     uv_close((uv_handle_t *)&channel->log_timer, channel_on_handle_closed);
-    uv_close((uv_handle_t *)&channel->exec_timer, channel_on_handle_closed);
+    uv_close((uv_handle_t *)&channel->life_timer, channel_on_handle_closed);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "runtime/guest/protocol.h"
 #include "runtime/runtime.h"
 
 #include <uv.h>
@@ -20,9 +21,9 @@ struct channel_callbacks {
     void (*on_service_started)(void *userdata);
     /* It could not be started or the set-up failed: exit code 126/127/125 and why. */
     void (*on_service_failed)(void *userdata, int exit_code, const char *message);
-    /* It ended (128 + n: by signal n); the guest powers off after the host has acknowledged this.
-     */
-    void (*on_service_exited)(void *userdata, int exit_code);
+    /* It ended (128 + n: by signal n; oom: by the guest's kernel, which had no memory); the guest
+     * powers off after the host has acknowledged this. */
+    void (*on_service_exited)(void *userdata, int exit_code, bool oom);
     /* One log record with its sequence number; to be acknowledged with channel_ack_log once stored.
      * dropped > 0: that many records were lost in the guest's ring before this one. */
     void (*on_log)(void *userdata, uint64_t sequence, const struct log_record *record,
@@ -44,7 +45,8 @@ void channel_free(struct channel *channel);
 
 /* identity: {"instance","hostname","argv":[],"environment":{K:V},"user","working_dir",
  *   "interfaces":[{"name":"eth0","mac","address","prefix","gateway","dns","mtu"}],
- *   "hosts":[{"address","names":[S]}], "dns":[S], "search":[S], "time_ns":N, "stop_signal":S}
+ *   "hosts":[{"address","names":[S]}], "dns":[S], "search":[S], "time_ns":N, "stop_signal":S,
+ *   "tty":B, "stdin_open":B}
  * argv is complete (entrypoint + command); the agent looks argv[0] up in the environment's PATH. */
 void channel_send_identity(struct channel *channel, const cJSON *identity);
 void channel_ack_log(struct channel *channel, uint64_t sequence);
@@ -53,8 +55,35 @@ void channel_ack_log(struct channel *channel, uint64_t sequence);
 void channel_send_shutdown(struct channel *channel, int signal_number, uint64_t timeout_ms);
 void channel_send_service_signal(struct channel *channel, int signal_number);
 
-/* exec, as in runtime.h. Before the handshake it waits for that, up to 20 s; a
- * guest that falls silent is greeted again, and the exec fails where that brings no answer. */
+/* --- streams -------------------------------------------------------------------------------- */
+
+struct stream;
+struct stream_type;
+struct strbuf;
+
+/* Puts the stream into the channel and sends the message that begins it. Before the handshake it
+ * waits for that, up to 20 s; a guest that falls silent is greeted again, and its streams fail
+ * where that brings no answer. */
+int channel_open_stream(struct channel *channel, struct stream *stream,
+                        const struct stream_type *type, enum message_type message,
+                        const struct strbuf *request, struct error *err);
+uv_loop_t *channel_loop(const struct channel *channel);
+
+/* As in runtime.h, on a channel. */
 int channel_exec_start(struct channel *channel, const struct exec_options *options,
                        const struct exec_callbacks *callbacks, void *userdata,
                        struct exec **ret_exec, struct error *err);
+int channel_probe_start(struct channel *channel, const struct probe_options *options,
+                        void (*on_done)(void *userdata, const struct probe_result *result,
+                                        const struct error *err),
+                        void *userdata, struct probe **ret_probe, struct error *err);
+int channel_top_start(struct channel *channel,
+                      void (*on_done)(void *userdata, const struct top_process *processes,
+                                      size_t count, const struct error *err),
+                      void *userdata, struct top **ret_top, struct error *err);
+int channel_copy_out_start(struct channel *channel, const struct copy_out_options *options,
+                           const struct copy_out_callbacks *callbacks, void *userdata,
+                           struct copy_out **ret_copy, struct error *err);
+int channel_copy_in_start(struct channel *channel, const struct copy_in_options *options,
+                          const struct copy_in_callbacks *callbacks, void *userdata,
+                          struct copy_in **ret_copy, struct error *err);

@@ -87,6 +87,10 @@ void channel_identity_encode(const cJSON *identity, struct strbuf *buffer)
     put_strings(buffer, IDENTITY_DNS, json_array(identity, "dns"));
     put_strings(buffer, IDENTITY_SEARCH, json_array(identity, "search"));
     wire_put_field_u64(buffer, IDENTITY_TIME_NS, (uint64_t)json_int(identity, "time_ns", 0));
+    if (json_bool(identity, "tty", false))
+        wire_put_field(buffer, IDENTITY_TTY, NULL, 0);
+    if (json_bool(identity, "stdin_open", false))
+        wire_put_field(buffer, IDENTITY_STDIN_OPEN, NULL, 0);
     wire_put_field_u32(buffer, IDENTITY_STOP_SIGNAL,
                        signal_number(json_string(identity, "stop_signal", "SIGTERM")));
 }

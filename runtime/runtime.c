@@ -1,5 +1,5 @@
-/* See runtime.h: the front of runtime/. Images go to image_provider.c, VMs to vm_*.c, exec to the
- * VM's channel, logs to its log store. */
+/* See runtime.h: the front of runtime/. Images go to image_provider.c, VMs to vm_*.c, what the
+ * agent does to vm_services.c, logs to the VM's log store. */
 #include "runtime/runtime.h"
 
 #include "base/alloc.h"
@@ -86,26 +86,6 @@ int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_s
         return -ENOENT;
     *ret_status = vm->status;
     return 0;
-}
-
-int runtime_exec_start(struct runtime *runtime, const char *instance,
-                       const struct exec_options *options, const struct exec_callbacks *callbacks,
-                       void *userdata, struct exec **ret_exec, struct error *err)
-{
-    struct vm *vm = vm_find(runtime, instance);
-    if (!vm)
-        return error_set(err, ENOENT, "there is no instance '%s'", instance);
-    bool runs = vm->channel && !vm->channel_closed &&
-                (vm->phase == VM_PHASE_RUNNING || vm->phase == VM_PHASE_SHUTDOWN);
-    if (!runs)
-        return error_set(err, ENOTCONN, "'%s' does not run: it is %s", instance,
-                         vm_state_name(vm->status.state));
-    if (process_is_stopped(&vm->process))
-        return error_set(err, ENOTCONN,
-                         "'%s' does not answer: somebody has stopped its QEMU (kill -CONT %d"
-                         " lets it go on)",
-                         instance, vm->process.pid);
-    return channel_exec_start(vm->channel, options, callbacks, userdata, ret_exec, err);
 }
 
 int runtime_logs_open(struct runtime *runtime, const char *instance, const struct log_query *query,

@@ -68,6 +68,7 @@ void vm_free(struct vm *vm)
     if (vm->disk)
         disk_request_abandon(vm->disk);
     vm_forget_removal(vm);
+    vm_forget_pauses(vm);
     channel_free(vm->channel);
     qmp_free(vm->qmp);
     console_free(vm->console);
@@ -76,6 +77,7 @@ void vm_free(struct vm *vm)
     deadline_free(vm->tick);
     deadline_free(vm->timeout);
     error_done(&vm->failure);
+    free(vm->logging);
     free(vm->folder);
     free(vm->run_folder);
     free(vm);
@@ -87,6 +89,12 @@ struct vm *vm_find(struct runtime *runtime, const char *instance)
         if (streq(vm->status.instance, instance))
             return vm;
     return NULL;
+}
+
+void vm_set_logging(struct vm *vm, const char *logging)
+{
+    free(vm->logging);
+    vm->logging = xstrdup(logging);
 }
 
 char *vm_file(const struct vm *vm, const char *name)

@@ -43,7 +43,8 @@ struct vm {
     struct vm_status status; /* what the world sees, and what the store keeps */
     char id[65];
     int stop_signal;
-    int64_t boot; /* counts the starts */
+    bool stdin_open; /* the service's, as status.tty */
+    int64_t boot;    /* counts the starts */
     struct process_id process;
 
     enum vm_phase phase;
@@ -54,6 +55,7 @@ struct vm {
     char *folder;     /* STATE/instances/INSTANCE */
     char *run_folder; /* RUN/vm/<12 digits of the id>: socket paths are short */
     struct log_store *log;
+    char *logging;      /* the spec's "logging" as JSON text; NULL or "": the defaults */
     uint64_t unwritten; /* log records lost to a full disk since the last one that was written */
 
     struct deadline *tick;    /* vm_kick() */
@@ -64,12 +66,14 @@ struct vm {
     struct channel *channel;
     struct qmp *qmp;
     struct console *console;
+    struct pause *pauses; /* asked for, QEMU has not answered yet */
 
     /* What has happened since QEMU was started (or adopted). */
     bool timed_out; /* the phase's deadline */
     bool process_gone, channel_closed, console_closed;
     bool channel_ready, service_started, service_exited;
     bool service_failed;
+    bool kill_asked; /* runtime_vm_kill() */
     bool disk_done, files_gone;
     bool found; /* by the adoption, in /proc */
     bool adopted;
@@ -95,6 +99,8 @@ struct vm *vm_new(struct runtime *runtime, const char *instance, const char *id)
 void vm_free(struct vm *vm);
 struct vm *vm_find(struct runtime *runtime, const char *instance);
 char *vm_file(const struct vm *vm, const char *name); /* below vm->folder; the caller's */
+/* The limits of the log, as the spec's "logging" has them in JSON. */
+void vm_set_logging(struct vm *vm, const char *logging);
 
 /* --- vm_advance.c: the state machine ---------------------------------------------------------- */
 
@@ -141,6 +147,15 @@ uint64_t vm_spec_memory_mib(const cJSON *spec);
 /* The sum of what START operations ask for against what the host has available. */
 int vm_check_memory(struct operation *const *operations, size_t count, uint64_t available_mib,
                     struct error *err);
+
+/* --- vm_services.c ---------------------------------------------------------------------------- */
+
+/* Those who wait for a pause hear that the VM has ended. */
+void vm_fail_pauses(struct vm *vm);
+/* They hear nothing: the daemon ends. */
+void vm_forget_pauses(struct vm *vm);
+/* Sets the state of an adopted VM to what its QEMU says. */
+void vm_ask_whether_paused(struct vm *vm);
 
 /* --- vm_store.c: table vms -------------------------------------------------------------------- */
 

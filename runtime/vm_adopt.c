@@ -63,10 +63,15 @@ static bool was_alive(enum vm_state state)
            state == VM_STOPPING;
 }
 
+static bool vm_reported_exit(const struct vm *vm)
+{
+    return vm->status.reason == VM_EXIT_SERVICE || vm->status.reason == VM_EXIT_OOM;
+}
+
 /* It ended while nobody looked. */
 static void settle_gone(struct vm *vm)
 {
-    if (vm->status.reason != VM_EXIT_SERVICE) {
+    if (!vm_reported_exit(vm)) {
         bool booted = vm->status.started_at_ms != 0;
         vm->status.reason = booted ? VM_EXIT_KILLED : VM_EXIT_BOOT;
         vm->status.exit_code = booted ? 137 : 125;
@@ -96,10 +101,10 @@ static int adopt_running(struct vm *vm, struct error *err)
     int r = log_store_open(vm->log, vm->boot, err);
     if (r == 0)
         r = vm_connect(vm, err);
-    bool exited = vm->status.reason == VM_EXIT_SERVICE; /* was saved, then we died */
-    vm->service_exited = exited;
+    vm->service_exited = vm_reported_exit(vm); /* was saved, then we died */
     vm_set_phase(vm, VM_PHASE_RUNNING, 0);
-    vm_set_state(vm, VM_RUNNING);
+    vm_set_state(vm, vm->status.state == VM_PAUSED ? VM_PAUSED : VM_RUNNING);
+    vm_ask_whether_paused(vm);
     return r;
 }
 

@@ -18,6 +18,7 @@
 #define BOOT_TIMEOUT_KVM_MS 30000
 #define BOOT_TIMEOUT_TCG_MS 120000 /* a loaded host emulating many guests is slow */
 #define SERVICE_TIMEOUT_MS 60000
+#define KILL_GRACE_MS 5000 /* for the guest to write what it has and power off */
 #define POWEROFF_TIMEOUT_MS 15000
 #define QUIT_TIMEOUT_MS 3000
 #define KILL_TIMEOUT_MS 10000
@@ -213,12 +214,31 @@ static bool step_service(struct vm *vm)
 
 /* --- running and on the way down ------------------------------------------------------------ */
 
+/* A guest that is paused, or whose QEMU somebody has stopped, could not go down. */
+static void let_go_on(struct vm *vm)
+{
+    process_signal(&vm->process, SIGCONT);
+    if (vm->status.state == VM_PAUSED && vm->qmp)
+        qmp_execute(vm->qmp, "cont", NULL, NULL, NULL);
+}
+
+/* SIGKILL for the service, not for QEMU: that would be a power cut for the guest's disks. */
+static bool begin_kill(struct vm *vm)
+{
+    vm->kill_asked = false;
+    let_go_on(vm);
+    channel_send_shutdown(vm->channel, SIGKILL, 0);
+    vm_set_phase(vm, VM_PHASE_SHUTDOWN, KILL_GRACE_MS);
+    vm_set_state(vm, VM_STOPPING);
+    return true;
+}
+
 static bool begin_shutdown(struct vm *vm)
 {
     const cJSON *spec = vm->operation->spec;
     if (json_bool(spec, "kill", false) || is_asked_to(vm, OPERATION_REMOVE) || vm->channel_closed)
         return kill_now(vm);
-    process_signal(&vm->process, SIGCONT); /* one that somebody has stopped could not go down */
+    let_go_on(vm);
     int64_t timeout_ms = json_int(spec, "stop_timeout_ms", 10000);
     uint64_t grace_ms = timeout_ms < 0 ? 0 : (uint64_t)timeout_ms;
     channel_send_shutdown(vm->channel, vm->stop_signal, grace_ms);
@@ -239,6 +259,8 @@ static bool step_running(struct vm *vm)
         return begin_shutdown(vm);
     if (vm->channel_closed) /* QEMU is ending, or nobody can talk to this guest any more */
         return quit(vm);
+    if (vm->kill_asked)
+        return begin_kill(vm);
     if (is_asked_to(vm, OPERATION_START) || is_asked_to(vm, OPERATION_ENSURE)) {
         cJSON *result = cJSON_CreateObject(); /* it is there already */
         json_set_int(result, "pid", vm->status.pid);
@@ -262,6 +284,8 @@ static bool step_going_down(struct vm *vm)
         return drain(vm);
     if (is_asked_to_kill(vm))
         return kill_now(vm);
+    if (vm->kill_asked && vm->phase == VM_PHASE_SHUTDOWN && !vm->channel_closed)
+        return begin_kill(vm);
     return vm->timed_out ? quit(vm) : false;
 }
 

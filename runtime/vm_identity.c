@@ -157,6 +157,10 @@ int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, c
     json_set_string(identity, "working_dir",
                     json_string(spec, "working_dir", json_string(config, "WorkingDir", "")));
     json_set_string(identity, "stop_signal", vm_stop_signal(spec, inputs));
+    if (json_bool(spec, "tty", false))
+        json_set_bool(identity, "tty", true);
+    if (json_bool(spec, "stdin_open", false))
+        json_set_bool(identity, "stdin_open", true);
     json_set_int(identity, "time_ns", time_ns);
     int r = add_networks(identity, spec, inputs, err);
     if (r == 0)

@@ -79,12 +79,13 @@ static void on_service_failed(void *userdata, int exit_code, const char *message
 
 /* Saved at once: the guest powers off when this callback has returned, and if we die meanwhile
  * nobody else knows the code. */
-static void on_service_exited(void *userdata, int exit_code)
+static void on_service_exited(void *userdata, int exit_code, bool oom)
 {
     struct vm *vm = userdata;
     vm->service_exited = true;
     vm->status.exit_code = exit_code;
-    vm->status.reason = VM_EXIT_SERVICE;
+    vm->status.oom_killed = oom;
+    vm->status.reason = oom ? VM_EXIT_OOM : VM_EXIT_SERVICE;
     _cleanup_error_ struct error err = {0};
     if (vm_store_save(vm, &err) < 0)
         log_error("vm %s: %s", vm->status.instance, error_text(&err));
@@ -152,6 +153,7 @@ int vm_connect(struct vm *vm, struct error *err)
 {
     vm->process_gone = vm->channel_closed = vm->console_closed = false;
     vm->channel_ready = vm->service_started = vm->service_exited = vm->service_failed = false;
+    vm->kill_asked = false;
     vm->unwritten = 0;
     int r = connect_sockets(vm, err);
     if (r < 0)
@@ -166,6 +168,7 @@ int vm_connect(struct vm *vm, struct error *err)
 
 void vm_disconnect(struct vm *vm)
 {
+    vm_fail_pauses(vm);
     channel_free(TAKE_PTR(vm->channel));
     qmp_free(TAKE_PTR(vm->qmp));
     console_free(TAKE_PTR(vm->console));
@@ -258,6 +261,9 @@ static int prepare_start(struct vm *vm, struct error *err)
     vm->adopted = false;
     vm->status.reason = VM_EXIT_NONE;
     vm->status.exit_code = 0;
+    vm->status.oom_killed = false;
+    vm->status.tty = json_bool(vm->operation->spec, "tty", false);
+    vm->stdin_open = json_bool(vm->operation->spec, "stdin_open", false);
     vm->status.started_at_ms = vm->status.finished_at_ms = 0;
     vm->process = (struct process_id){0};
     int r = fs_make_directory(vm->run_folder, 0700, err);

@@ -12,7 +12,11 @@ static const char *const scripts[] = {
     "  instance TEXT PRIMARY KEY, id TEXT NOT NULL, state INTEGER NOT NULL,"
     "  reason INTEGER NOT NULL, exit_code INTEGER NOT NULL, pid INTEGER NOT NULL,"
     "  process_start INTEGER NOT NULL, started_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL,"
-    "  boot INTEGER NOT NULL, stop_signal INTEGER NOT NULL) STRICT"};
+    "  boot INTEGER NOT NULL, stop_signal INTEGER NOT NULL) STRICT",
+    "ALTER TABLE vms ADD COLUMN oom INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vms ADD COLUMN tty INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vms ADD COLUMN stdin_open INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vms ADD COLUMN logging TEXT NOT NULL DEFAULT ''"};
 
 const struct store_schema *runtime_schema(void)
 {
@@ -24,10 +28,13 @@ int vm_store_save(const struct vm *vm, struct error *err)
 {
     const struct vm_status *status = &vm->status;
     int r = store_execute(
-        vm->runtime->store, err, "INSERT OR REPLACE INTO vms VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        "ssiiiiiiiii", status->instance, vm->id, (int64_t)status->state, (int64_t)status->reason,
+        vm->runtime->store, err,
+        "INSERT OR REPLACE INTO vms VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "ssiiiiiiiiiiiis",
+        status->instance, vm->id, (int64_t)status->state, (int64_t)status->reason,
         (int64_t)status->exit_code, (int64_t)vm->process.pid, (int64_t)vm->process.start_time,
-        status->started_at_ms, status->finished_at_ms, vm->boot, (int64_t)vm->stop_signal);
+        status->started_at_ms, status->finished_at_ms, vm->boot, (int64_t)vm->stop_signal,
+        (int64_t)status->oom_killed, (int64_t)status->tty, (int64_t)vm->stdin_open,
+        vm->logging ? vm->logging : "");
     store_fault_point();
     return r;
 }
@@ -53,15 +60,19 @@ static void load_row(struct runtime *runtime, sqlite3_stmt *row)
     vm->status.finished_at_ms = sqlite3_column_int64(row, 8);
     vm->boot = sqlite3_column_int64(row, 9);
     vm->stop_signal = sqlite3_column_int(row, 10);
+    vm->status.oom_killed = sqlite3_column_int(row, 11) != 0;
+    vm->status.tty = sqlite3_column_int(row, 12) != 0;
+    vm->stdin_open = sqlite3_column_int(row, 13) != 0;
+    vm_set_logging(vm, store_column_text(row, 14));
 }
 
 int vm_store_load(struct runtime *runtime, struct error *err)
 {
-    _cleanup_statement_ sqlite3_stmt *rows =
-        store_query(runtime->store, err,
-                    "SELECT instance, id, state, reason, exit_code, pid, process_start, started_ms,"
-                    " finished_ms, boot, stop_signal FROM vms ORDER BY instance",
-                    "");
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        runtime->store, err,
+        "SELECT instance, id, state, reason, exit_code, pid, process_start, started_ms,"
+        " finished_ms, boot, stop_signal, oom, tty, stdin_open, logging FROM vms ORDER BY instance",
+        "");
     if (!rows)
         return -err->code;
     int r;

@@ -1,8 +1,12 @@
 /* Messages and phases of the agent, see agent.h. */
 #include "runtime/guest/agent.h"
 
+#include "runtime/guest/attachment.h"
+#include "runtime/guest/job.h"
+#include "runtime/guest/probe.h"
 #include "runtime/guest/process.h"
 #include "runtime/guest/task.h"
+#include "runtime/guest/top.h"
 #include "runtime/guest/wire.h"
 
 #include <errno.h>
@@ -37,6 +41,7 @@ static void agent_send_state(struct agent *agent)
         strbuf_add_str(&text, agent->failure);
         link_send(&agent->link, MESSAGE_FAILED, 0, text.data, text.length);
     } else if (agent->phase == AGENT_REPORTING) {
+        wire_put_u32(&text, agent->service.oom ? EXITED_OOM : 0);
         link_send(&agent->link, MESSAGE_EXITED, 0, text.data, text.length);
     }
     strbuf_done(&text);
@@ -60,7 +65,9 @@ void agent_service_ended(struct agent *agent, int exit_code)
 /* EXITED is the last word: after the last log record and the last exec. */
 static void agent_report_if_ended(struct agent *agent)
 {
-    if (agent->phase != AGENT_ENDING || agent->task_count ||
+    if (agent->phase == AGENT_ENDING && service_output_ended(&agent->service))
+        attachment_end_all(agent, agent->exit_code);
+    if (agent->phase != AGENT_ENDING || agent->job_count ||
         !service_output_ended(&agent->service) || !service_logs_sent(&agent->service))
         return;
     agent_set_phase(agent, AGENT_REPORTING);
@@ -76,7 +83,7 @@ static void agent_on_limit(void *userdata)
         return;
     }
     agent->collected = true;
-    task_end_all(agent);
+    job_end_all(agent);
     service_finish_output(&agent->service);
     loop_set_timer(&agent->loop, &agent->limit, AGENT_REPORT_LIMIT_MS);
 }
@@ -126,8 +133,14 @@ static void agent_on_message(void *userdata, const struct message *message)
             agent_set_phase(agent, AGENT_FINISHED);
     } else if (message->type == MESSAGE_EXEC_START) {
         task_start(agent, message);
+    } else if (message->type == MESSAGE_PROBE_START) {
+        probe_start(agent, message);
+    } else if (message->type == MESSAGE_TOP_START) {
+        top_start(agent, message);
+    } else if (message->type == MESSAGE_ATTACH_START) {
+        attachment_start(agent, message);
     } else {
-        task_take_message(agent, message);
+        job_take_message(agent, message);
     }
 }
 
@@ -144,7 +157,7 @@ static void agent_on_up(void *userdata, const struct link_hello *hello, bool new
     struct agent *agent = userdata;
     if (!new_session)
         return;
-    task_end_all(agent);
+    job_end_all(agent);
     service_logs_rewind(&agent->service, hello->log);
     /* What was reported, was reported to another: again, after the logs. */
     if (agent->phase == AGENT_REPORTING && !agent->failed)
@@ -203,7 +216,7 @@ static void agent_reap(struct agent *agent)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         if (!service_reap(&agent->service, pid, status))
-            task_reap(agent, pid, status); /* or an orphan: reaped is all it needs */
+            job_reap(agent, pid, status); /* or an orphan: reaped is all it needs */
 }
 
 static void agent_on_signal(void *userdata, uint32_t events)
@@ -267,7 +280,7 @@ void agent_run(struct agent *agent)
 
 void agent_done(struct agent *agent)
 {
-    task_end_all(agent);
+    job_end_all(agent);
     service_done(&agent->service);
     link_done(&agent->link);
     identity_done(&agent->identity);

@@ -35,10 +35,10 @@ enum agent_phase {
 #define AGENT_REPORT_LIMIT_MS (24u * 3600 * 1000)
 /* How long execs and output may take to end once the service has. */
 #define AGENT_ENDING_LIMIT_MS 5000u
-/* Execs at one time. */
-#define AGENT_TASKS_MAX 256u
+/* Execs, copies and so on at one time. */
+#define AGENT_JOBS_MAX 256u
 
-struct task;
+struct job;
 
 struct agent {
     const struct agent_platform *platform;
@@ -50,8 +50,8 @@ struct agent {
     enum agent_phase phase;
     struct identity identity;
     struct service service;
-    struct task *tasks;
-    size_t task_count;
+    struct job *jobs;
+    size_t job_count;
     struct timer limit; /* of the phase */
     bool collected;     /* ENDING has lasted long enough: execs ended, output closed */
     bool failed;        /* the report: FAILED with a message, or EXITED */

@@ -114,6 +114,12 @@ static bool identity_take_field(struct identity *identity, uint16_t tag, struct 
     case IDENTITY_STOP_SIGNAL:
         identity->stop_signal = wire_get_u32(field);
         break;
+    case IDENTITY_TTY:
+        identity->tty = true;
+        break;
+    case IDENTITY_STDIN_OPEN:
+        identity->stdin_open = true;
+        break;
     }
     return !field->bad;
 }

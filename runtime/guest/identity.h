@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct interface_address {
@@ -25,6 +26,7 @@ struct identity {
     VEC(struct interface) interfaces;
     int64_t time_ns;
     uint32_t stop_signal;
+    bool tty, stdin_open;
 };
 
 /* -EPROTO where it is no identity. */

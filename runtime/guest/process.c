@@ -153,6 +153,39 @@ int process_spawn(const struct process_spec *spec, pid_t *ret_pid, int *ret_exit
     return 0;
 }
 
+int process_open_pipe(int child_side, const struct account *account, int *ret_child_fd)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    int ours = child_side == 0 ? 1 : 0;
+    if (fchown(ends[!ours], account->uid, account->gid) < 0)
+        errno = 0;
+    *ret_child_fd = ends[!ours];
+    fcntl(ends[ours], F_SETFL, O_NONBLOCK);
+    return ends[ours];
+}
+
+int process_open_terminal(const struct account *account, const struct winsize *size,
+                          int *ret_master, int stdio[3], struct error *err)
+{
+    int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    int unlock = 0;
+    if (master < 0)
+        return error_set(err, errno, "cannot open a terminal: %s", strerror(errno));
+    *ret_master = master;
+    if (ioctl(master, TIOCSPTLCK, &unlock) < 0 ||
+        (stdio[0] = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0)
+        return error_set(err, errno, "cannot open a terminal: %s", strerror(errno));
+    if (fchown(stdio[0], account->uid, (gid_t)-1) < 0)
+        errno = 0;
+    if (size->ws_row || size->ws_col)
+        ioctl(master, TIOCSWINSZ, size);
+    stdio[1] = fcntl(stdio[0], F_DUPFD_CLOEXEC, 0);
+    stdio[2] = fcntl(stdio[0], F_DUPFD_CLOEXEC, 0);
+    return 0;
+}
+
 int process_exit_code(int status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -29,6 +29,14 @@ struct process_spec {
  * 126 or 127 and err says why. */
 int process_spawn(const struct process_spec *spec, pid_t *ret_pid, int *ret_exit_code,
                   struct error *err);
+/* A pipe for the child's stdin (0), stdout (1) or stderr (2), which the account may open again by
+ * /dev/stdout and the like. Our end, non-blocking; -1 where there is none to be had. */
+int process_open_pipe(int child_side, const struct account *account, int *ret_child_fd);
+/* A terminal: *ret_master, non-blocking, is our end of everything, stdio the child's. A size of 0
+ * is the kernel's business. What was opened before a failure is in *ret_master and stdio, too. */
+struct winsize;
+int process_open_terminal(const struct account *account, const struct winsize *size,
+                          int *ret_master, int stdio[3], struct error *err);
 /* What a shell shows of a wait status: the exit code, or 128 + the signal. */
 int process_exit_code(int status);
 

@@ -9,11 +9,13 @@
  *    4 u8  type             enum message_type
  *    5 u8  flags            FRAME_MORE: the message goes on in the next frame
  *    6 u16 zero
- *    8 u32 stream           0, or the exec that the message belongs to; chosen by the host, used
- * once 12 u32 length           of the payload 16 u64 sequence         counts up by one from 1 per
- * direction and session; 0 in the four link messages (HELLO, WELCOME, ACK, RESYNC), which are never
- * resent 24 u64 acknowledged     the last sequence that this side has taken in order 32 u32 payload
- * CRC      zlib's crc32 of the payload 36 u32 header CRC       zlib's crc32 of the 36 bytes before
+ *    8 u32 stream           0, or the stream of the message; chosen by the host, used once
+ *   12 u32 length           of the payload
+ *   16 u64 sequence         counts up by one from 1 per direction and session; 0 in the four link
+ *                           messages (HELLO, WELCOME, ACK, RESYNC), which are never resent
+ *   24 u64 acknowledged     the last sequence that this side has taken in order
+ *   32 u32 payload CRC      zlib's crc32 of the payload
+ *   36 u32 header CRC       zlib's crc32 of the 36 bytes before
  *
  * SESSION AND NONCE. A session is one life of the daemon's channel object; a nonce is one attempt
  * at a handshake. Within a session messages arrive in order, exactly once, over any number of lost
@@ -34,13 +36,21 @@
  * ACKNOWLEDGING. Every frame carries it; a side that has nothing to send sends an ACK after
  * LINK_ACK_FRAMES frames or LINK_ACK_BYTES bytes. There is no timer: an idle link is silent.
  *
- * CREDITS. An exec has STREAM_WINDOW bytes for stdin, and STREAM_WINDOW for stdout and stderr
- * together. The sender counts down, the receiver gives back with CREDIT what its reader has taken,
- * so that a reader that is stuck holds up nobody else. Log records in flight (sent, without
- * LOG_ACK) are bounded by LOG_WINDOW.
+ * STREAMS. One of the ..._START messages opens a stream, the guest's last message or ABANDON closes
+ * it. What comes for a stream that is not open is ignored: its end was on the way.
  *
- * TAGGED FIELDS (IDENTITY, EXEC_START): a row of {u16 tag, u32 length, bytes}; unknown tags are
- * skipped, so that an agent and a daemon of neighbouring versions understand each other. */
+ * CREDITS. A stream has STREAM_WINDOW bytes each way: of an exec's stdin, of its stdout and stderr
+ * together, of COPY_ENTRY and COPY_DATA. The sender counts down, the receiver gives back with
+ * CREDIT what its reader has taken, so that a reader that is stuck holds up nobody else. Log
+ * records in flight (sent, without LOG_ACK) are bounded by LOG_WINDOW.
+ *
+ * COPIES. Names in COPY_ENTRY are relative paths without "." and ".." components, but for "."
+ * alone, the root of the copy; hard links name an entry that came before. Entries come parents
+ * first. Both sides take the other's names for hostile.
+ *
+ * TAGGED FIELDS (IDENTITY, ..._START, COPY_ENTRY, TOP_PROCESS): a row of {u16 tag, u32 length,
+ * bytes}; unknown tags are skipped, so that an agent and a daemon of neighbouring versions
+ * understand each other. */
 #pragma once
 
 #include <stdint.h>
@@ -81,20 +91,35 @@ enum message_type {
     MESSAGE_EXEC_EOF = 23,       /* end of stdin */
     MESSAGE_EXEC_RESIZE = 24,    /* u16 rows, u16 columns */
     MESSAGE_EXEC_SIGNAL = 25,    /* u32 signal, to the process group */
-    MESSAGE_EXEC_ABANDON = 26,   /* nobody listens: SIGHUP; closes the stream */
+    MESSAGE_ABANDON = 26,        /* nobody listens: SIGHUP for an exec; closes the stream */
+    MESSAGE_PROBE_START = 27,    /* tagged, enum probe_tag; opens the stream */
+    MESSAGE_TOP_START = 28,      /* opens the stream */
+    MESSAGE_ATTACH_START = 29,   /* tagged, enum attach_tag; opens the stream. Then as an exec's */
+    MESSAGE_COPY_OUT_START = 30, /* tagged, enum copy_tag; opens the stream */
+    MESSAGE_COPY_IN_START = 31,  /* tagged, enum copy_tag; opens the stream */
+    MESSAGE_COPY_END = 32,       /* copy in: there are no more entries */
 
     /* Guest to host. */
     MESSAGE_STARTED = 48,     /* the service's process runs */
     MESSAGE_FAILED = 49,      /* u32 exit code, text: it could not be started */
-    MESSAGE_EXITED = 50,      /* u32 exit code; after the last log record */
+    MESSAGE_EXITED = 50,      /* u32 exit code, u32 flags (EXITED_...); after the last log record */
     MESSAGE_LOG = 51,         /* one or more records, see below */
     MESSAGE_EXEC_STDOUT = 52, /* bytes */
     MESSAGE_EXEC_STDERR = 53, /* bytes */
     MESSAGE_EXEC_EXIT = 54,   /* u32 exit code; closes the stream */
+    MESSAGE_PROBE_END = 55,   /* u8 probe_verdict, u32 exit code, output; closes the stream */
+    MESSAGE_TOP_PROCESS = 56, /* tagged, enum top_tag; one process */
+    MESSAGE_TOP_END = 57,     /* closes the stream */
+    MESSAGE_COPY_STAT = 58,   /* copy out: tagged, enum entry_tag: what the path is */
+    MESSAGE_COPY_DONE = 59,   /* u32 errno (0: all is well), text; closes the stream */
 
     /* Either way. */
-    MESSAGE_CREDIT = 80, /* u32 bytes that may be sent on this stream in addition */
+    MESSAGE_CREDIT = 80,     /* u32 bytes that may be sent on this stream in addition */
+    MESSAGE_COPY_ENTRY = 81, /* tagged, enum entry_tag */
+    MESSAGE_COPY_DATA = 82,  /* bytes of the regular file whose entry came last */
 };
+
+#define EXITED_OOM 1u /* the kernel had no memory and killed it */
 
 /* HELLO and WELCOME: u32 version, u32 flags, u64 session, u64 nonce, u64 received, u64 log.
  * received: the last sequence taken in this session. log: in HELLO the last record that is stored,
@@ -110,18 +135,21 @@ enum message_type {
 #define LOG_TEXT_MAX 16384u
 
 enum identity_tag {
-    IDENTITY_INSTANCE = 1,    /* text */
-    IDENTITY_HOSTNAME = 2,    /* text */
-    IDENTITY_ARGUMENT = 3,    /* text, once per argument */
-    IDENTITY_ENVIRONMENT = 4, /* "K=V", once per variable */
-    IDENTITY_USER = 5,        /* "user[:group]", names or numbers */
-    IDENTITY_WORKING_DIR = 6, /* text */
-    IDENTITY_INTERFACE = 7,   /* tagged, enum interface_tag; once per NIC */
-    IDENTITY_HOST = 8,        /* a line of /etc/hosts: "ADDRESS NAME..." */
-    IDENTITY_DNS = 9,         /* a nameserver's address */
-    IDENTITY_SEARCH = 10,     /* a search domain */
-    IDENTITY_TIME_NS = 11,    /* u64, ns since 1970 */
-    IDENTITY_STOP_SIGNAL = 12 /* u32; what the agent sends when the machine's button is pressed */
+    IDENTITY_INSTANCE = 1,     /* text */
+    IDENTITY_HOSTNAME = 2,     /* text */
+    IDENTITY_ARGUMENT = 3,     /* text, once per argument */
+    IDENTITY_ENVIRONMENT = 4,  /* "K=V", once per variable */
+    IDENTITY_USER = 5,         /* "user[:group]", names or numbers */
+    IDENTITY_WORKING_DIR = 6,  /* text */
+    IDENTITY_INTERFACE = 7,    /* tagged, enum interface_tag; once per NIC */
+    IDENTITY_HOST = 8,         /* a line of /etc/hosts: "ADDRESS NAME..." */
+    IDENTITY_DNS = 9,          /* a nameserver's address */
+    IDENTITY_SEARCH = 10,      /* a search domain */
+    IDENTITY_TIME_NS = 11,     /* u64, ns since 1970 */
+    IDENTITY_STOP_SIGNAL = 12, /* u32; what the agent sends when the machine's button is pressed */
+    IDENTITY_TTY = 13,         /* empty; the service has a terminal */
+    IDENTITY_STDIN_OPEN = 14   /* empty; its stdin is kept open */
+    /* 32 and up: mounts */
 };
 
 enum interface_tag {
@@ -134,10 +162,61 @@ enum interface_tag {
 };
 
 enum exec_tag {
-    EXEC_ARGUMENT = 1,    /* text, once per argument */
-    EXEC_ENVIRONMENT = 2, /* "K=V" added to the service's */
-    EXEC_USER = 3,        /* absent: the service's */
-    EXEC_WORKING_DIR = 4, /* absent: the service's */
-    EXEC_TTY = 5,         /* u16 rows, u16 columns; absent: three pipes */
-    EXEC_ATTACH_STDIN = 6 /* empty; absent: the process reads end-of-file */
+    EXEC_ARGUMENT = 1,     /* text, once per argument */
+    EXEC_ENVIRONMENT = 2,  /* "K=V" added to the service's */
+    EXEC_USER = 3,         /* absent: the service's */
+    EXEC_WORKING_DIR = 4,  /* absent: the service's */
+    EXEC_TTY = 5,          /* u16 rows, u16 columns; absent: three pipes */
+    EXEC_ATTACH_STDIN = 6, /* empty; absent: the process reads end-of-file */
+    EXEC_DETACH = 7        /* empty; EXEC_EXIT 0 as soon as it runs, no stream besides */
 };
+
+enum attach_tag {
+    ATTACH_OUTPUT = 1, /* empty; the terminal's output comes on this stream */
+    ATTACH_REPLAY = 2, /* empty; what it has said so far comes first */
+};
+
+/* One of the first four, and the deadline. */
+enum probe_tag {
+    PROBE_ARGUMENT = 1,  /* text, once per argument */
+    PROBE_HTTP_URL = 2,  /* text, "http://..." */
+    PROBE_TCP_PORT = 3,  /* u32 */
+    PROBE_TIMEOUT_MS = 4 /* u32 */
+};
+enum probe_verdict { PROBE_SAYS_GOOD = 0, PROBE_SAYS_BAD = 1, PROBE_SAYS_NOTHING = 2 };
+#define PROBE_OUTPUT_LIMIT 4096u
+
+enum top_tag {
+    TOP_PID = 1,        /* u32 */
+    TOP_PARENT = 2,     /* u32 */
+    TOP_USER = 3,       /* text */
+    TOP_TTY = 4,        /* text; absent: none */
+    TOP_STARTED_MS = 5, /* u64, since 1970 */
+    TOP_CPU_MS = 6,     /* u64 */
+    TOP_COMMAND = 7     /* text; arguments with blanks between */
+};
+#define TOP_COMMAND_MAX 4096u
+
+enum copy_tag {
+    COPY_PATH = 1,         /* text */
+    COPY_FOLLOW = 2,       /* empty; out: a symlink at the path's end is followed */
+    COPY_CONTENTS = 3,     /* empty; out: a folder is named "." */
+    COPY_ONLY_STAT = 4,    /* empty; out */
+    COPY_NO_OVERWRITE = 5, /* empty; in: nothing replaces a folder, no folder replaces anything */
+    COPY_KEEP_OWNERS = 6   /* empty; in: else everything is root's */
+};
+
+enum entry_tag {
+    ENTRY_NAME = 1,      /* text */
+    ENTRY_MODE = 2,      /* u32, st_mode */
+    ENTRY_SIZE = 3,      /* u64, of a regular file: so much COPY_DATA follows */
+    ENTRY_UID = 4,       /* u32 */
+    ENTRY_GID = 5,       /* u32 */
+    ENTRY_MTIME_NS = 6,  /* u64 */
+    ENTRY_LINK = 7,      /* text: a symlink's target */
+    ENTRY_HARD_LINK = 8, /* text: the name of an earlier entry; no data follows */
+    ENTRY_DEVICE = 9,    /* u64: u32 major, u32 minor */
+    ENTRY_XATTR = 10     /* text name, NUL, value */
+};
+/* An entry's longest encoding, xattrs that would not fit left out. */
+#define ENTRY_MAX FRAME_PAYLOAD_MAX

@@ -2,13 +2,16 @@
 #include "runtime/guest/service.h"
 
 #include "runtime/guest/agent.h"
-#include "runtime/guest/process.h"
+#include "runtime/guest/attachment.h"
+#include "runtime/guest/command.h"
+#include "runtime/guest/oom.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,16 +53,28 @@ static void output_close(struct service_output *output)
     splitter_finish(&output->splitter, &output->service->ring, realtime_ns());
 }
 
+/* What a terminal shows is for those who are attached, and for those who will be. */
+static void service_show(struct service *service, const char *data, size_t length)
+{
+    strbuf_add(&service->said, data, length);
+    if (service->said.length > 2 * SERVICE_REPLAY_BYTES)
+        strbuf_drop_front(&service->said, service->said.length - SERVICE_REPLAY_BYTES);
+    attachment_show_all(service->agent, data, length);
+}
+
 /* True where there was something. */
 static bool output_read(struct service_output *output)
 {
     char data[READ_SIZE];
+    struct service *service = output->service;
     if (output->watch.fd < 0)
         return false;
-    ssize_t length = read(output->watch.fd, data, sizeof(data));
+    size_t limit = attachment_room(service->agent);
+    ssize_t length = read(output->watch.fd, data, limit < sizeof(data) ? limit : sizeof(data));
     if (length > 0) {
-        splitter_add(&output->splitter, &output->service->ring, realtime_ns(), data,
-                     (size_t)length);
+        splitter_add(&output->splitter, &service->ring, realtime_ns(), data, (size_t)length);
+        if (service->agent->identity.tty)
+            service_show(service, data, (size_t)length);
         return true;
     }
     if (length == 0 || (errno != EAGAIN && errno != EINTR))
@@ -85,6 +100,56 @@ void service_finish_output(struct service *service)
             ;
         output_close(&service->outputs[i]);
     }
+}
+
+/* --- input ---------------------------------------------------------------------------------- */
+
+static void service_close_input(struct service *service)
+{
+    if (service->input.fd < 0)
+        return;
+    loop_watch(&service->agent->loop, &service->input, 0);
+    close(service->input.fd);
+    service->input.fd = -1;
+}
+
+static void service_on_input(void *userdata, uint32_t events)
+{
+    struct service *service = userdata;
+    (void)events;
+    loop_watch(&service->agent->loop, &service->input, 0);
+    attachment_write_all(service->agent);
+}
+
+ssize_t service_write_input(struct service *service, const void *data, size_t length)
+{
+    if (service->input.fd < 0)
+        return (ssize_t)length;
+    ssize_t written = write(service->input.fd, data, length);
+    if (written >= 0)
+        return written;
+    if (errno == EAGAIN || errno == EINTR) {
+        loop_watch(&service->agent->loop, &service->input, EPOLLOUT);
+        errno = EAGAIN;
+        return -1;
+    }
+    service_close_input(service);
+    return (ssize_t)length;
+}
+
+void service_end_input(struct service *service)
+{
+    if (!service->agent->identity.tty)
+        service_close_input(service);
+    else if (service->input.fd >= 0 && write(service->input.fd, "\004", 1) < 0)
+        errno = 0; /* VEOF: a terminal has no other end */
+}
+
+void service_resize(struct service *service, uint16_t rows, uint16_t columns)
+{
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    if (service->agent->identity.tty && service->outputs[0].watch.fd >= 0)
+        ioctl(service->outputs[0].watch.fd, TIOCSWINSZ, &size);
 }
 
 /* --- ring -> link --------------------------------------------------------------------------- */
@@ -116,7 +181,7 @@ void service_pump(struct service *service)
     if (room)
         service->dropping = false;
     bool nobody = !service->agent->link.up || service->agent->host_is_away;
-    bool reading = room || service->dropping || nobody;
+    bool reading = (room || service->dropping || nobody) && attachment_room(service->agent);
     service_watch_outputs(service, reading);
     if (reading && service->stall.deadline_ms)
         loop_clear_timer(loop, &service->stall);
@@ -145,7 +210,8 @@ void service_logs_rewind(struct service *service, uint64_t stored)
 
 void service_init(struct service *service, struct agent *agent)
 {
-    *service = (struct service){.agent = agent};
+    *service = (struct service){.agent = agent, .kernel_log = -1};
+    service->input = (struct watch){.fd = -1, .on_ready = service_on_input, .userdata = service};
     ring_init(&service->ring);
     service->stall = (struct timer){.on_deadline = service_on_stalled, .userdata = service};
     service->kill = (struct timer){.on_deadline = service_on_kill_time, .userdata = service};
@@ -163,6 +229,10 @@ void service_done(struct service *service)
     loop_clear_timer(&service->agent->loop, &service->kill);
     for (int i = 0; i < 2; i++)
         output_close(&service->outputs[i]);
+    service_close_input(service);
+    strbuf_done(&service->said);
+    if (service->kernel_log >= 0)
+        close(service->kernel_log);
     ring_done(&service->ring);
 }
 
@@ -183,22 +253,29 @@ static int make_working_dir(const char *path, struct error *err)
     return 0;
 }
 
-/* Reading ends of two pipes for us, writing ends for the child. */
+static int service_open_terminal(struct service *service, const struct account *account,
+                                 int stdio[3], struct error *err)
+{
+    static const struct winsize whatever;
+    int *master = &service->outputs[0].watch.fd;
+    int result = process_open_terminal(account, &whatever, master, stdio, err);
+    if (result == 0)
+        service->input.fd = fcntl(*master, F_DUPFD_CLOEXEC, 0);
+    return result;
+}
+
+/* Our ends of its pipes, and the child's. Without stdin_open it reads end-of-file. */
 static int service_open_pipes(struct service *service, const struct account *account, int stdio[3],
                               struct error *err)
 {
-    stdio[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; i < 2; i++) {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) < 0)
-            return error_set(err, errno, "cannot create a pipe: %s", strerror(errno));
-        fcntl(ends[0], F_SETFL, O_NONBLOCK);
-        /* /dev/stdout opened by a service that is not root. */
-        if (fchown(ends[1], account->uid, account->gid) < 0)
-            errno = 0;
-        service->outputs[i].watch.fd = ends[0];
-        stdio[i + 1] = ends[1];
-    }
+    if (service->agent->identity.stdin_open)
+        service->input.fd = process_open_pipe(0, account, &stdio[0]);
+    else
+        stdio[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 2; i++)
+        service->outputs[i].watch.fd = process_open_pipe(i + 1, account, &stdio[i + 1]);
+    if (stdio[0] < 0 || stdio[1] < 0 || stdio[2] < 0)
+        return error_set(err, errno, "cannot create a pipe: %s", strerror(errno));
     return 0;
 }
 
@@ -206,24 +283,18 @@ static int service_spawn(struct service *service, const struct account *account,
                          struct error *err)
 {
     struct identity *identity = &service->agent->identity;
-    struct process_spec spec = {
-        .argv = identity->argv,
-        .working_dir = *identity->working_dir ? identity->working_dir : "/",
-        .account = account,
-        .stdio = {-1, -1, -1},
-    };
-    _cleanup_strv_ char **environment = strv_copy((const char *const *)identity->environment);
-    environment_add_defaults(&environment, account, false);
-    spec.environment = environment;
+    struct command command = {
+        .argv = identity->argv, .account = account, .stdio = {-1, -1, -1}, .tty = identity->tty};
     *ret_exit_code = 125;
-    int result = make_working_dir(spec.working_dir, err);
+    int result = make_working_dir(*identity->working_dir ? identity->working_dir : "/", err);
     if (result == 0)
-        result = service_open_pipes(service, account, spec.stdio, err);
+        result = identity->tty ? service_open_terminal(service, account, command.stdio, err)
+                               : service_open_pipes(service, account, command.stdio, err);
     if (result == 0)
-        result = process_spawn(&spec, &service->pid, ret_exit_code, err);
+        result = command_spawn(identity, &command, &service->pid, ret_exit_code, err);
     for (int i = 0; i < 3; i++)
-        if (spec.stdio[i] >= 0)
-            close(spec.stdio[i]);
+        if (command.stdio[i] >= 0)
+            close(command.stdio[i]);
     return result;
 }
 
@@ -236,6 +307,7 @@ int service_start(struct service *service, int *ret_exit_code, struct error *err
     int result = account_resolve(service->agent->identity.user, &account, err);
     if (result < 0)
         return result;
+    service->kernel_log = oom_watch();
     result = service_spawn(service, &account, ret_exit_code, err);
     account_done(&account);
     return result;
@@ -258,9 +330,11 @@ bool service_reap(struct service *service, pid_t pid, int status)
 {
     if (pid != service->pid || !pid)
         return false;
+    int exit_code = process_exit_code(status);
     service->pid = 0;
+    service->oom = exit_code == 128 + SIGKILL && oom_killed(service->kernel_log, pid);
     loop_clear_timer(&service->agent->loop, &service->kill);
     service->agent->platform->kill_all();
-    agent_service_ended(service->agent, process_exit_code(status));
+    agent_service_ended(service->agent, exit_code);
     return true;
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #define SERVICE_STALL_MS 5000u
+#define SERVICE_REPLAY_BYTES (64u << 10)
 
 struct agent;
 
@@ -27,8 +28,12 @@ struct service {
     struct agent *agent;
     struct ring ring;
     struct service_output outputs[2];
-    pid_t pid;     /* 0: not started, or reaped */
-    bool dropping; /* the host has made no progress: reading goes on, the oldest go */
+    struct strbuf said; /* of a terminal: the last SERVICE_REPLAY_BYTES, for who attaches later */
+    struct watch input; /* stdin's writing end, or a terminal; fd -1: none */
+    int kernel_log;     /* for oom_killed() */
+    bool oom;           /* what has ended it */
+    pid_t pid;          /* 0: not started, or reaped */
+    bool dropping;      /* the host has made no progress: reading goes on, the oldest go */
     struct timer stall;
     struct timer kill;
 };
@@ -52,5 +57,11 @@ void service_logs_stored(struct service *service, uint64_t sequence);
 void service_logs_rewind(struct service *service, uint64_t stored);
 /* Moves log records into the link, as far as the window allows; adjusts what is read. */
 void service_pump(struct service *service);
+/* stdin bytes that were taken; -1 with errno EAGAIN: later, input's watch tells. What nobody can
+ * read any more is taken, too. */
+ssize_t service_write_input(struct service *service, const void *data, size_t length);
+/* The service reads end-of-file. */
+void service_end_input(struct service *service);
+void service_resize(struct service *service, uint16_t rows, uint16_t columns);
 /* Everything that is in the ring has been handed to the link. */
 bool service_logs_sent(const struct service *service);

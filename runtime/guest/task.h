@@ -1,13 +1,9 @@
 /* One exec in the guest: a process, its three pipes or its terminal, and the credits of its stream.
- * Made by EXEC_START, gone after EXEC_EXIT or EXEC_ABANDON. Owned by struct agent, in a list. */
+ * Made by EXEC_START, gone after EXEC_EXIT or ABANDON. */
 #pragma once
 
-#include "runtime/guest/link.h"
+#include "runtime/guest/job.h"
 #include "runtime/guest/loop.h"
-
-#include <sys/types.h>
-
-struct agent;
 
 struct task_pipe {
     struct watch watch; /* fd -1: at its end */
@@ -16,9 +12,7 @@ struct task_pipe {
 };
 
 struct task {
-    struct task *next;
-    struct agent *agent;
-    uint32_t stream;
+    struct job job; /* first */
     pid_t pid;
     bool tty, reaped;
     bool drained; /* a terminal's last words have had their time */
@@ -27,16 +21,9 @@ struct task {
     struct watch input;          /* fd -1: closed */
     struct strbuf input_data;    /* on its way to the process */
     bool input_ended;
-    size_t credit;           /* output bytes that may be sent */
-    uint32_t input_consumed; /* stdin bytes taken since the last CREDIT */
-    struct timer drain;      /* a terminal's last words, see task_reap */
+    size_t credit;      /* output bytes that may be sent */
+    struct timer drain; /* a terminal's last words, see task_reap */
 };
 
 /* EXEC_START. What cannot be started answers with its reason on stderr and EXEC_EXIT 126 or 127. */
 void task_start(struct agent *agent, const struct message *message);
-/* The other messages of a stream; one that is unknown (it has just ended) is ignored. */
-void task_take_message(struct agent *agent, const struct message *message);
-/* True where the pid was a task's. */
-bool task_reap(struct agent *agent, pid_t pid, int status);
-/* Ends all: the host that had asked for them is gone. */
-void task_end_all(struct agent *agent);

@@ -29,9 +29,10 @@ static void on_failed(void *userdata, int exit_code, const char *message)
     harness->failure = xstrdup(message);
 }
 
-static void on_exited(void *userdata, int exit_code)
+static void on_exited(void *userdata, int exit_code, bool oom)
 {
     struct harness *harness = userdata;
+    harness->oom = oom;
     harness->exited = true;
     harness->exit_code = exit_code;
 }

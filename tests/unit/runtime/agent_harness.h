@@ -9,7 +9,7 @@
 struct harness {
     uv_loop_t loop;
     struct channel *channel;
-    bool ready, fresh, started, failed, exited, closed;
+    bool ready, fresh, started, failed, exited, oom, closed;
     int exit_code;
     char *failure;
     uint64_t last_sequence, log_dropped, log_count;

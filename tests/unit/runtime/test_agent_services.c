@@ -1,0 +1,342 @@
+/* What the agent does for the daemon besides execs: probes, the list of processes. The agent's code
+ * in a process of its own, as in test_agent.c. */
+#include "agent_harness.h"
+#include "agent_peer.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define QUIET_SERVICE "while :; do sleep 1000; done"
+
+struct fixture {
+    struct agent_peer peer;
+    struct harness harness;
+};
+
+static struct fixture *start(const char *script)
+{
+    struct fixture *fixture = new0(struct fixture);
+    agent_peer_start(&fixture->peer);
+    harness_init(&fixture->harness, fixture->peer.path, 0);
+    assert_true(harness_wait(&fixture->harness, &fixture->harness.ready, 10000));
+    const char *argv[] = {"sh", "-c", script, NULL};
+    _cleanup_json_ cJSON *identity = cJSON_CreateObject();
+    _cleanup_free_ char *user = xasprintf("%u:%u", getuid(), getgid());
+    json_set_string(identity, "instance", "shop-web-1");
+    json_set_string(identity, "user", user);
+    json_set(identity, "argv", json_from_strv((char *const *)argv));
+    channel_send_identity(fixture->harness.channel, identity);
+    assert_true(harness_wait(&fixture->harness, &fixture->harness.started, 10000));
+    return fixture;
+}
+
+static void finish(struct fixture *fixture)
+{
+    harness_done(&fixture->harness);
+    agent_peer_stop(&fixture->peer);
+    free(fixture);
+}
+
+/* --- probes --------------------------------------------------------------------------------- */
+
+struct seen {
+    bool done, lost;
+    enum probe_outcome outcome;
+    int exit_code;
+    struct strbuf output;
+    uint64_t took_ms;
+};
+
+static void on_probe_done(void *userdata, const struct probe_result *result,
+                          const struct error *err)
+{
+    struct seen *seen = userdata;
+    assert_false(seen->done);
+    seen->done = true;
+    seen->lost = err != NULL;
+    if (!result)
+        return;
+    seen->outcome = result->outcome;
+    seen->exit_code = result->exit_code;
+    strbuf_add(&seen->output, result->output, result->length);
+}
+
+static struct seen probe(struct fixture *fixture, const struct probe_options *options)
+{
+    struct seen seen = {0};
+    struct probe *handle;
+    uint64_t before = clock_monotonic_ms();
+    assert_int_equal(
+        channel_probe_start(fixture->harness.channel, options, on_probe_done, &seen, &handle, NULL),
+        0);
+    assert_true(harness_wait(&fixture->harness, &seen.done, 20000));
+    assert_false(seen.lost);
+    seen.took_ms = clock_monotonic_ms() - before;
+    return seen;
+}
+
+static void check_probe(struct fixture *fixture, struct probe_options options,
+                        enum probe_outcome outcome, int exit_code, const char *output)
+{
+    options.timeout_ms = options.timeout_ms ? options.timeout_ms : 10000;
+    struct seen seen = probe(fixture, &options);
+    if (output)
+        assert_string_equal(strbuf_text(&seen.output), output);
+    assert_int_equal(seen.outcome, outcome);
+    assert_int_equal(seen.exit_code, exit_code);
+    strbuf_done(&seen.output);
+}
+
+static int count_processes(struct fixture *fixture, const char *pattern)
+{
+    const char *argv[] = {"pgrep", "-fc", pattern, NULL};
+    struct harness_exec exec;
+    assert_true(harness_exec(&fixture->harness, &exec, argv, NULL));
+    int count = atoi(strbuf_text(&exec.output));
+    harness_exec_done(&exec);
+    return count;
+}
+
+static void commands_are_probes(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    const char *argv[] = {"echo", "two words", NULL}, *missing[] = {"no-such-program", NULL};
+    (void)state;
+    check_probe(fixture, (struct probe_options){.argv = argv}, PROBE_GOOD, 0, "two words\n");
+    check_probe(fixture, (struct probe_options){.shell = "echo $((1+1)); echo no >&2; exit 3"},
+                PROBE_BAD, 3, "2\nno\n");
+    check_probe(fixture, (struct probe_options){.shell = "kill -9 $$"}, PROBE_BAD, 137, "");
+    check_probe(fixture, (struct probe_options){.argv = missing}, PROBE_BAD, 127,
+                "exec: \"no-such-program\": executable file not found in $PATH");
+    /* What a probe leaves behind holds its output open: nobody waits for that. */
+    check_probe(fixture, (struct probe_options){.shell = "sleep 4713 & echo fine"}, PROBE_GOOD, 0,
+                "fine\n");
+    finish(fixture);
+}
+
+static void a_probe_that_takes_too_long_is_killed_with_all_it_started(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    (void)state;
+    struct probe_options options = {.shell = "echo begun; sleep 4714 | cat", .timeout_ms = 300};
+    struct seen seen = probe(fixture, &options);
+    assert_int_equal(seen.outcome, PROBE_TIMED_OUT);
+    assert_int_equal(seen.exit_code, -1);
+    assert_string_equal(strbuf_text(&seen.output), "begun\n");
+    assert_in_range(seen.took_ms, 300, 3000);
+    strbuf_done(&seen.output);
+    harness_idle(&fixture->harness, 100);
+    assert_int_equal(count_processes(fixture, "sleep 471[4]"), 0);
+    finish(fixture);
+}
+
+static void a_probe_says_four_kibibytes_at_most(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    (void)state;
+    struct probe_options options = {.shell = "head -c 1000000 /dev/zero | tr '\\0' x; exit 1",
+                                    .timeout_ms = 10000};
+    struct seen seen = probe(fixture, &options);
+    assert_int_equal(seen.exit_code, 1);
+    assert_int_equal(seen.output.length, PROBE_OUTPUT_MAX);
+    strbuf_done(&seen.output);
+    finish(fixture);
+}
+
+/* Answers every connection with this text, in a process of its own; NULL: with nothing at all. */
+static pid_t serve(const char *answer, uint16_t *ret_port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    *ret_port = ntohs(address.sin_port);
+    pid_t pid = fork();
+    if (pid > 0) {
+        close(listener);
+        return pid;
+    }
+    for (;;) {
+        char request[1024];
+        int client = accept(listener, NULL, NULL);
+        ssize_t length = read(client, request, sizeof(request) - 1);
+        if (!answer)
+            continue;
+        request[length > 0 ? length : 0] = '\0';
+        bool asked = strncmp(request, "GET /health?a=b HTTP/1.1\r\nHost: ", 32) == 0;
+        const char *text = asked ? answer : "HTTP/1.1 400 Bad Request\r\n\r\n";
+        if (write(client, text, strlen(text)) < 0)
+            _exit(1);
+        close(client);
+    }
+}
+
+static void stop(pid_t server)
+{
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+}
+
+static void check_http(struct fixture *fixture, const char *answer, enum probe_outcome outcome,
+                       const char *output)
+{
+    uint16_t port;
+    pid_t server = serve(answer, &port);
+    _cleanup_free_ char *url = xasprintf("http://localhost:%u/health?a=b#part", port);
+    check_probe(fixture, (struct probe_options){.http_url = url, .timeout_ms = 500}, outcome,
+                outcome == PROBE_GOOD  ? 0
+                : outcome == PROBE_BAD ? 1
+                                       : -1,
+                output);
+    stop(server);
+}
+
+static void http_is_judged_by_its_status(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    (void)state;
+    check_http(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", PROBE_GOOD,
+               "HTTP/1.1 200 OK");
+    check_http(fixture, "HTTP/1.0 302 Found\n\n", PROBE_GOOD, "HTTP/1.0 302 Found");
+    check_http(fixture, "HTTP/1.1 503 Not Yet\r\n\r\nwait", PROBE_BAD, "HTTP/1.1 503 Not Yet");
+    check_http(fixture, "HTTP/1.1 404 Not Found\r\n\r\n", PROBE_BAD, "HTTP/1.1 404 Not Found");
+    check_http(fixture, "220 mail ESMTP\r\n", PROBE_BAD, NULL);
+    check_http(fixture, "", PROBE_BAD, NULL);
+    check_http(fixture, NULL, PROBE_TIMED_OUT, NULL);
+    check_probe(fixture, (struct probe_options){.http_url = "https://localhost/"}, PROBE_BAD, 1,
+                "\"https://localhost/\" is no http:// URL");
+    check_probe(fixture, (struct probe_options){.http_url = "http://127.0.0.1:99999/"}, PROBE_BAD,
+                1, "the URL \"http://127.0.0.1:99999/\" names no host and port");
+    finish(fixture);
+}
+
+static void tcp_is_a_connection(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    uint16_t port;
+    pid_t server = serve(NULL, &port);
+    (void)state;
+    _cleanup_free_ char *good = xasprintf("127.0.0.1:%u takes connections", port);
+    _cleanup_free_ char *bad = xasprintf("connection to 127.0.0.1:%u: Connection refused", port);
+    check_probe(fixture, (struct probe_options){.tcp_port = port}, PROBE_GOOD, 0, good);
+    stop(server);
+    check_probe(fixture, (struct probe_options){.tcp_port = port}, PROBE_BAD, 1, bad);
+    finish(fixture);
+}
+
+static void a_probe_ends_with_its_channel(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    struct seen seen = {0};
+    struct probe *handle;
+    struct probe_options options = {.shell = "sleep 4715", .timeout_ms = 60000};
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(channel_probe_start(fixture->harness.channel, &options, on_probe_done,
+                                             &seen, &handle, NULL),
+                         0);
+    harness_idle(&fixture->harness, 200);
+    assert_int_equal(count_processes(fixture, "sleep 471[5]"), 4); /* and the two shells */
+    runtime_probe_abandon(handle);
+    harness_idle(&fixture->harness, 200);
+    assert_int_equal(count_processes(fixture, "sleep 471[5]"), 2);
+    assert_false(seen.done);
+    finish(fixture);
+    assert_true(seen.lost);
+}
+
+/* --- processes ------------------------------------------------------------------------------ */
+
+struct list {
+    bool done;
+    bool found;
+};
+
+static void on_list(void *userdata, const struct top_process *processes, size_t count,
+                    const struct error *err)
+{
+    struct list *list = userdata;
+    assert_null(err);
+    list->done = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct top_process *process = &processes[i];
+        assert_true(i == 0 || process[0].pid > process[-1].pid);
+        if (!streq(process->command, "sh -c sleep 4716; true a b"))
+            continue;
+        list->found = true;
+        assert_string_equal(process->user, getuid() ? process->user : "root");
+        assert_string_equal(process->tty, "?");
+        int64_t age = clock_realtime_ms() - process->started_at_ms;
+        assert_true(age > -1000 && age < 20000);
+        assert_true(process->ppid > 0);
+    }
+}
+
+static void processes_are_listed(void **state)
+{
+    struct fixture *fixture = start("sleep 4716; true a b");
+    struct list list = {0};
+    struct top *top;
+    (void)state;
+    assert_int_equal(channel_top_start(fixture->harness.channel, on_list, &list, &top, NULL), 0);
+    assert_true(harness_wait(&fixture->harness, &list.done, 10000));
+    assert_true(list.found);
+    finish(fixture);
+}
+
+/* --- detached execs ------------------------------------------------------------------------- */
+
+static int run_detached(struct fixture *fixture, const char *const *argv)
+{
+    struct harness_exec exec = {0};
+    harness_exec_start(&fixture->harness, &exec,
+                       &(struct exec_options){.argv = argv, .detach = true});
+    assert_true(harness_wait(&fixture->harness, &exec.done, 3000));
+    assert_int_equal(exec.output.length, 0);
+    harness_exec_done(&exec);
+    return exec.exit_code;
+}
+
+static void a_detached_exec_outlives_its_daemon(void **state)
+{
+    struct fixture *fixture = start(QUIET_SERVICE);
+    const char *argv[] = {"sh", "-c", "echo lost; sleep 4717; true", NULL};
+    const char *missing[] = {"no-such-program", NULL};
+    (void)state;
+    assert_int_equal(run_detached(fixture, argv), 0);
+    assert_int_equal(run_detached(fixture, missing), 127);
+    harness_done(&fixture->harness);
+    harness_init(&fixture->harness, fixture->peer.path, 0);
+    assert_true(harness_wait(&fixture->harness, &fixture->harness.started, 10000));
+    assert_int_equal(count_processes(fixture, "sleep 471[7]"), 2);
+    finish(fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_are_probes),
+        cmocka_unit_test(a_probe_that_takes_too_long_is_killed_with_all_it_started),
+        cmocka_unit_test(a_probe_says_four_kibibytes_at_most),
+        cmocka_unit_test(http_is_judged_by_its_status),
+        cmocka_unit_test(tcp_is_a_connection),
+        cmocka_unit_test(a_probe_ends_with_its_channel),
+        cmocka_unit_test(processes_are_listed),
+        cmocka_unit_test(a_detached_exec_outlives_its_daemon),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
