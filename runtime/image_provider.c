@@ -1,6 +1,7 @@
 /* See image_provider.h. */
 #include "runtime/image_provider.h"
 
+#include "runtime/image_list.h"
 #include "runtime/image_store.h"
 #include "runtime/vm.h"
 
@@ -39,4 +40,23 @@ void image_cancel_operation(void *self, struct operation *operation)
     (void)self;
     if (operation->provider_data)
         image_request_cancel(operation->provider_data);
+}
+
+/* --- runtime.h ------------------------------------------------------------------------------ */
+
+cJSON *runtime_describe_images(struct runtime *runtime)
+{
+    return image_list_describe(image_store_folder(runtime->images));
+}
+
+int runtime_image_remove(struct runtime *runtime, const char *name, const cJSON *used,
+                         cJSON **ret_removed, struct error *err)
+{
+    return image_list_remove(image_store_folder(runtime->images), name, used, ret_removed, err);
+}
+
+int runtime_images_prune(struct runtime *runtime, const cJSON *used, cJSON **ret_removed,
+                         struct error *err)
+{
+    return image_list_prune(image_store_folder(runtime->images), used, ret_removed, err);
 }

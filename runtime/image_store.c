@@ -41,3 +41,8 @@ int image_store_ensure(struct image_store *store, const char *name, const cJSON 
     return image_request_new(store->loop, store->images, name, spec, callbacks, userdata,
                              &store->requests, ret_request, err);
 }
+
+const char *image_store_folder(const struct image_store *store)
+{
+    return store->images;
+}

@@ -36,5 +36,7 @@ struct image_callbacks {
 int image_store_ensure(struct image_store *store, const char *name, const cJSON *spec,
                        const struct image_callbacks *callbacks, void *userdata,
                        struct image_request **ret_request, struct error *err);
+/* CACHE/images. */
+const char *image_store_folder(const struct image_store *store);
 /* on_done still comes, with -ECANCELED. */
 void image_request_cancel(struct image_request *request);

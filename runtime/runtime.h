@@ -146,6 +146,17 @@ int runtime_volume_create(struct runtime *runtime, const char *name, const cJSON
 /* `volume rm`, external or not: -ENOENT; -EBUSY naming its users. */
 int runtime_volume_remove(struct runtime *runtime, const char *name, struct error *err);
 
+/* --- images --------------------------------------------------------------------------------- */
+
+/* The cache's images; shapes and rules: image_list.h. `used` is {image id: an instance's name} of
+ * all instances, running or not: the runtime does not know them. */
+cJSON *runtime_describe_images(struct runtime *runtime);
+int runtime_image_remove(struct runtime *runtime, const char *name, const cJSON *used,
+                         cJSON **ret_removed, struct error *err);
+/* Removes builds whose name went to a newer one. Quick; good after each `up` and `down`. */
+int runtime_images_prune(struct runtime *runtime, const cJSON *used, cJSON **ret_removed,
+                         struct error *err);
+
 /* --- exec ----------------------------------------------------------------------------------- */
 
 struct exec_options {
