@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "compose/dotenv.h"
 #include "compose/merge.h"
+#include "compose/model.h"
 #include "compose/schema_types.h"
 
 #include <errno.h>
@@ -81,6 +82,8 @@ static void complete_environment(const struct completion *completion, struct nod
     for (size_t i = 0; environment && i < environment->count; i++)
         if (environment->pairs[i].value->kind == NODE_STRING)
             variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
+    if (completion->variables && !variables_get(completion->variables, "VMSTEAD_REPLICA"))
+        variables_add(variables, "VMSTEAD_REPLICA", MODEL_REPLICA);
     variables_set_fallback(variables, completion->variables);
     for (size_t i = 0; i < files->count; i++)
         read_env_file(completion, files->items[i], variables, result);
@@ -311,6 +314,7 @@ static void report_dependency(const struct completion *completion, const char *s
                               const struct node *disabled)
 {
     const struct node *profiles = node_get(node_get(disabled, pair->key), "profiles");
+    bool required = node_get_bool(pair->value, "required", true);
     const char *nearest =
         diagnostics_is_full(completion->diagnostics) ? NULL : node_nearest_key(services, pair->key);
     const char *hint =
@@ -318,14 +322,15 @@ static void report_dependency(const struct completion *completion, const char *s
                                  profiles->items[0]->text)
         : nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest)
                   : NULL;
-    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, pair->position, hint,
-                    profiles
-                        ? "service '%s' depends on service '%s', whose profiles are not enabled"
-                        : "service '%s' depends on undefined service '%s'",
-                    service, pair->key);
+    diagnostics_add(
+        completion->diagnostics, required ? SEVERITY_ERROR : SEVERITY_WARNING, pair->position, hint,
+        profiles ? "service '%s' depends on service '%s', whose profiles are not enabled"
+                 : "service '%s' depends on undefined service '%s'",
+        service, pair->key);
 }
 
-/* A service that need not be there may be disabled, but must be written. */
+/* A service that need not be there may be disabled; one that nobody wrote is a warning then, as
+ * what `config` prints has no disabled services. */
 static void check_dependencies(const struct completion *completion, const struct node *services,
                                const struct node *disabled)
 {

@@ -42,6 +42,37 @@ static void put_reference_members(struct arena *arena, struct node *tree)
         put_missing(arena, network_rows, networks->pairs[i].value, "ipam", NODE_MAP);
 }
 
+/* `$` doubled, but for the one that stands for the VM's number. */
+static void escape_replica(struct arena *arena, struct node *node)
+{
+    if (!node_is(node, NODE_STRING) || !strstr(node->text, MODEL_REPLICA))
+        return;
+    _cleanup_strbuf_ struct strbuf out = {0};
+    for (const char *text = node->text; *text;) {
+        const char *rest = str_after_prefix(text, MODEL_REPLICA);
+        if (rest)
+            strbuf_add_str(&out, MODEL_REPLICA);
+        else if (*text == '$')
+            strbuf_add_str(&out, "$$");
+        else
+            strbuf_add_char(&out, *text);
+        text = rest ? rest : text + 1;
+    }
+    node->text = arena_strdup(arena, strbuf_text(&out));
+    node->is_escaped = true;
+}
+
+static void escape_replicas(struct arena *arena, const struct node *services)
+{
+    for (size_t i = 0; services && i < services->count; i++) {
+        const struct node *service = services->pairs[i].value;
+        const struct node *environment = node_get(service, "environment");
+        escape_replica(arena, node_get(service, "hostname"));
+        for (size_t j = 0; environment && j < environment->count; j++)
+            escape_replica(arena, environment->pairs[j].value);
+    }
+}
+
 char *compose_print(const struct model *model, enum compose_format format)
 {
     struct strbuf out = {0};
@@ -49,6 +80,7 @@ char *compose_print(const struct model *model, enum compose_format format)
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
+    escape_replicas(arena, node_get(tree, "services"));
     if (format == COMPOSE_YAML) {
         print_yaml(tree, &options, &out);
     } else {

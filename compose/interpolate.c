@@ -1,6 +1,8 @@
 /* See compose/interpolate.h. */
 #include "compose/interpolate.h"
 
+#include "compose/model.h"
+
 #include <ctype.h>
 #include <errno.h>
 
@@ -14,6 +16,7 @@ struct interpolation {
     const struct variables *variables;
     struct node *warned; /* names of unset variables */
     size_t total;
+    bool has_replica; /* the value at hand may say which VM it is */
 };
 
 /* One text that is being expanded. */
@@ -44,6 +47,21 @@ static int fail(struct expansion *expansion, const char *at, const char *hint, c
     expansion->hint = hint;
     return -EINVAL;
 }
+
+/* The value, NULL where it is not set. That of VMSTEAD_REPLICA is the text itself, until the VM
+ * knows, where that is allowed: *ret_problem is set where it is not. */
+static const char *look_up(const struct expansion *expansion, const char *name,
+                           const char **ret_problem)
+{
+    const char *value = variables_get(expansion->owner->variables, name);
+    if (value || !expansion->node || !streq(name, "VMSTEAD_REPLICA"))
+        return value;
+    if (!expansion->owner->has_replica)
+        *ret_problem = "'VMSTEAD_REPLICA' is known to each VM alone";
+    return MODEL_REPLICA;
+}
+
+#define REPLICA_HINT "it can stand in 'hostname' and 'environment'"
 
 static bool begins_name(char c)
 {
@@ -105,8 +123,10 @@ static int expand_operator(struct expansion *expansion, const char *dollar, cons
                            const char *operator, const char * end, unsigned depth,
                            struct strbuf *out)
 {
-    const char *value = variables_get(expansion->owner->variables, name);
+    const char *problem = NULL, *value = look_up(expansion, name, &problem);
     const char *word = operator;
+    if (problem)
+        return fail(expansion, dollar, REPLICA_HINT, problem);
     bool blank_counts_as_unset = *word == ':';
     word += blank_counts_as_unset;
     char action = *word++;
@@ -141,6 +161,20 @@ static int expand_operator(struct expansion *expansion, const char *dollar, cons
     }
 }
 
+/* A variable without an operator. */
+static int add_value(struct expansion *expansion, const char *name, const char *dollar,
+                     struct strbuf *out)
+{
+    const char *problem = NULL, *value = look_up(expansion, name, &problem);
+    if (problem)
+        return fail(expansion, dollar, REPLICA_HINT, problem);
+    if (value)
+        strbuf_add_str(out, value);
+    else
+        warn_unset(expansion, name, dollar);
+    return 0;
+}
+
 /* text points behind "${". Returns where to go on, NULL on error. */
 static const char *expand_braced(struct expansion *expansion, const char *text, const char *end,
                                  unsigned depth, struct strbuf *out)
@@ -158,12 +192,7 @@ static const char *expand_braced(struct expansion *expansion, const char *text, 
         int r = expand_operator(expansion, dollar, name, text + length, close, depth, out);
         return r < 0 ? NULL : close + 1;
     }
-    const char *value = variables_get(expansion->owner->variables, name);
-    if (value)
-        strbuf_add_str(out, value);
-    else
-        warn_unset(expansion, name, dollar);
-    return close + 1;
+    return add_value(expansion, name, dollar, out) < 0 ? NULL : close + 1;
 }
 
 /* text points to a `$`. Returns where to go on, NULL on error. */
@@ -178,12 +207,7 @@ static const char *expand_dollar(struct expansion *expansion, const char *text, 
         return text + (text + 1 < end && text[1] == '$' ? 2 : 1);
     }
     const char *name = arena_strndup(expansion->owner->arena, text + 1, length);
-    const char *value = variables_get(expansion->owner->variables, name);
-    if (value)
-        strbuf_add_str(out, value);
-    else
-        warn_unset(expansion, name, text);
-    return text + 1 + length;
+    return add_value(expansion, name, text, out) < 0 ? NULL : text + 1 + length;
 }
 
 static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
@@ -237,12 +261,40 @@ static void interpolate_string(struct interpolation *interpolation, struct node 
     node->kind = NODE_BAD;
 }
 
-void interpolate_tree(struct interpolation *interpolation, struct node *node)
+static void interpolate_node(struct interpolation *interpolation, struct node *node)
 {
     if (node->kind == NODE_STRING)
         interpolate_string(interpolation, node);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
-        interpolate_tree(interpolation, node->items[i]);
+        interpolate_node(interpolation, node->items[i]);
     for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
-        interpolate_tree(interpolation, node->pairs[i].value);
+        interpolate_node(interpolation, node->pairs[i].value);
+}
+
+static void interpolate_service(struct interpolation *interpolation, struct node *service)
+{
+    for (size_t i = 0; service->kind == NODE_MAP && i < service->count; i++) {
+        const char *key = service->pairs[i].key;
+        interpolation->has_replica = streq(key, "hostname") || streq(key, "environment");
+        interpolate_node(interpolation, service->pairs[i].value);
+    }
+    interpolation->has_replica = false;
+    if (service->kind != NODE_MAP)
+        interpolate_node(interpolation, service);
+}
+
+void interpolate_tree(struct interpolation *interpolation, struct node *document)
+{
+    for (size_t i = 0; document->kind == NODE_MAP && i < document->count; i++) {
+        struct node *value = document->pairs[i].value;
+        bool services = streq(document->pairs[i].key, "services") && value->kind == NODE_MAP;
+        for (size_t j = 0; services && j < value->count; j++)
+            interpolate_service(interpolation, value->pairs[j].value);
+        interpolation->has_replica = strncmp(document->pairs[i].key, "x-", 2) == 0; /* anchors */
+        if (!services)
+            interpolate_node(interpolation, value);
+        interpolation->has_replica = false;
+    }
+    if (document->kind != NODE_MAP)
+        interpolate_node(interpolation, document);
 }

@@ -82,13 +82,15 @@ static struct model_file *build_files(const struct builder *builder, const struc
         const char *source = node_get_string(node, "source", "");
         const char *target = node_get_string(node, "target", "");
         struct model_file *file = &files[count];
+        int64_t mode = 0444;
+        parse_octal_digits(node_get_string(node, "mode", "0444"), 07777, &mode);
         if (!builder_find(index, source, &file->source))
             continue; /* reported when the tree was completed */
         file->target =
             builder_text(builder, path_clean(builder->arena, folder, target[0] ? target : source));
         file->uid = builder_member(builder, node, "uid");
         file->gid = builder_member(builder, node, "gid");
-        file->mode = (uint32_t)strtoul(node_get_string(node, "mode", "0444"), NULL, 8);
+        file->mode = (uint32_t)mode;
         file->position = node->position;
         count++;
     }

@@ -5,8 +5,6 @@
 #include "base/vec.h"
 #include "compose/parse.h"
 
-#include <stdlib.h>
-
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -83,10 +81,10 @@ static const char *take_tmpfs_option(struct arena *arena, struct tmpfs_text *tmp
     if (size)
         return parse_bytes(size, &tmpfs->bytes) < 0 ? "has an invalid size" : NULL;
     if (mode) {
-        char *end = NULL;
-        unsigned long value = strtoul(mode, &end, 8);
+        int64_t value = 0;
+        int r = parse_octal_digits(mode, 07777, &value);
         tmpfs->mode = (uint32_t)value;
-        return *end || end == mode || value > 07777 ? "has an invalid mode" : NULL;
+        return r < 0 ? "has an invalid mode" : NULL;
     }
     if (streq(option, "ro"))
         tmpfs->read_only = true;

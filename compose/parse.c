@@ -100,6 +100,22 @@ int parse_decimal(const char *text, double *ret_value)
     return 0;
 }
 
+int parse_octal_digits(const char *text, int64_t limit, int64_t *ret_value)
+{
+    int64_t value = 0;
+    if (*text == '\0')
+        return -EINVAL;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '7')
+            return -EINVAL;
+        value = value * 8 + (*text - '0');
+        if (value > limit)
+            return -ERANGE;
+    }
+    *ret_value = value;
+    return 0;
+}
+
 /* The exponent of 1024 for "", "b", "k", "kb", "kib"...; -1 for anything else. */
 static int unit_power(const char *unit)
 {

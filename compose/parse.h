@@ -22,6 +22,9 @@ int parse_bytes(const char *text, uint64_t *ret_bytes);
 /* A decimal number, not negative. */
 int parse_decimal(const char *text, double *ret_value);
 
+/* "0644" or "644", up to limit. */
+int parse_octal_digits(const char *text, int64_t limit, int64_t *ret_value);
+
 /* "1h30m", "1.5s", "2d", "-5ms", "0": units ns, us, ms, s, m, h as Go's time.ParseDuration, d and w
  * as the reference has them beside. */
 int parse_duration(const char *text, int64_t *ret_nanoseconds);

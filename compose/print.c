@@ -47,11 +47,11 @@ static void add_blanks(struct strbuf *out, size_t count)
 }
 
 /* The string as its reader will have to see it. */
-static char *printed_text(const struct printer *printer, const char *text)
+static char *printed_text(const struct printer *printer, const struct node *node)
 {
     struct strbuf out = {0};
-    for (; *text; text++) {
-        if (*text == '$' && printer->options->escape_dollars)
+    for (const char *text = node->text; *text; text++) {
+        if (*text == '$' && printer->options->escape_dollars && !node->is_escaped)
             strbuf_add_char(&out, '$');
         strbuf_add_char(&out, *text);
     }
@@ -166,7 +166,7 @@ static void add_json(struct printer *printer, const struct node *node, size_t in
         add_number(printer, node, false);
         break;
     case NODE_STRING: {
-        _cleanup_free_ char *text = printed_text(printer, node->text);
+        _cleanup_free_ char *text = printed_text(printer, node);
         add_json_string(printer->out, text);
         break;
     }
@@ -342,7 +342,7 @@ static void add_yaml_scalar(struct printer *printer, const struct node *node, si
         add_number(printer, node, true);
         break;
     case NODE_STRING: {
-        _cleanup_free_ char *text = printed_text(printer, node->text);
+        _cleanup_free_ char *text = printed_text(printer, node);
         add_yaml_string(printer->out, text, indent);
         break;
     }

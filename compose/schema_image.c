@@ -44,9 +44,7 @@ static struct node *parse_file_mode(struct schema *schema, const struct schema_k
     if (node->kind == NODE_INT) {
         mode = node->integer;
     } else if (node->kind == NODE_STRING) {
-        char *end = NULL;
-        mode = strtoll(node->text, &end, 8);
-        if (*end != '\0' || end == node->text)
+        if (parse_octal_digits(node->text, 07777, &mode) < 0)
             mode = -1;
     } else {
         return schema_wrong_kind(schema, node, "an octal number");

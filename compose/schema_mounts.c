@@ -239,6 +239,21 @@ const struct schema_type type_tmpfs = {"`PATH[:size=...,mode=...]`, or list of s
 static const char *const volume_drivers[] = {"local", "", NULL};
 WORD_TYPE(volume_driver, "`local`", volume_drivers, NULL);
 
+/* It becomes part of a path: Docker's rule for names of volumes. */
+static struct node *parse_volume_name(struct schema *schema, const struct schema_key *key,
+                                      struct node *node)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    node = schema_parse_text(schema, key, node);
+    if (node && (strchr("_.-", node->text[0]) || node->text[strspn(node->text, allowed)]))
+        return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
+                            "must be the name of a volume, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_volume_name = {"name of a volume", parse_volume_name, MERGE_REPLACE,
+                                             false};
+
 /* --- configs and secrets of a service -------------------------------------------------------- */
 
 /* Canonical: four octal digits. Numbers of YAML mean what they say: 400 is 0620. */
@@ -247,16 +262,12 @@ static struct node *parse_octal(struct schema *schema, const struct schema_key *
 {
     (void)key;
     int64_t mode = -1;
-    if (node->kind == NODE_INT) {
-        mode = node->integer;
-    } else if (node->kind == NODE_STRING) {
-        char *end = NULL;
-        mode = strtoll(node->text, &end, 8);
-        if (*end != '\0' || end == node->text)
-            mode = -1;
-    } else {
+    if (!node_is_scalar(node) || node->kind == NODE_BOOL)
         return schema_wrong_kind(schema, node, "an octal number");
-    }
+    if (node->kind == NODE_INT)
+        mode = node->integer;
+    if (node->kind == NODE_STRING && parse_octal_digits(node->text, 07777, &mode) < 0)
+        mode = -1;
     if (mode < 0 || mode > 07777)
         return schema_error(schema, node, "write it in octal, like 0440",
                             "must be a file mode, not '%s'", node_scalar_text(schema->arena, node));
@@ -265,30 +276,36 @@ static struct node *parse_octal(struct schema *schema, const struct schema_key *
 }
 const struct schema_type type_octal = {"octal number", parse_octal, MERGE_REPLACE, false};
 
-/* A secret's short form gets its target here, a config's none, as the reference prints them. */
+static struct node *check_file_ref(struct schema *schema, const struct schema_key *key,
+                                   struct node *entry)
+{
+    const char *source = node_get_string(entry, "source", NULL);
+    const char *target = node_get_string(entry, "target", "");
+    if (!source)
+        return node_find(entry, "source") ? NULL
+                                          : schema_error(schema, entry, NULL, "needs a 'source'");
+    if (has_part(target, "..") || str_ends_with(target, "/"))
+        return schema_error(schema, node_get(entry, "target"), NULL,
+                            "must have the path of a file in 'target', not '%s'", target);
+    if (streq(key->name, "secrets") && !node_find(entry, "target")) /* as the reference shows it */
+        schema_put(schema, key->object, entry, "target",
+                   node_new_string(schema->arena,
+                                   arena_printf(schema->arena, "/run/secrets/%s", source),
+                                   entry->position));
+    return entry;
+}
+
 static struct node *parse_file_ref(struct schema *schema, const struct schema_key *key,
                                    struct node *item)
 {
-    if (item->kind == NODE_MAP) {
-        struct node *entry = schema_parse_object(schema, key->object, item);
-        const char *target = node_get_string(entry, "target", "");
-        if (!node_find(entry, "source"))
-            return schema_error(schema, item, NULL, "needs a 'source'");
-        if (has_part(target, "..") || str_ends_with(target, "/"))
-            return schema_error(schema, node_get(entry, "target"), NULL,
-                                "must have the path of a file in 'target', not '%s'", target);
-        return entry;
-    }
-    if (item->kind != NODE_STRING)
-        return schema_wrong_kind(schema, item, "a name or a mapping");
     struct node *entry = node_new(schema->arena, NODE_MAP, item->position);
-    schema_put(schema, key->object, entry, "source", item);
-    if (streq(key->name, "secrets"))
-        schema_put(schema, key->object, entry, "target",
-                   node_new_string(schema->arena,
-                                   arena_printf(schema->arena, "/run/secrets/%s", item->text),
-                                   item->position));
-    return entry;
+    if (item->kind == NODE_MAP)
+        entry = schema_parse_object(schema, key->object, item);
+    else if (item->kind == NODE_STRING)
+        schema_put(schema, key->object, entry, "source", item);
+    else
+        return schema_wrong_kind(schema, item, "a name or a mapping");
+    return check_file_ref(schema, key, entry);
 }
 
 static struct node *parse_file_refs(struct schema *schema, const struct schema_key *key,

@@ -394,7 +394,7 @@ static const struct schema_object volume_vmstead = {"volumes.NAME.x-vmstead",
                                                     KEYS(volume_vmstead_keys), false};
 
 static const struct schema_key volume_keys[] = {
-    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
+    WORKS("name", type_volume_name, "full name; PROJECT_NAME without it"),
     WORKS("driver", type_volume_driver, "how the volume is made"),
     LATER("driver_opts", "options of the driver"),
     WORKS("external", type_external, "true: exists already, is never made nor removed"),

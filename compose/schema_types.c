@@ -3,6 +3,7 @@
 #include "compose/schema_types.h"
 
 #include "base/str.h"
+#include "compose/model.h"
 #include "compose/parse.h"
 
 #include <ctype.h>
@@ -216,11 +217,24 @@ static bool is_hostname(const char *text)
     return true;
 }
 
+/* The text as the first VM sees it. */
+static const char *of_first_replica(struct arena *arena, const char *text)
+{
+    _cleanup_strbuf_ struct strbuf out = {0};
+    for (const char *found; (found = strstr(text, MODEL_REPLICA));) {
+        strbuf_add(&out, text, (size_t)(found - text));
+        strbuf_add_char(&out, '1');
+        text = found + strlen(MODEL_REPLICA);
+    }
+    strbuf_add_str(&out, text);
+    return arena_strdup(arena, strbuf_text(&out));
+}
+
 static struct node *parse_hostname(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
     node = schema_parse_text(schema, key, node);
-    if (node && !is_hostname(node->text))
+    if (node && !is_hostname(of_first_replica(schema->arena, node->text)))
         return schema_error(schema, node, "use letters, digits, '-' and '.', 63 at most",
                             "must be a host name, not '%s'", node->text);
     return node;

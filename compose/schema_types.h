@@ -86,6 +86,6 @@ extern const struct schema_type type_depends_on, type_condition, type_duration, 
     type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
     type_stop_signal, type_logging_driver, type_logging_options, type_profiles;
 extern const struct schema_type type_mounts, type_mount_type, type_mount_mode, type_propagation,
-    type_subpath, type_tmpfs, type_volume_driver, type_file_refs, type_octal;
+    type_subpath, type_tmpfs, type_volume_driver, type_volume_name, type_file_refs, type_octal;
 extern const struct schema_type type_files, type_file_mode, type_packages, type_suite, type_copies,
     type_run, type_build, type_contexts, type_pull_policy;

@@ -493,4 +493,5 @@ void validate_model(const struct model *model, struct diagnostics *diagnostics)
     check_subnets(model, diagnostics);
     check_external(model, diagnostics);
     check_addresses(model, diagnostics);
+    validate_storage(model, diagnostics);
 }

@@ -6,3 +6,5 @@
 #include "compose/model.h"
 
 void validate_model(const struct model *model, struct diagnostics *diagnostics);
+/* Part of it: scale, builds, mounts, volumes, configs, secrets. */
+void validate_storage(const struct model *model, struct diagnostics *diagnostics);

@@ -122,11 +122,12 @@ static void check_wire(struct test_case *test, const struct model *model)
     expect_same(test, "the wire", wire, again);
 }
 
-/* config's output, written to a file and loaded with no variables, prints the same. */
+/* config's output, written to a file and loaded with no variables and all that it holds enabled,
+ * prints the same. */
 static void check_output(struct test_case *test, const struct model *model,
                          enum compose_format format)
 {
-    char path[] = "/tmp/vmstead-golden-XXXXXX";
+    char path[] = "/tmp/vmstead-golden-XXXXXX", all[] = "*";
     _cleanup_error_ struct error err = {0};
     _cleanup_close_ int fd = mkstemp(path);
     _cleanup_free_ char *text = compose_print(model, format);
@@ -138,7 +139,8 @@ static void check_output(struct test_case *test, const struct model *model,
     _cleanup_(model_freep) struct model *copy = NULL;
     struct compose_options options = {.files = (char *[]){path, NULL},
                                       .project_directory = model->directory,
-                                      .working_directory = "/tmp"};
+                                      .working_directory = "/tmp",
+                                      .profiles = (char *[]){all, NULL}};
     compose_load(&options, diagnostics, &copy, &err);
     _cleanup_free_ char *again = copy ? compose_print(copy, format) : NULL;
     _cleanup_strbuf_ struct strbuf problems = {0};

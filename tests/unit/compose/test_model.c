@@ -74,6 +74,107 @@ static void the_wire_carries_everything_but_places(void **state)
     assert_null(copy->services[0].ports[0].position.file);
 }
 
+static const char profiled[] = "services:\n"
+                               "  always: {image: x}\n"
+                               "  debug: {image: x, profiles: [debug]}\n"
+                               "  probe: {image: x, profiles: [debug], depends_on: [debug]}\n"
+                               "  tools: {image: x, profiles: [tools, more]}\n";
+
+/* Loads the text above with these and returns the names of its services. */
+static char *enabled(struct loaded *loaded, char *const *profiles, char *const *services,
+                     char *const *environment)
+{
+    _cleanup_strv_ char **names = NULL;
+    loaded_write(loaded, "compose.yaml", profiled);
+    loaded_run(loaded, (struct compose_options){
+                           .profiles = profiles, .services = services, .environment = environment});
+    for (size_t i = 0; loaded->model && i < loaded->model->service_count; i++)
+        strv_add(&names, xstrdup(loaded->model->services[i].name));
+    return strv_join(names, " ");
+}
+
+static void profiles_enable_services(void **state)
+{
+    (void)state;
+    static char debug[] = "debug", more[] = "more", all[] = "*", probe[] = "probe",
+                variable[] = "COMPOSE_PROFILES=tools, debug,";
+    static const struct {
+        const char *expected;
+        char *profile, *service, *variable;
+    } cases[] = {
+        {"always", NULL, NULL, NULL},
+        {"always debug probe", debug, NULL, NULL},
+        {"always tools", more, NULL, NULL},
+        {"always debug probe tools", all, NULL, NULL},
+        {"always debug probe", NULL, probe, NULL}, /* named: with all of its profile */
+        {"always debug probe tools", NULL, NULL, variable},
+        {"always tools", more, NULL, variable}, /* the option beats the variable */
+    };
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _cleanup_free_ char *names =
+            enabled(&loaded, (char *[]){cases[i].profile, NULL}, (char *[]){cases[i].service, NULL},
+                    (char *[]){cases[i].variable, NULL});
+        assert_string_equal(names, cases[i].expected);
+    }
+}
+
+static void enabled_services_stay_so_over_the_wire(void **state)
+{
+    (void)state;
+    static char debug[] = "debug";
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    _cleanup_free_ char *names = enabled(&loaded, (char *[]){debug, NULL}, NULL, NULL);
+    _cleanup_free_ char *wire = compose_serialize(loaded.model);
+    _cleanup_(model_freep) struct model *copy = NULL;
+    assert_ok(compose_deserialize(wire, strlen(wire), loaded.diagnostics, &copy, &loaded.err),
+              &loaded.err);
+    assert_int_equal(copy->service_count, 3);
+    assert_string_equal(copy->services[1].profiles[0], "debug");
+}
+
+static void secret_values_travel_but_are_never_printed(void **state)
+{
+    (void)state;
+    static char token[] = "TOKEN=hunter2 \"quoted\"";
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    loaded_write(&loaded, "compose.yaml",
+                 "services: {a: {image: x, secrets: [t, u], configs: [c]}}\n"
+                 "secrets: {t: {environment: TOKEN}, u: {environment: NOWHERE}}\n"
+                 "configs: {c: {environment: TOKEN}}\n");
+    loaded_run(&loaded, (struct compose_options){.environment = (char *[]){token, NULL}});
+    assert_non_null(loaded.model);
+    assert_string_equal(loaded.model->secrets[0].value, "hunter2 \"quoted\"");
+    assert_null(loaded.model->secrets[1].value);
+    assert_int_equal(diagnostics_count(loaded.diagnostics, SEVERITY_WARNING), 1);
+    _cleanup_free_ char *yaml = compose_print(loaded.model, COMPOSE_YAML);
+    _cleanup_free_ char *json = compose_print(loaded.model, COMPOSE_JSON);
+    assert_null(strstr(yaml, "hunter2"));
+    assert_null(strstr(json, "hunter2"));
+    _cleanup_free_ char *wire = compose_serialize(loaded.model);
+    _cleanup_(model_freep) struct model *copy = NULL;
+    assert_ok(compose_deserialize(wire, strlen(wire), loaded.diagnostics, &copy, &loaded.err),
+              &loaded.err);
+    assert_string_equal(copy->secrets[0].value, "hunter2 \"quoted\"");
+    assert_string_equal(copy->configs[0].value, "hunter2 \"quoted\"");
+    assert_null(copy->secrets[1].value);
+}
+
+static void the_caller_can_set_the_replica(void **state)
+{
+    (void)state;
+    static char replica[] = "VMSTEAD_REPLICA=7";
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    loaded_write(&loaded, "compose.yaml",
+                 "services: {a: {image: 'x:${VMSTEAD_REPLICA}', hostname: 'h$VMSTEAD_REPLICA'}}\n");
+    loaded_run(&loaded, (struct compose_options){.environment = (char *[]){replica, NULL}});
+    assert_string_equal(loaded.model->services[0].image, "x:7");
+    assert_string_equal(loaded.model->services[0].hostname, "h7");
+    const struct model *model =
+        loaded_model(&loaded, "services: {a: {image: x, hostname: 'h${VMSTEAD_REPLICA}'}}\n");
+    assert_string_equal(model->services[0].hostname, "h" MODEL_REPLICA);
+}
+
 static void nonsense_on_the_wire_is_refused(void **state)
 {
     (void)state;
@@ -107,6 +208,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entrypoint_and_command_tell_missing_from_empty),
+        cmocka_unit_test(profiles_enable_services),
+        cmocka_unit_test(enabled_services_stay_so_over_the_wire),
+        cmocka_unit_test(secret_values_travel_but_are_never_printed),
+        cmocka_unit_test(the_caller_can_set_the_replica),
         cmocka_unit_test(networks_are_sorted_by_priority_then_as_written),
         cmocka_unit_test(dependencies_point_to_services),
         cmocka_unit_test(the_wire_carries_everything_but_places),

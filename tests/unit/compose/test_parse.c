@@ -123,10 +123,76 @@ static void subnets_know_their_mask(void **state)
     assert_false(parse_is_ipv6("10.0.0.1"));
 }
 
+static void durations_read_and_print_as_in_go(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t nanoseconds;
+        const char *printed;
+    } good[] = {
+        {"0", 0, "0s"},
+        {"0s", 0, "0s"},
+        {"5s", 5000000000, "5s"},
+        {"1.5s", 1500000000, "1.5s"},
+        {"90s", 90000000000, "1m30s"},
+        {"1h", 3600000000000, "1h0m0s"},
+        {"1h1us", 3600000001000, "1h0m0.000001s"},
+        {"2d", 172800000000000, "48h0m0s"},
+        {"1w", 604800000000000, "168h0m0s"},
+        {"500ms", 500000000, "500ms"},
+        {"0.5ms", 500000, "500\u00b5s"},
+        {"10\u00b5s", 10000, "10\u00b5s"},
+        {"7ns", 7, "7ns"},
+        {"-1m30s", -90000000000, "-1m30s"},
+        {"+3m.5s", 180500000000, "3m0.5s"},
+    };
+    static const char *const bad[] = {"",    "5",   "s",    "-",      "5x",         "1m 30s",
+                                      " 5s", "5s ", "0x5s", "1.2.3s", "999999999h", "1e3s"};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    int64_t value = 7;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(parse_duration(good[i].text, &value), 0);
+        assert_int_equal(value, good[i].nanoseconds);
+        assert_string_equal(format_duration(arena, value), good[i].printed);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_true(parse_duration(bad[i], &value) < 0);
+}
+
+static void octal_digits_have_a_limit(void **state)
+{
+    (void)state;
+    int64_t value = 7;
+    assert_int_equal(parse_octal_digits("0644", 07777, &value), 0);
+    assert_int_equal(value, 0644);
+    assert_int_equal(parse_octal_digits("7777", 07777, &value), 0);
+    assert_int_equal(parse_octal_digits("10000", 07777, &value), -ERANGE);
+    assert_int_equal(parse_octal_digits("77777777777777777777777777", 07777, &value), -ERANGE);
+    assert_int_equal(parse_octal_digits("", 07777, &value), -EINVAL);
+    assert_int_equal(parse_octal_digits("8", 07777, &value), -EINVAL);
+    assert_int_equal(parse_octal_digits("-1", 07777, &value), -EINVAL);
+}
+
+static void paths_are_cleaned_as_text(void **state)
+{
+    (void)state;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    assert_string_equal(path_clean(arena, "/a/b", "c"), "/a/b/c");
+    assert_string_equal(path_clean(arena, "/a/b", "../c/./d//"), "/a/c/d");
+    assert_string_equal(path_clean(arena, "/a", "/x/../../y"), "/y");
+    assert_string_equal(path_clean(arena, "/a", "../../.."), "/");
+    assert_string_equal(path_clean(arena, "/a", "..b/..."), "/a/..b/...");
+    assert_string_equal(path_clean(arena, "/a", ""), "/a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_lines_split_as_the_reference_does),
+        cmocka_unit_test(durations_read_and_print_as_in_go),
+        cmocka_unit_test(octal_digits_have_a_limit),
+        cmocka_unit_test(paths_are_cleaned_as_text),
         cmocka_unit_test(sizes_have_units_of_1024),
         cmocka_unit_test(decimals_are_finite_and_not_negative),
         cmocka_unit_test(port_ranges_ascend),

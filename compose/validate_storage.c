@@ -1,0 +1,153 @@
+/* The part of compose/validate.h about scale, health, builds, mounts, configs and secrets: what one
+ * key says against another, after the files were merged. */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "compose/model_build.h"
+#include "compose/validate.h"
+
+#include <stdlib.h>
+
+/* --- one service ----------------------------------------------------------------------------- */
+
+static void check_scale(const struct node *node, const struct model_service *service,
+                        struct diagnostics *diagnostics)
+{
+    const struct node_pair *scale = node_find(node, "scale");
+    const struct node *replicas = node_get(node_get(node, "deploy"), "replicas");
+    if (scale && replicas && node_is(scale->value, NODE_INT) &&
+        scale->value->integer != replicas->integer)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, scale->position, "keep one of them",
+                        "service '%s' has two numbers of VMs: 'scale' and 'deploy.replicas' differ",
+                        service->name);
+}
+
+static void check_probe(const struct node *node, const struct model_service *service,
+                        struct diagnostics *diagnostics)
+{
+    const struct node_pair *probe = node_find(node_get(node, "x-vmstead"), "healthcheck");
+    if (!probe || probe->value->kind != NODE_MAP)
+        return;
+    bool http = node_find(probe->value, "http"), tcp = node_find(probe->value, "tcp");
+    if (http == tcp)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, probe->position,
+                        "write 'http: URL' or 'tcp: PORT'",
+                        http ? "the probe of service '%s' has both 'http' and 'tcp'"
+                             : "the probe of service '%s' has neither 'http' nor 'tcp'",
+                        service->name);
+}
+
+static void check_build(const struct node *node, const struct model_service *service,
+                        struct diagnostics *diagnostics)
+{
+    const struct node *build = node_get(node, "build");
+    const struct node_pair *text = node_find(build, "dockerfile_inline");
+    if (text && node_find(build, "dockerfile"))
+        diagnostics_add(diagnostics, SEVERITY_ERROR, text->position, "keep one of them",
+                        "the build of service '%s' has both 'dockerfile' and 'dockerfile_inline'",
+                        service->name);
+    if (build && service->bootstrap)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, node_find(node, "build")->position,
+                        "keep one of them", "service '%s' has both a 'build' and a bootstrap",
+                        service->name);
+}
+
+/* --- targets --------------------------------------------------------------------------------- */
+
+/* A place in the VM and who wants it. */
+struct target_claim {
+    const char *target, *kind;
+    struct position position;
+    size_t order;
+};
+
+static int compare_targets(const void *left, const void *right)
+{
+    const struct target_claim *a = left, *b = right;
+    int result = strcmp(a->target, b->target);
+    return result ? result : a->order < b->order ? -1 : a->order > b->order;
+}
+
+static size_t claim_files(const struct model_file *files, size_t count, const char *kind,
+                          struct target_claim *claims, size_t claim_count)
+{
+    for (size_t i = 0; i < count; i++, claim_count++)
+        claims[claim_count] =
+            (struct target_claim){files[i].target, kind, files[i].position, claim_count};
+    return claim_count;
+}
+
+static void check_targets(const struct model_service *service, struct diagnostics *diagnostics)
+{
+    static const char *const kinds[] = {"volume", "bind mount", "tmpfs"};
+    size_t total = service->mount_count + service->config_count + service->secret_count, count = 0;
+    struct target_claim *claims = xcalloc(total + 1, sizeof(*claims));
+    for (; count < service->mount_count; count++) {
+        const struct model_mount *mount = &service->mounts[count];
+        claims[count] =
+            (struct target_claim){mount->target, kinds[mount->type], mount->position, count};
+    }
+    count = claim_files(service->configs, service->config_count, "config", claims, count);
+    count = claim_files(service->secrets, service->secret_count, "secret", claims, count);
+    qsort(claims, count, sizeof(*claims), compare_targets);
+    for (size_t i = 1; i < count; i++)
+        if (streq(claims[i].target, claims[i - 1].target))
+            diagnostics_add(diagnostics, SEVERITY_ERROR, claims[i].position, NULL,
+                            "service '%s' has a %s and a %s at '%s'", service->name,
+                            claims[i - 1].kind, claims[i].kind, claims[i].target);
+    free(claims);
+}
+
+/* --- top level ------------------------------------------------------------------------------- */
+
+static void check_external_volume(const struct node_pair *pair, struct diagnostics *diagnostics)
+{
+    static const char *const keys[] = {"driver", "labels", "x-vmstead"};
+    if (!node_get_bool(pair->value, "external", false))
+        return;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const struct node_pair *key = node_find(pair->value, keys[i]);
+        if (key)
+            diagnostics_add(diagnostics, SEVERITY_ERROR, key->position, "remove it, or 'external'",
+                            "volume '%s' is external: it cannot have '%s'", pair->key, keys[i]);
+    }
+}
+
+static void check_source(const struct node_pair *pair, const char *kind, bool content,
+                         struct diagnostics *diagnostics)
+{
+    const struct node *node = pair->value;
+    if (node->kind != NODE_MAP)
+        return;
+    int ways =
+        !!node_find(node, "file") + !!node_find(node, "environment") + !!node_find(node, "content");
+    const char *words = content ? "'file', 'environment' or 'content'" : "'file' or 'environment'";
+    if (node_get_bool(node, "external", false))
+        diagnostics_add(diagnostics, SEVERITY_ERROR, node_find(node, "external")->position,
+                        "use 'file' or 'environment'",
+                        "%s '%s' is external, but nothing keeps %ss outside of a project", kind,
+                        pair->key, kind);
+    else if (ways != 1)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, pair->position, NULL, "%s '%s' needs %s %s",
+                        kind, pair->key, ways == 0 ? "one of" : "only one of", words);
+}
+
+void validate_storage(const struct model *model, struct diagnostics *diagnostics)
+{
+    const struct node *services = node_get(model->tree, "services");
+    const struct node *volumes = node_get(model->tree, "volumes");
+    const struct node *configs = node_get(model->tree, "configs");
+    const struct node *secrets = node_get(model->tree, "secrets");
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct node *node = services->pairs[i].value;
+        check_scale(node, &model->services[i], diagnostics);
+        check_probe(node, &model->services[i], diagnostics);
+        check_build(node, &model->services[i], diagnostics);
+        check_targets(&model->services[i], diagnostics);
+    }
+    for (size_t i = 0; volumes && i < volumes->count; i++)
+        check_external_volume(&volumes->pairs[i], diagnostics);
+    for (size_t i = 0; configs && i < configs->count; i++)
+        check_source(&configs->pairs[i], "config", true, diagnostics);
+    for (size_t i = 0; secrets && i < secrets->count; i++)
+        check_source(&secrets->pairs[i], "secret", false, diagnostics);
+}
