@@ -4,12 +4,20 @@
 #include "orchestrator/observed.h"
 #include "orchestrator/orchestrator.h"
 
+struct supervisor;
+struct conditions;
+
 struct orchestrator {
     uv_loop_t *loop;
     struct store *store;
     struct orchestrator_world world;
     VEC(struct job *) jobs; /* in order of arrival */
     uv_timer_t *kick;       /* freed by its close callback, hence not embedded */
+    struct supervisor *supervisor;
+    struct conditions *conditions;
+    VEC(struct exit_wait *) exit_waits;
+    orchestrator_event_fn *on_happening; /* NULL: nobody listens */
+    void *happening_userdata;
 };
 
 /* All jobs are looked at again in the next turn of the loop, never from within the caller. */

@@ -149,6 +149,16 @@ static cJSON *describe_ports(void *userdata, const char *instance)
     return network_describe_ports(daemon->network, instance);
 }
 
+static int open_logs(void *userdata, const char *instance, const struct log_query *query,
+                     bool (*on_record)(void *userdata, const struct log_record *record),
+                     void (*on_end)(void *userdata, const struct error *err), void *log_userdata,
+                     struct log_reader **ret_reader, struct error *err)
+{
+    struct daemon *daemon = userdata;
+    return runtime_logs_open(daemon->runtime, instance, query, on_record, on_end, log_userdata,
+                             ret_reader, err);
+}
+
 static const char *get_acceleration_note(void *userdata)
 {
     return runtime_acceleration_note(((const struct daemon *)userdata)->runtime);
@@ -222,6 +232,7 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                                              .describe_endpoints = describe_endpoints,
                                              .describe_ports = describe_ports,
                                              .acceleration_note = get_acceleration_note,
+                                             .open_logs = open_logs,
                                              .userdata = daemon};
     return orchestrator_new(&daemon->loop, &daemon->paths, daemon->store, &world,
                             &daemon->orchestrator, err);

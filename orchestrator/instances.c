@@ -2,6 +2,7 @@
  * of each at this moment. */
 #include "orchestrator/context.h"
 #include "orchestrator/state.h"
+#include "orchestrator/supervisor.h"
 
 #include "base/log.h"
 #include "base/str.h"
@@ -13,6 +14,16 @@ enum { ID_PREFIX_MIN = 12 }; /* as ps shows them */
 static bool is_alive(const struct vm_status *status)
 {
     return status->state != VM_CREATED && status->state != VM_EXITED;
+}
+
+/* Between its end and the start of its next life; Docker counts it among those that run. */
+static bool is_restarting(const struct orchestrator *orchestrator, const char *instance,
+                          const struct vm_status *status)
+{
+    struct supervision supervision;
+    bool between = status->state == VM_EXITED || status->state == VM_STARTING;
+    return between && supervisor_look(orchestrator->supervisor, instance, &supervision) &&
+           supervision.restarting;
 }
 
 /* An instance whose VM the runtime does not know (a crash came between) was only created. */
@@ -47,7 +58,11 @@ static cJSON *describe(struct orchestrator *orchestrator, const struct state_ins
     json_set_string(value, "ImageID", instance->image_id);
     json_set_string(value, "Command", instance->command);
     json_set_int(value, "CreatedMs", instance->created_ms);
-    json_set_string(value, "State", vm_state_name(status->state));
+    bool restarting = is_restarting(orchestrator, instance->name, status);
+    json_set_string(value, "State", restarting ? "restarting" : vm_state_name(status->state));
+    json_set_string(value, "Health", instance->health);
+    json_set_int(value, "RestartCount", instance->restarts);
+    json_set_bool(value, "OOMKilled", instance->oom);
     json_set_int(value, "ExitCode", status->exit_code);
     json_set_string(value, "Reason", vm_exit_reason_name(status->reason));
     json_set_int(value, "StartedMs", status->started_at_ms);
@@ -68,7 +83,8 @@ cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *pro
     for (size_t i = 0; i < instances.list.count; i++) {
         struct vm_status status;
         read_status(orchestrator, instances.list.items[i].name, &status);
-        if (all || is_alive(&status))
+        const char *name = instances.list.items[i].name;
+        if (all || is_alive(&status) || is_restarting(orchestrator, name, &status))
             cJSON_AddItemToArray(list, describe(orchestrator, &instances.list.items[i], &status));
     }
     state_instances_done(&instances);
@@ -77,7 +93,7 @@ cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *pro
 
 bool orchestrator_is_idle(const struct orchestrator *orchestrator)
 {
-    if (orchestrator->jobs.count > 0)
+    if (orchestrator->jobs.count > 0 || supervisor_is_busy(orchestrator->supervisor))
         return false;
     bool idle = true;
     struct state_instances instances = list_instances(orchestrator, NULL);

@@ -5,9 +5,11 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "orchestrator/engine.h"
+#include "orchestrator/events.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/state.h"
 #include "orchestrator/step_event.h"
+#include "orchestrator/supervisor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -141,7 +143,12 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
                        struct error *err)
 {
     struct job *job = userdata;
-    return journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
+    if (success)
+        events_note_step(job->orchestrator, step);
+    int r = journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
+    if (r == 0 && success && streq(step->kind, "vm") && step->verb == OPERATION_REMOVE)
+        supervisor_forget(job->orchestrator->supervisor, step->name);
+    return r;
 }
 
 static void send_event(struct job *job, const cJSON *event)

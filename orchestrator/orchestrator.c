@@ -4,9 +4,11 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "orchestrator/condition.h"
 #include "orchestrator/job.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/state.h"
+#include "orchestrator/supervisor.h"
 
 #include <errno.h>
 
@@ -47,6 +49,17 @@ void orchestrator_kick(struct orchestrator *orchestrator)
     uv_timer_start(orchestrator->kick, on_kick, 0, 0);
 }
 
+/* The world's list, which is not ours, and one more. */
+static void add_own_provider(struct orchestrator_world *world, const struct provider *provider)
+{
+    size_t count = world->provider_count;
+    const struct provider **list = xcalloc(count + 1, sizeof(*list));
+    memcpy(list, world->providers, count * sizeof(*list));
+    list[count] = provider;
+    world->providers = list;
+    world->provider_count = count + 1;
+}
+
 int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                      const struct orchestrator_world *world, struct orchestrator **ret_orchestrator,
                      struct error *err)
@@ -59,11 +72,12 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
     orchestrator->loop = loop;
     orchestrator->store = store;
     orchestrator->world = *world;
-    orchestrator->world.providers =
-        xmemdup(world->providers, world->provider_count * sizeof(*world->providers));
     orchestrator->kick = new0(uv_timer_t);
     uv_timer_init(loop, orchestrator->kick);
     orchestrator->kick->data = orchestrator;
+    orchestrator->supervisor = supervisor_new(orchestrator);
+    orchestrator->conditions = conditions_new(orchestrator);
+    add_own_provider(&orchestrator->world, conditions_provider(orchestrator->conditions));
     *ret_orchestrator = orchestrator;
     return 0;
 }
@@ -80,6 +94,10 @@ void orchestrator_free(struct orchestrator *orchestrator)
     for (size_t i = 0; i < orchestrator->jobs.count; i++)
         job_free(orchestrator->jobs.items[i]);
     vec_done(&orchestrator->jobs);
+    conditions_free(orchestrator->conditions);
+    supervisor_free(orchestrator->supervisor);
+    while (orchestrator->exit_waits.count > 0)
+        exit_wait_free(orchestrator->exit_waits.items[0]);
     uv_close((uv_handle_t *)orchestrator->kick, on_kick_closed);
     free((void *)orchestrator->world.providers);
     free(orchestrator);
@@ -102,42 +120,10 @@ int orchestrator_observe(struct orchestrator *orchestrator, const char *project,
     return r;
 }
 
-static bool has_address(enum vm_state state)
-{
-    return state == VM_RUNNING || state == VM_PAUSED;
-}
-
-static const char *event_action(const struct vm_status *status)
-{
-    switch (status->state) {
-    case VM_RUNNING:
-        return "start";
-    case VM_EXITED:
-        return "die";
-    case VM_CREATED:
-    case VM_STARTING:
-    case VM_PAUSED:
-    case VM_STOPPING:
-    case VM_STATE_COUNT:
-        break;
-    }
-    return NULL;
-}
-
 void orchestrator_vm_event(void *self, const struct vm_status *status)
 {
     struct orchestrator *orchestrator = self;
-    orchestrator->world.set_instance_running(orchestrator->world.userdata, status->instance,
-                                             has_address(status->state));
-    _cleanup_error_ struct error err = {0};
-    int r = state_set_instance_state(orchestrator->store, status->instance,
-                                     vm_state_name(status->state), &err);
-    const char *action = event_action(status);
-    if (r > 0 && action)
-        r = state_add_event(orchestrator->store, status->instance, action, status->exit_code, &err);
-    if (r < 0)
-        log_error("%s: cannot record that it is %s: %s", status->instance,
-                  vm_state_name(status->state), error_text(&err));
+    supervisor_vm_event(orchestrator->supervisor, status, false);
 }
 
 int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err)
@@ -154,10 +140,13 @@ int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err)
         struct vm_status status;
         if (orchestrator->world.vm_status(orchestrator->world.userdata,
                                           instances.list.items[i].name, &status) >= 0)
-            orchestrator_vm_event(orchestrator, &status);
+            supervisor_vm_event(orchestrator->supervisor, &status, true);
     }
     state_instances_done(&instances);
-    return r < 0 ? error_move(err, &local) : 0;
+    if (r < 0)
+        return error_move(err, &local);
+    supervisor_begin(orchestrator->supervisor);
+    return 0;
 }
 
 /* --- jobs ------------------------------------------------------------------------------------- */

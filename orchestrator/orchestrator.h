@@ -55,6 +55,17 @@ struct orchestrator_world {
     int (*set_paused)(void *userdata, const char *instance, bool paused,
                       void (*on_done)(void *userdata, const struct error *err), void *done_userdata,
                       struct error *err);
+    /* runtime_probe_start and _abandon. */
+    int (*start_probe)(void *userdata, const char *instance, const struct probe_options *options,
+                       void (*on_done)(void *userdata, const struct probe_result *result,
+                                       const struct error *err),
+                       void *done_userdata, struct probe **ret_probe, struct error *err);
+    void (*abandon_probe)(void *userdata, struct probe *probe);
+    /* runtime_logs_open. */
+    int (*open_logs)(void *userdata, const char *instance, const struct log_query *query,
+                     bool (*on_record)(void *userdata, const struct log_record *record),
+                     void (*on_end)(void *userdata, const struct error *err), void *log_userdata,
+                     struct log_reader **ret_reader, struct error *err);
     const char *root_id; /* the vault's, base/paths.h; NULL: configs and secrets are refused */
     void *userdata;
 };
@@ -66,11 +77,13 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
 /* Jobs that still run are given up without another callback (their journal entries tell the next
  * daemon): the providers are told to cancel, and may answer later, on the loop. */
 void orchestrator_free(struct orchestrator *orchestrator);
-/* After network_adopt and runtime_adopt: the journal's unfinished entries are settled. */
+/* After network_adopt and runtime_adopt: the journal's unfinished entries are settled, and who
+ * should run by its policy and does not is started. */
 int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err);
 /* runtime_new's on_event; userdata is the orchestrator. */
 void orchestrator_vm_event(void *self, const struct vm_status *status);
-/* True where no instance runs and no job does: the daemon may leave after its time. */
+/* True where no instance runs or is about to be restarted, and no job runs: the daemon may leave
+ * after its time. */
 bool orchestrator_is_idle(const struct orchestrator *orchestrator);
 
 /* Which instances of the project: those of the services, and these by name or ID; with both empty
@@ -224,10 +237,9 @@ void job_cancel(struct job *job);
 /* The instances of a project (NULL: of all), in order of creation:
  *   [{"Id": 64 hex, "Name":"shop-web-1", "Project", "Service", "Number":1, "Image": as written,
  *     "ImageID", "Command":"nginx -g 'daemon off;'", "CreatedMs":N,
- *     "State":"running"|"exited"|"created"|..., "ExitCode":N, "Reason": vm_exit_reason_name,
- *     "StartedMs":N, "FinishedMs":N, "Pid":N, "Endpoints":[...],
- *     "Ports":[...] (empty for who does not run)}]
- * all false: only those that run. Owned by the caller. */
+ *     "State":"running"|"exited"|"created"|"restarting"|..., "ExitCode":N, "Reason":
+ * vm_exit_reason_name, "StartedMs":N, "FinishedMs":N, "Pid":N, "Endpoints":[...], "Ports":[...]
+ * (empty for who does not run)}] all false: only those that run. Owned by the caller. */
 cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *project, bool all);
 /* [{"Name","Status":"running(3)","Instances":3}] */
 cJSON *orchestrator_projects(struct orchestrator *orchestrator);
@@ -235,3 +247,42 @@ cJSON *orchestrator_projects(struct orchestrator *orchestrator);
  * more). -ENOENT, or -EEXIST where a prefix fits several. Owned by the caller. */
 int orchestrator_find_instance(struct orchestrator *orchestrator, const char *name_or_id,
                                char **ret_instance, struct error *err);
+
+/* --- what happens ----------------------------------------------------------------------------- */
+
+struct orchestrator_event {
+    int64_t number; /* grows from one to the next */
+    int64_t time_ns;
+    const char *project, *service, *instance, *id, *image;
+    const char *action;      /* Docker's words: "start", "die", "health_status: healthy"... */
+    const cJSON *attributes; /* strings, as Docker has them: {"exitCode":"1"}; never NULL */
+};
+typedef void orchestrator_event_fn(void *userdata, const struct orchestrator_event *event);
+/* Every event from now on; one listener. NULL: none any more. */
+void orchestrator_listen(struct orchestrator *orchestrator, orchestrator_event_fn *on_event,
+                         void *userdata);
+/* Those that are kept (the latest 1000), oldest first; both bounds belong to it. */
+int orchestrator_list_events(struct orchestrator *orchestrator, int64_t since_ns, int64_t until_ns,
+                             orchestrator_event_fn *visit, void *userdata, struct error *err);
+/* One from outside ("exec_create: ls"). attributes may be NULL; never a value of an environment. */
+void orchestrator_note_event(struct orchestrator *orchestrator, const char *instance,
+                             const char *action, const cJSON *attributes);
+
+enum exit_condition {                   /* Docker's `wait?condition=` */
+                      EXIT_NOT_RUNNING, /* at once where it does not run */
+                      EXIT_NEXT,
+                      EXIT_REMOVED,
+};
+struct exit_wait;
+/* on_exit comes once, never from within, with the exit code of its next or, where it was over, last
+ * end. Also one that its policy starts again has ended. -ENOENT: no such instance. */
+int orchestrator_wait_exit(struct orchestrator *orchestrator, const char *instance,
+                           enum exit_condition condition,
+                           void (*on_exit)(void *userdata, int exit_code), void *userdata,
+                           struct exit_wait **ret_wait, struct error *err);
+/* Before or after on_exit, also from within it; NULL is fine. */
+void exit_wait_free(struct exit_wait *wait);
+
+/* Docker's State.Health of an instance: {"Status","FailingStreak","Log":[...]}; NULL where it has
+ * no check. Owned by the caller. */
+cJSON *orchestrator_describe_health(struct orchestrator *orchestrator, const char *instance);

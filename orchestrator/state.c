@@ -40,6 +40,13 @@ static const char *const scripts[] = {
     "UPDATE instances SET desired = 'stopped' WHERE state IN ('exited', 'created');"
     "CREATE INDEX instances_by_project ON instances (project);"
     "CREATE INDEX journal_by_project ON journal (project);",
+    /* 3: events as Docker tells them; the host's boot, see host_boot.h. */
+    "ALTER TABLE events RENAME COLUMN time_ms TO time_ns;"
+    "UPDATE events SET time_ns = time_ns * 1000000;"
+    "ALTER TABLE events DROP COLUMN exit_code;"
+    "ALTER TABLE events ADD COLUMN image TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE events ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';"
+    "CREATE TABLE host (one INTEGER PRIMARY KEY CHECK (one = 1), boot_id TEXT NOT NULL) STRICT;",
 };
 
 const struct store_schema *state_schema(void)
@@ -259,18 +266,4 @@ int state_set_instance_state(struct store *store, const char *instance, const ch
         return changed;
     int r = store_step(store, update, err);
     return r < 0 ? r : 1;
-}
-
-int state_add_event(struct store *store, const char *instance, const char *action, int exit_code,
-                    struct error *err)
-{
-    int r = store_execute(store, err,
-                          "INSERT INTO events (time_ms, project, service, instance, id, action,"
-                          " exit_code) SELECT ?, project, service, name, id, ?, ? FROM instances"
-                          " WHERE name = ?",
-                          "isis", clock_realtime_ms(), action, (int64_t)exit_code, instance);
-    if (r < 0)
-        return r;
-    return store_execute(
-        store, err, "DELETE FROM events WHERE event <= (SELECT max(event) FROM events) - 1000", "");
 }

@@ -42,6 +42,3 @@ int state_list_projects(struct store *store, char ***ret_names, struct error *er
  * does not or there is no such instance. */
 int state_set_instance_state(struct store *store, const char *instance, const char *state,
                              struct error *err);
-/* One row of the event log ("start", "die"...), which keeps the latest 1000. */
-int state_add_event(struct store *store, const char *instance, const char *action, int exit_code,
-                    struct error *err);
