@@ -63,17 +63,24 @@ static void print_difference(const char *expected, const char *actual)
            (int)strcspn(actual + start_offset, "\n"), actual + start_offset);
 }
 
-/* The case's folder in messages is no business of the expectation. */
-static char *hide_folder(const char *folder, const char *text)
+static char *hide(const char *folder, const char *mark, const char *text)
 {
     struct strbuf out = {0};
     for (const char *found; (found = strstr(text, folder));) {
         strbuf_add(&out, text, (size_t)(found - text));
-        strbuf_add_str(&out, "{DIR}");
+        strbuf_add_str(&out, mark);
         text = found + strlen(folder);
     }
     strbuf_add_str(&out, text);
     return strbuf_take(&out);
+}
+
+/* Where the case's folder lies is no business of the expectation; nor is that of its neighbours. */
+static char *hide_folder(const char *folder, const char *text)
+{
+    _cleanup_free_ char *parent = xstrndup(folder, (size_t)(strrchr(folder, '/') - folder));
+    _cleanup_free_ char *inside = hide(folder, "{DIR}", text);
+    return hide(parent, "{DIR}/..", inside);
 }
 
 /* actual NULL or "": the file must not be there. */
@@ -152,8 +159,10 @@ static void check_output(struct test_case *test, const struct model *model,
 static void check_model(struct test_case *test, const struct model *model)
 {
     _cleanup_strbuf_ struct strbuf dump = {0};
-    _cleanup_free_ char *yaml = model ? compose_print(model, COMPOSE_YAML) : NULL;
-    _cleanup_free_ char *json = model ? compose_print(model, COMPOSE_JSON) : NULL;
+    _cleanup_free_ char *printed_yaml = model ? compose_print(model, COMPOSE_YAML) : NULL;
+    _cleanup_free_ char *printed_json = model ? compose_print(model, COMPOSE_JSON) : NULL;
+    _cleanup_free_ char *yaml = model ? hide_folder(test->folder, printed_yaml) : NULL;
+    _cleanup_free_ char *json = model ? hide_folder(test->folder, printed_json) : NULL;
     if (model)
         dump_model(model, &dump);
     expect(test, "expected.yaml", yaml);
