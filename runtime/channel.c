@@ -21,7 +21,7 @@
  * HELLO that was lost on the way. */
 #define HELLO_REPEAT_MS 5000
 /* Records are acknowledged in bunches: each acknowledgement wakes the guest. */
-#define LOG_ACK_BYTES (32u << 10)
+#define LOG_ACK_BYTES (128u << 10)
 #define LOG_ACK_DELAY_MS 200
 /* A guest that is silent that long after a stream was opened is greeted again: it answers, if it
  * lives. */
@@ -283,6 +283,38 @@ void channel_ack_log(struct channel *channel, uint64_t sequence)
         uv_timer_start(&channel->log_timer, channel_on_log_timer, LOG_ACK_DELAY_MS, 0);
 }
 
+/* Hands over one line of a record that begins with the line `first`; those on their way twice when
+ * we came are known already. */
+static void channel_take_line(struct channel *channel, uint64_t sequence,
+                              const struct log_record *line)
+{
+    if (sequence <= channel->log_received)
+        return;
+    uint64_t dropped = sequence - channel->log_received - 1;
+    channel->log_received = sequence;
+    if (channel->callbacks.on_log)
+        channel->callbacks.on_log(channel->userdata, sequence, line, dropped);
+}
+
+/* A record's lines, numbered on from its sequence. Only the last may go on in another record. */
+static void channel_split_record(struct channel *channel, uint64_t sequence,
+                                 const struct log_record *record)
+{
+    const char *text = record->text, *end = text + record->length, *newline;
+    struct log_record line = *record;
+    line.partial = false;
+    while (record->length && (newline = memchr(text, '\n', (size_t)(end - text)))) {
+        line.text = text;
+        line.length = (size_t)(newline - text);
+        channel_take_line(channel, sequence++, &line);
+        text = newline + 1;
+    }
+    line.text = text;
+    line.length = (size_t)(end - text);
+    line.partial = record->partial;
+    channel_take_line(channel, sequence, &line);
+}
+
 /* False: the message is no row of records. */
 static bool channel_take_record(struct channel *channel, struct wire_reader *reader)
 {
@@ -293,24 +325,24 @@ static bool channel_take_record(struct channel *channel, struct wire_reader *rea
     record.stream = stream == 2 ? EXEC_STDERR : EXEC_STDOUT;
     record.partial = wire_get_u8(reader) != 0;
     record.text = (const char *)wire_get_bytes(reader, record.length);
-    if (reader->bad || record.length > LOG_TEXT_MAX || (stream != 1 && stream != 2))
+    if (reader->bad || record.length > LOG_TEXT_MAX || (stream != 1 && stream != 2) ||
+        sequence > INT64_MAX)
         return false;
-    if (sequence <= channel->log_received) /* a record that was on its way when we came */
-        return true;
-    uint64_t dropped = sequence - channel->log_received - 1;
-    channel->log_received = sequence;
     channel->log_bytes += LOG_RECORD_HEADER_SIZE + record.length;
-    if (channel->callbacks.on_log)
-        channel->callbacks.on_log(channel->userdata, sequence, &record, dropped);
+    channel_split_record(channel, sequence, &record);
     return true;
 }
 
 static void channel_take_log(struct channel *channel, const struct message *message)
 {
     struct wire_reader reader = wire_read(message->data, message->length);
-    while (reader.left && !channel->link.stopped)
-        if (!channel_take_record(channel, &reader))
-            return channel_close(channel, "the guest sent a broken log record");
+    bool good = true;
+    while (good && reader.left && !channel->link.stopped)
+        good = channel_take_record(channel, &reader);
+    if (channel->callbacks.on_logs_end && !channel->link.stopped)
+        channel->callbacks.on_logs_end(channel->userdata, channel->log_received);
+    if (!good)
+        channel_close(channel, "the guest sent a broken log record");
 }
 
 /* --- messages ------------------------------------------------------------------------------- */

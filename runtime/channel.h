@@ -24,10 +24,12 @@ struct channel_callbacks {
     /* It ended (128 + n: by signal n; oom: by the guest's kernel, which had no memory); the guest
      * powers off after the host has acknowledged this. */
     void (*on_service_exited)(void *userdata, int exit_code, bool oom);
-    /* One log record with its sequence number; to be acknowledged with channel_ack_log once stored.
-     * dropped > 0: that many records were lost in the guest's ring before this one. */
+    /* One line with its sequence number; to be acknowledged with channel_ack_log once stored.
+     * dropped > 0: that many lines were lost in the guest's ring before this one. */
     void (*on_log)(void *userdata, uint64_t sequence, const struct log_record *record,
                    uint64_t dropped);
+    /* That was all for now: the time to store what has come, up to this one. May be NULL. */
+    void (*on_logs_end)(void *userdata, uint64_t sequence);
     /* The socket closed (QEMU is gone) or the protocol was broken beyond repair. */
     void (*on_closed)(void *userdata, const struct error *err);
 };

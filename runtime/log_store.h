@@ -1,5 +1,6 @@
-/* An instance's log: one file in the Kubernetes CRI logging format (kubernetes/design-proposals
- * "CRI: Log management"), one record per line, so that log collectors read it as it is:
+/* An instance's log: files (log_files.h) in the Kubernetes CRI logging format
+ * (kubernetes/design-proposals "CRI: Log management"), one record per line, so that log collectors
+ * read it as it is:
  *
  *     2026-01-02T03:04:05.123456789Z stdout F:boot=3:seq=17 the line
  *
@@ -11,6 +12,7 @@
  *   channel -> log_store_append -> file -> readers (log_reader.c), woken by the writer */
 #pragma once
 
+#include "base/json.h"
 #include "runtime/runtime.h"
 
 /* --- the format, pure ----------------------------------------------------------------------- */
@@ -30,31 +32,57 @@ bool log_line_parse(const char *text, size_t length, struct log_line *ret_line);
 /* --- the file ------------------------------------------------------------------------------- */
 
 struct log_store;
+struct log_files;
+
+#define LOG_MAX_BYTES (20u << 20)
+#define LOG_MAX_FILES 5u
+
+/* What is kept, at most: max_files files, each of max_bytes or one line. */
+struct log_limits {
+    uint64_t max_bytes, max_files;
+    /* Driver "none": what followers need for now, and nothing that could be read later. */
+    bool kept;
+};
+/* From a spec's "logging": {"driver":S|null,"max_bytes":N,"max_files":N}; may be NULL. */
+struct log_limits log_limits_read(const cJSON *logging);
 
 /* Opens nothing yet. */
 struct log_store *log_store_new(uv_loop_t *loop, const char *path);
 /* Readers that are still there get on_end: the instance is removed. */
 void log_store_free(struct log_store *log);
-const char *log_store_path(const struct log_store *log);
+/* From the next record on. */
+void log_store_set_limits(struct log_store *log, const struct log_limits *limits);
+bool log_store_is_kept(const struct log_store *log);
 
 /* Begins or (after a restart of the daemon) resumes the boot with that number, from 1: cuts a torn
  * last line; log_store_last_sequence() is the last one of that boot, 0 for none. */
 int log_store_open(struct log_store *log, int64_t boot, struct error *err);
+/* Flushes. What is not to be kept goes. */
 void log_store_close(struct log_store *log);
+int64_t log_store_boot(const struct log_store *log);
+/* Of the records that are written. */
 uint64_t log_store_last_sequence(const struct log_store *log);
-/* Written when it returns 0: may be acknowledged. A sequence number that is stored already is
- * success and changes nothing. dropped > 0: a line that says so goes before it. */
-int log_store_append(struct log_store *log, uint64_t sequence, const struct log_record *record,
-                     uint64_t dropped, struct error *err);
+/* Takes a record; written with the next flush. A sequence number that was taken already changes
+ * nothing. dropped > 0: a line that says so goes before it. */
+void log_store_append(struct log_store *log, uint64_t sequence, const struct log_record *record,
+                      uint64_t dropped);
+/* Written when it returns 0: may be acknowledged. Where it fails (a full disk), the records are
+ * given up and counted, and the log tells of them as soon as one can be written: waiting would lose
+ * others in the guest. */
+int log_store_flush(struct log_store *log, struct error *err);
 
 /* --- for log_reader.c ----------------------------------------------------------------------- */
 
-int log_reader_new(struct log_store *log, const struct log_query *query,
+/* boot: only records of that boot; 0: all. */
+int log_reader_new(struct log_store *log, const struct log_query *query, int64_t boot,
                    bool (*on_record)(void *userdata, const struct log_record *record),
                    void (*on_end)(void *userdata, const struct error *err), void *userdata,
                    struct log_reader **ret_reader, struct error *err);
 void log_reader_wake(struct log_reader *reader);
 void log_reader_detach(struct log_reader *reader);
+/* A follower gets to the end of what is there, and its on_end. */
+void log_reader_stop_following(struct log_reader *reader);
+const struct log_files *log_store_files(struct log_store *log);
 uv_loop_t *log_store_loop(const struct log_store *log);
 void log_store_add_reader(struct log_store *log, struct log_reader *reader);
 void log_store_remove_reader(struct log_store *log, struct log_reader *reader);

@@ -96,5 +96,8 @@ int runtime_logs_open(struct runtime *runtime, const char *instance, const struc
     struct vm *vm = vm_find(runtime, instance);
     if (!vm)
         return error_set(err, ENOENT, "there is no instance '%s'", instance);
-    return log_reader_new(vm->log, query, on_record, on_end, userdata, ret_reader, err);
+    if (!log_store_is_kept(vm->log))
+        return error_set(err, ENOTSUP,
+                         "the logs of '%s' are not kept: its logging driver is \"none\"", instance);
+    return log_reader_new(vm->log, query, 0, on_record, on_end, userdata, ret_reader, err);
 }

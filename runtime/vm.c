@@ -93,6 +93,10 @@ struct vm *vm_find(struct runtime *runtime, const char *instance)
 
 void vm_set_logging(struct vm *vm, const char *logging)
 {
+    _cleanup_json_ cJSON *options = NULL;
+    json_parse(logging, strlen(logging), &options, NULL);
+    struct log_limits limits = log_limits_read(options);
+    log_store_set_limits(vm->log, &limits);
     free(vm->logging);
     vm->logging = xstrdup(logging);
 }

@@ -55,8 +55,8 @@ struct vm {
     char *folder;     /* STATE/instances/INSTANCE */
     char *run_folder; /* RUN/vm/<12 digits of the id>: socket paths are short */
     struct log_store *log;
-    char *logging;      /* the spec's "logging" as JSON text; NULL or "": the defaults */
-    uint64_t unwritten; /* log records lost to a full disk since the last one that was written */
+    char *logging;   /* the spec's "logging" as JSON text; NULL or "": the defaults */
+    bool log_failed; /* the last flush has: the disk is full */
 
     struct deadline *tick;    /* vm_kick() */
     struct deadline *timeout; /* of the phase */

@@ -92,20 +92,21 @@ static void on_service_exited(void *userdata, int exit_code, bool oom)
     vm_kick(vm);
 }
 
-/* A record that cannot be written (a full disk) is given up, counted, and told of in the log as
- * soon as one can be written: waiting would lose others in the guest. */
 static void on_log(void *userdata, uint64_t sequence, const struct log_record *record,
                    uint64_t dropped)
 {
     struct vm *vm = userdata;
+    log_store_append(vm->log, sequence, record, dropped);
+}
+
+static void on_logs_end(void *userdata, uint64_t sequence)
+{
+    struct vm *vm = userdata;
     _cleanup_error_ struct error err = {0};
-    if (log_store_append(vm->log, sequence, record, dropped + vm->unwritten, &err) < 0) {
-        if (vm->unwritten == 0)
-            log_error("vm %s: %s", vm->status.instance, error_text(&err));
-        vm->unwritten += dropped + 1;
-    } else {
-        vm->unwritten = 0;
-    }
+    bool failed = log_store_flush(vm->log, &err) < 0;
+    if (failed && !vm->log_failed)
+        log_error("vm %s: %s", vm->status.instance, error_text(&err));
+    vm->log_failed = failed;
     channel_ack_log(vm->channel, sequence);
 }
 
@@ -124,6 +125,7 @@ static const struct channel_callbacks channel_callbacks = {
     .on_service_failed = on_service_failed,
     .on_service_exited = on_service_exited,
     .on_log = on_log,
+    .on_logs_end = on_logs_end,
     .on_closed = on_channel_closed,
 };
 
@@ -154,7 +156,7 @@ int vm_connect(struct vm *vm, struct error *err)
     vm->process_gone = vm->channel_closed = vm->console_closed = false;
     vm->channel_ready = vm->service_started = vm->service_exited = vm->service_failed = false;
     vm->kill_asked = false;
-    vm->unwritten = 0;
+    vm->log_failed = false;
     int r = connect_sockets(vm, err);
     if (r < 0)
         return r;
@@ -249,6 +251,13 @@ static void forget_console(const struct vm *vm)
     unlink(old);
 }
 
+static void read_logging(struct vm *vm)
+{
+    const cJSON *logging = json_object(vm->operation->spec, "logging");
+    _cleanup_free_ char *text = logging ? json_print(logging) : xstrdup("");
+    vm_set_logging(vm, text);
+}
+
 static int prepare_start(struct vm *vm, struct error *err)
 {
     const char *stop_signal = vm_stop_signal(vm->operation->spec, vm->operation->inputs);
@@ -257,6 +266,7 @@ static int prepare_start(struct vm *vm, struct error *err)
         return error_set(err, EINVAL, "'%s': there is no signal '%s'", vm->status.instance,
                          stop_signal);
     forget_console(vm);
+    read_logging(vm);
     vm->boot++;
     vm->adopted = false;
     vm->status.reason = VM_EXIT_NONE;

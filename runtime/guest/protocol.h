@@ -128,9 +128,11 @@ enum message_type {
 #define WELCOME_FRESH 1u       /* flag: the agent has no identity yet */
 #define WELCOME_NEW_SESSION 2u /* flag: the guest has not seen this session before */
 
-/* A log record: u64 sequence (counts from 1 over the guest's life; a gap is what the ring dropped),
- * u64 time in ns since 1970, u32 length of the text, u8 stream (1 stdout, 2 stderr),
- * u8 partial (the line goes on in the next record of that stream), text. */
+/* A log record, one or more lines of one stream with newlines between them: u64 sequence of the
+ * first line (lines count from 1 over the guest's life; a gap is what the ring dropped), u64 time
+ * in ns since 1970, u32 length of the text, u8 stream (1 stdout, 2 stderr), u8 partial (the last
+ * line goes on in the next record of that stream), text. After a reconnect a record may come again
+ * of which the host has stored the first lines. */
 #define LOG_RECORD_HEADER_SIZE 22u
 #define LOG_TEXT_MAX 16384u
 

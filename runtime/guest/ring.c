@@ -1,4 +1,5 @@
-/* The log ring, see ring.h. Records lie in it in their wire form. */
+/* The log ring, see ring.h. Records lie in it in their wire form, behind the count of their lines.
+ */
 #include "runtime/guest/ring.h"
 
 #include "base/alloc.h"
@@ -52,58 +53,75 @@ static void ring_copy_out(const struct ring *ring, uint64_t position, void *data
     memcpy((uint8_t *)data + first, ring->bytes, length - first);
 }
 
-/* The whole record's size, and its sequence. */
-static size_t ring_peek(const struct ring *ring, uint64_t position, uint64_t *ret_sequence)
+struct peeked {
+    size_t size;   /* in the ring */
+    uint64_t last; /* line */
+};
+
+static struct peeked ring_peek(const struct ring *ring, uint64_t position)
 {
-    uint8_t header[LOG_RECORD_HEADER_SIZE];
-    ring_copy_out(ring, position, header, sizeof(header));
-    *ret_sequence = wire_load_u64(header);
-    return LOG_RECORD_HEADER_SIZE + wire_load_u32(header + 16);
+    uint8_t head[RING_OVERHEAD];
+    ring_copy_out(ring, position, head, sizeof(head));
+    return (struct peeked){.size = sizeof(head) + wire_load_u32(head + 4 + 16),
+                           .last = wire_load_u64(head + 4) + wire_load_u32(head) - 1};
 }
 
 static void ring_drop_oldest(struct ring *ring)
 {
-    uint64_t sequence;
-    ring->tail += ring_peek(ring, ring->tail, &sequence);
-    ring->oldest = sequence + 1;
+    struct peeked peeked = ring_peek(ring, ring->tail);
+    ring->tail += peeked.size;
+    ring->oldest = peeked.last + 1;
     if (ring->cursor < ring->tail)
         ring->cursor = ring->tail;
+}
+
+static uint32_t count_lines(const char *text, size_t length)
+{
+    uint32_t count = 1;
+    for (const char *end = text + length; length && (text = memchr(text, '\n', length)); count++) {
+        text++;
+        length = (size_t)(end - text);
+    }
+    return count;
 }
 
 void ring_add(struct ring *ring, int64_t time_ns, uint8_t stream, bool partial, const void *text,
               size_t length)
 {
-    while (ring_room(ring) < LOG_RECORD_HEADER_SIZE + length)
+    while (ring_room(ring) < RING_OVERHEAD + length)
         ring_drop_oldest(ring);
-    uint8_t header[LOG_RECORD_HEADER_SIZE];
-    wire_store_u64(header, ++ring->newest);
-    wire_store_u64(header + 8, (uint64_t)time_ns);
-    wire_store_u32(header + 16, (uint32_t)length);
-    header[20] = stream;
-    header[21] = partial;
-    ring_copy_in(ring, header, sizeof(header));
+    uint8_t head[RING_OVERHEAD];
+    uint32_t lines = count_lines(text, length);
+    wire_store_u32(head, lines);
+    wire_store_u64(head + 4, ring->newest + 1);
+    wire_store_u64(head + 4 + 8, (uint64_t)time_ns);
+    wire_store_u32(head + 4 + 16, (uint32_t)length);
+    head[4 + 20] = stream;
+    head[4 + 21] = partial;
+    ring_copy_in(ring, head, sizeof(head));
     ring_copy_in(ring, text, length);
+    ring->newest += lines;
 }
 
 bool ring_take(struct ring *ring, struct strbuf *buffer, size_t limit)
 {
     bool moved = false;
     while (ring_has_unsent(ring)) {
-        uint64_t sequence;
-        size_t size = ring_peek(ring, ring->cursor, &sequence);
-        if (buffer->length + size > limit)
+        size_t size = ring_peek(ring, ring->cursor).size, wire = size - 4;
+        if (buffer->length + wire > limit)
             break;
-        ring_copy_out(ring, ring->cursor, strbuf_reserve(buffer, size), size);
-        buffer->length += size;
+        ring_copy_out(ring, ring->cursor + 4, strbuf_reserve(buffer, wire), wire);
+        buffer->length += wire;
         ring->cursor += size;
         moved = true;
     }
     return moved;
 }
 
+/* A record of which the host has a part stays until it has it all. */
 void ring_acknowledge(struct ring *ring, uint64_t sequence)
 {
-    while (ring->tail < ring->cursor && ring->oldest <= sequence)
+    while (ring->tail < ring->cursor && ring_peek(ring, ring->tail).last <= sequence)
         ring_drop_oldest(ring);
 }
 

@@ -16,9 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* One read of a pipe, and the ring's room that its worst case (only newlines) takes. */
-#define READ_SIZE 8192u
-#define READ_ROOM ((size_t)READ_SIZE * (LOG_RECORD_HEADER_SIZE + 1) + LOG_TEXT_MAX)
+/* The ring's room that one read of a pipe takes at most. */
+#define READ_ROOM (RING_OVERHEAD + (size_t)LOG_TEXT_MAX)
 /* Link bytes queued before more log records are taken out of the ring. */
 #define LINK_BUSY (64u << 10)
 
@@ -65,16 +64,16 @@ static void service_show(struct service *service, const char *data, size_t lengt
 /* True where there was something. */
 static bool output_read(struct service_output *output)
 {
-    char data[READ_SIZE];
     struct service *service = output->service;
-    if (output->watch.fd < 0)
+    size_t size, limit = attachment_room(service->agent);
+    char *data = splitter_room(&output->splitter, &size);
+    if (output->watch.fd < 0 || !limit)
         return false;
-    size_t limit = attachment_room(service->agent);
-    ssize_t length = read(output->watch.fd, data, limit < sizeof(data) ? limit : sizeof(data));
+    ssize_t length = read(output->watch.fd, data, size < limit ? size : limit);
     if (length > 0) {
-        splitter_add(&output->splitter, &service->ring, realtime_ns(), data, (size_t)length);
         if (service->agent->identity.tty)
             service_show(service, data, (size_t)length);
+        splitter_added(&output->splitter, &service->ring, realtime_ns(), (size_t)length);
         return true;
     }
     if (length == 0 || (errno != EAGAIN && errno != EINTR))

@@ -3,39 +3,31 @@
 
 #include <string.h>
 
-static void splitter_flush(struct splitter *splitter, struct ring *ring, int64_t time_ns,
-                           bool partial)
+char *splitter_room(struct splitter *splitter, size_t *ret_size)
 {
-    ring_add(ring, time_ns, splitter->stream, partial, splitter->line, splitter->length);
-    splitter->length = 0;
+    *ret_size = sizeof(splitter->text) - splitter->length;
+    return splitter->text + splitter->length;
 }
 
-void splitter_add(struct splitter *splitter, struct ring *ring, int64_t time_ns, const char *data,
-                  size_t length)
+void splitter_added(struct splitter *splitter, struct ring *ring, int64_t time_ns, size_t length)
 {
-    while (length) {
-        const char *newline = memchr(data, '\n', length);
-        size_t text = newline ? (size_t)(newline - data) : length;
-        if (text > LOG_TEXT_MAX - splitter->length) {
-            text = LOG_TEXT_MAX - splitter->length;
-            newline = NULL;
-        }
-        memcpy(splitter->line + splitter->length, data, text);
-        splitter->length += text;
-        data += text;
-        length -= text;
-        if (newline) {
-            splitter_flush(splitter, ring, time_ns, false);
-            data++;
-            length--;
-        } else if (length) {
-            splitter_flush(splitter, ring, time_ns, true);
-        }
+    char *fresh = splitter->text + splitter->length;
+    const char *newline = length ? memrchr(fresh, '\n', length) : NULL;
+    splitter->length += length;
+    if (newline) {
+        size_t lines = (size_t)(newline - splitter->text);
+        ring_add(ring, time_ns, splitter->stream, false, splitter->text, lines);
+        splitter->length -= lines + 1;
+        memmove(splitter->text, newline + 1, splitter->length);
+    } else if (splitter->length == sizeof(splitter->text)) {
+        ring_add(ring, time_ns, splitter->stream, true, splitter->text, splitter->length);
+        splitter->length = 0;
     }
 }
 
 void splitter_finish(struct splitter *splitter, struct ring *ring, int64_t time_ns)
 {
     if (splitter->length)
-        splitter_flush(splitter, ring, time_ns, false);
+        ring_add(ring, time_ns, splitter->stream, false, splitter->text, splitter->length);
+    splitter->length = 0;
 }
