@@ -33,7 +33,7 @@ static int run(const struct invocation *invocation, struct error *err)
     struct up_choices choices = values->choices;
     choices.no_start = true;
     choices.timeout_ms = -1;
-    int r = project_load(invocation->global, &model, err);
+    int r = project_load_services(invocation->global, invocation->operands, &model, err);
     if (r == 0)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
     if (r == 0)

@@ -26,6 +26,8 @@ static const struct option_row global_rows[] = {
      NULL, 0, 0, "Project name (instead of the file's, or its folder's)"},
     {"project-directory", 0, OPTION_STRING, offsetof(struct global_options, project_directory),
      "DIR", NULL, 0, 0, "Where relative paths start (default: the first Compose file's folder)"},
+    {"profile", 0, OPTION_LIST, offsetof(struct global_options, profiles), "PROFILE", NULL, 0, 0,
+     "Profile to enable; may be given more than once, '*' is all"},
     {"progress", 0, OPTION_CHOICE, offsetof(struct global_options, progress),
      "auto|tty|plain|json|quiet", "auto", 0, 0, "How progress is shown on standard error"},
     {"version", 'v', OPTION_FLAG, offsetof(struct global_options, version), NULL, NULL, 0, 0,
@@ -49,6 +51,7 @@ static void print_overview(FILE *stream)
         "  help       Explain a command\n\n"
         "Environment:\n"
         "  COMPOSE_FILE, COMPOSE_PROJECT_NAME   as -f (separated by ':') and -p\n"
+        "  COMPOSE_PROFILES                     as --profile (separated by ',')\n"
         "  VMSTEAD_ROOT                         folder for state, sockets and cached images\n"
         "  NO_COLOR                             no colours\n\n"
         "Run 'vmstead help COMMAND' for more on a command.\n");

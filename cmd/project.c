@@ -34,7 +34,8 @@ static void print_diagnostics(const struct diagnostics *diagnostics)
     fputs(strbuf_text(&text), stderr);
 }
 
-int project_load(const struct global_options *global, struct model **ret_model, struct error *err)
+int project_load_services(const struct global_options *global, char *const *services,
+                          struct model **ret_model, struct error *err)
 {
     _cleanup_strv_ char **from_environment = global->files ? NULL : files_from_environment();
     _cleanup_free_ char *working_directory = getcwd(NULL, 0);
@@ -44,11 +45,18 @@ int project_load(const struct global_options *global, struct model **ret_model, 
                                       .project_name = global->project_name,
                                       .project_directory = global->project_directory,
                                       .working_directory = working_directory,
-                                      .environment = environ};
+                                      .environment = environ,
+                                      .profiles = global->profiles,
+                                      .services = services};
     _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
     int r = compose_load(&options, diagnostics, ret_model, err);
     print_diagnostics(diagnostics);
     return r;
+}
+
+int project_load(const struct global_options *global, struct model **ret_model, struct error *err)
+{
+    return project_load_services(global, NULL, ret_model, err);
 }
 
 int project_find(const struct global_options *global, char **ret_name, struct model **ret_model,

@@ -8,6 +8,9 @@
 /* Loads and checks the files. -EINVAL with err empty where the diagnostics have been printed: they
  * said everything. */
 int project_load(const struct global_options *global, struct model **ret_model, struct error *err);
+/* The same; the services that the caller names (NULL-terminated) have their profiles enabled. */
+int project_load_services(const struct global_options *global, char *const *services,
+                          struct model **ret_model, struct error *err);
 /* The project's name: -p alone is enough when no -f is there; else the files decide; where these
  * cannot be read COMPOSE_PROJECT_NAME does (as the reference has it). *ret_model is the model where
  * one was loaded, else NULL; may be NULL. */

@@ -192,7 +192,7 @@ static int run(const struct invocation *invocation, struct error *err)
     _cleanup_(model_freep) struct model *model = NULL;
     _cleanup_(specs_freep) struct specs *specs = NULL;
     _cleanup_(paths_done) struct paths paths = {0};
-    int r = project_load(invocation->global, &model, err);
+    int r = project_load_services(invocation->global, invocation->operands, &model, err);
     if (r == 0)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
     if (r == 0)

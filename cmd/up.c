@@ -119,7 +119,7 @@ static int run(const struct invocation *invocation, struct error *err)
     if (r == 0)
         r = project_need_root(invocation, err);
     if (r == 0)
-        r = project_load(invocation->global, &model, err);
+        r = project_load_services(invocation->global, invocation->operands, &model, err);
     if (r == 0)
         r = check_services(invocation, model, err);
     if (r == 0)

@@ -346,7 +346,16 @@ static void check_dependencies(const struct completion *completion, const struct
     }
 }
 
-void complete_tree(const struct completion *completion, struct node *tree)
+static struct node *names_of(struct arena *arena, const struct node *map)
+{
+    struct node *names = node_new(arena, NODE_LIST, map->position);
+    for (size_t i = 0; i < map->count; i++)
+        node_append(arena, names, node_new_string(arena, map->pairs[i].key, map->position));
+    return names;
+}
+
+void complete_tree(const struct completion *completion, struct node *tree,
+                   struct node **ret_disabled)
 {
     struct node *services = node_get(tree, "services");
     if (!services) {
@@ -362,4 +371,5 @@ void complete_tree(const struct completion *completion, struct node *tree)
     check_dependencies(completion, services, disabled);
     complete_top_networks(completion, tree, services);
     complete_storage(completion, tree, services);
+    *ret_disabled = names_of(completion->arena, disabled);
 }

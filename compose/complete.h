@@ -19,7 +19,9 @@ struct completion {
     bool is_wire;          /* a tree that was completed before: all of its services are enabled */
 };
 
-void complete_tree(const struct completion *completion, struct node *tree);
+/* *ret_disabled: the names of the services that went, a list. */
+void complete_tree(const struct completion *completion, struct node *tree,
+                   struct node **ret_disabled);
 
 /* --- between complete.c and complete_storage.c ------------------------------------------------ */
 

@@ -104,7 +104,8 @@ static struct node *source_values(struct arena *arena, const struct model_source
     return values;
 }
 
-/* {"directory": ..., "tree": the canonical tree, "values": {"configs": {...}, "secrets": {...}}} */
+/* {"directory": ..., "tree": the canonical tree, "values": {"configs": {...}, "secrets": {...}},
+ * "disabled": [NAME, ...]} */
 char *compose_serialize(const struct model *model)
 {
     struct strbuf out = {0};
@@ -113,6 +114,9 @@ char *compose_serialize(const struct model *model)
     struct position nowhere = {0};
     struct node *wrapper = node_new(arena, NODE_MAP, nowhere);
     struct node *values = node_new(arena, NODE_MAP, nowhere);
+    struct node *disabled = node_new(arena, NODE_LIST, nowhere);
+    for (char **name = model->disabled; name && *name; name++)
+        node_append(arena, disabled, node_new_string(arena, *name, nowhere));
     node_put(arena, wrapper, "directory", nowhere,
              node_new_string(arena, model->directory, nowhere));
     node_put(arena, wrapper, "tree", nowhere, model->tree);
@@ -121,6 +125,7 @@ char *compose_serialize(const struct model *model)
     node_put(arena, values, "secrets", nowhere,
              source_values(arena, model->secrets, model->secret_count));
     node_put(arena, wrapper, "values", nowhere, values);
+    node_put(arena, wrapper, "disabled", nowhere, disabled);
     print_json(wrapper, &options, &out);
     return strbuf_take(&out);
 }
@@ -140,10 +145,14 @@ static void forget_positions(struct node *node)
 static int deserialize(struct arena *arena, struct node *wrapper, struct diagnostics *diagnostics,
                        struct model **ret_model, struct error *err)
 {
-    struct node *tree = node_get(wrapper, "tree");
+    struct node *tree = node_get(wrapper, "tree"), *none = NULL;
+    const struct node *disabled = node_get(wrapper, "disabled");
     const char *directory = node_get_string(wrapper, "directory", NULL);
     if (!tree || !directory)
         return error_set(err, EINVAL, "the project has no 'tree' or no 'directory'");
+    for (size_t i = 0; node_is(disabled, NODE_LIST) && i < disabled->count; i++)
+        if (disabled->items[i]->kind != NODE_STRING)
+            return error_set(err, EINVAL, "the project's 'disabled' holds no names");
     forget_positions(tree);
     tree = schema_normalise(arena, diagnostics, tree);
     const char *name = node_get_string(tree, "name", "");
@@ -152,11 +161,13 @@ static int deserialize(struct arena *arena, struct node *wrapper, struct diagnos
                                     .directory = directory,
                                     .project = name,
                                     .is_wire = true};
-    complete_tree(&completion, tree);
-    struct model *model = model_build(arena, diagnostics,
-                                      &(struct model_input){.tree = tree,
-                                                            .directory = directory,
-                                                            .values = node_get(wrapper, "values")});
+    complete_tree(&completion, tree, &none);
+    struct model *model = model_build(
+        arena, diagnostics,
+        &(struct model_input){.tree = tree,
+                              .directory = directory,
+                              .disabled = node_is(disabled, NODE_LIST) ? disabled : NULL,
+                              .values = node_get(wrapper, "values")});
     validate_model(model, diagnostics);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0 || name[0] == '\0')
         return error_set(err, EINVAL, "the project is not valid");

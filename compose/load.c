@@ -21,7 +21,8 @@ struct load {
     struct variables *variables;
     struct interpolation *interpolation;
     struct project_files files;
-    const char *name; /* given by option or environment; NULL: the files or the folder say */
+    struct node *disabled; /* names of services */
+    const char *name;      /* given by option or environment; NULL: the files or the folder say */
 };
 
 /* One document: interpolated, canonical, merged over what came before. */
@@ -159,7 +160,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .project = load->name,
                                     .profiles = enabled_profiles(load),
                                     .services = load->options->services};
-    complete_tree(&completion, tree);
+    complete_tree(&completion, tree, &load->disabled);
     *ret_tree = tree;
     return 0;
 }
@@ -179,6 +180,7 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
                                       &(struct model_input){.tree = tree,
                                                             .directory = load.files.directory,
                                                             .files = load.files.paths,
+                                                            .disabled = load.disabled,
                                                             .variables = load.variables});
     validate_model(model, diagnostics);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0)

@@ -223,6 +223,7 @@ struct model {
     char **files;                   /* absolute, as read; empty for a canonical model */
     struct model_service *services; /* in the file's order */
     size_t service_count;
+    char **disabled; /* services whose profiles are not enabled; what runs of them is no orphan */
     struct model_network *networks; /* in the file's order, only those in use */
     size_t network_count;
     struct model_volume *volumes; /* in the file's order, only those in use */

@@ -10,6 +10,7 @@ struct model_input {
     struct node *tree;
     const char *directory;
     char *const *files;                /* NULL: none */
+    const struct node *disabled;       /* list of names; NULL: none */
     const struct variables *variables; /* the caller's, for configs and secrets `environment:` */
     const struct node *values;         /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
 };

@@ -131,6 +131,8 @@ static void enabled_services_stay_so_over_the_wire(void **state)
               &loaded.err);
     assert_int_equal(copy->service_count, 3);
     assert_string_equal(copy->services[1].profiles[0], "debug");
+    assert_string_equal(copy->disabled[0], "tools");
+    assert_null(copy->disabled[1]);
 }
 
 static void secret_values_travel_but_are_never_printed(void **state)
