@@ -7,7 +7,6 @@
 #include "orchestrator/http_internal.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -65,9 +64,16 @@ static void request_free(struct http_request *request)
         http_stream_free(request->stream);
     if (request->tunnel)
         http_tunnel_free(request->tunnel);
+    if (request->on_leave && !request->answered)
+        request->on_leave(request->on_leave_userdata);
+    if (request->body_callbacks)
+        request->body_callbacks->on_close(request->body_userdata);
     if (request->on_sent)
         request->on_sent(request->on_sent_userdata);
+    if (request->pending)
+        MHD_destroy_response(request->pending);
     strbuf_done(&request->body);
+    strv_free(request->headers);
     free(request->method);
     free(request->path);
     free(request);
@@ -95,7 +101,8 @@ static void refuse_large(struct http_request *request)
                        "the request's body is larger than %d MiB", HTTP_BODY_LIMIT >> 20);
 }
 
-/* The headers are here, the body is not: refuse now what needs no reading. */
+/* The headers are here, the body is not: refuse now what needs no reading, and ask whether somebody
+ * takes the body as it comes. */
 static enum MHD_Result request_begin(struct http_request *request)
 {
     if (!peer_is_allowed(request)) {
@@ -103,11 +110,11 @@ static enum MHD_Result request_begin(struct http_request *request)
                            "permission denied: only root and the user of the daemon may use it");
         return request->result;
     }
-    if (announces_too_much(request)) {
+    if (request->server->options.on_headers)
+        request->server->options.on_headers(request->server->options.userdata, request);
+    if (!request->answered && !request->body_callbacks && announces_too_much(request))
         refuse_large(request);
-        return request->result;
-    }
-    return MHD_YES;
+    return request->answered ? request->result : MHD_YES;
 }
 
 /* An endless chunked body is cut off; one that ends gets its 413. */
@@ -129,9 +136,11 @@ static void request_dispatch(struct http_request *request)
     struct http_server *server = request->server;
     if (request->too_large)
         refuse_large(request);
+    else if (request->body_callbacks)
+        request->body_callbacks->on_end(request->body_userdata);
     else
         server->options.on_request(server->options.userdata, request);
-    if (!request->answered)
+    if (!request->answered && !request->deferred)
         http_respond_error(request, MHD_HTTP_INTERNAL_SERVER_ERROR, EINVAL,
                            "nobody answered '%s %s'", request->method, request->path);
 }
@@ -146,12 +155,18 @@ static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connecti
         *connection_data = request = request_new(userdata, connection, method, path);
         return request_begin(request);
     }
+    if (request->gone)
+        return MHD_NO;
+    if (*length > 0 && request->body_callbacks)
+        return http_request_feed(request, data, length);
     if (*length > 0) {
         size_t taken = *length;
         *length = 0;
         return request_collect(request, data, taken);
     }
-    if (!request->answered)
+    if (request->pending)
+        http_request_queue_pending(request);
+    else if (!request->answered)
         request_dispatch(request);
     return request->result;
 }
@@ -170,7 +185,7 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
         http_stream_detach(request->stream);
     if (request->tunnel)
         http_tunnel_detach(request->tunnel);
-    request->connection = NULL;
+    http_request_detach(request);
     list_remove(&server->requests, request);
     list_push(&server->finished, request);
 }
@@ -284,6 +299,7 @@ void http_server_free(struct http_server *server)
     if (!server)
         return;
     for (struct http_request *request = server->requests; request; request = request->next) {
+        http_request_abort(request);
         if (request->stream)
             http_stream_abort(request->stream);
         if (request->tunnel)
@@ -304,119 +320,17 @@ unsigned http_server_connections(const struct http_server *server)
         ->num_connections;
 }
 
+const struct http_header *http_server_headers(const struct http_server *server)
+{
+    return server->options.headers;
+}
+
 uv_loop_t *http_server_loop(const struct http_server *server)
 {
     return server->options.loop;
 }
 
-/* --- what a handler reads -------------------------------------------------------------------- */
-
-const char *http_request_method(const struct http_request *request)
-{
-    return request->method;
-}
-
-const char *http_request_path(const struct http_request *request)
-{
-    return request->path;
-}
-
-const char *http_request_query(const struct http_request *request, const char *name)
-{
-    const char *value = NULL;
-    if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name,
-                                      strlen(name), &value, NULL) != MHD_YES)
-        return NULL;
-    return value ? value : "";
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-bool http_request_flag(const struct http_request *request, const char *name)
-{
-    const char *value = http_request_query(request, name);
-    return value && (streq(value, "1") || streq(value, "true") || streq(value, "True"));
-}
-
-const char *http_request_body(const struct http_request *request, size_t *ret_length)
-{
-    *ret_length = request->body.length;
-    return strbuf_text(&request->body);
-}
-
-bool http_request_wants_upgrade(const struct http_request *request)
-{
-    const char *protocol = http_request_header(request, "Upgrade");
-    return protocol && strcasecmp(protocol, "tcp") == 0;
-}
-
-int http_request_socket(const struct http_request *request)
-{
-    return MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-        ->connect_fd;
-}
-
-/* --- answers --------------------------------------------------------------------------------- */
-
-void http_request_queue(struct http_request *request, unsigned status, const char *content_type,
-                        struct MHD_Response *response)
-{
-    if (content_type)
-        MHD_add_response_header(response, "Content-Type", content_type);
-    const struct http_header *header = request->server->options.headers;
-    for (; header && header->name; header++)
-        MHD_add_response_header(response, header->name, header->value);
-    request->answered = true;
-    request->result = MHD_queue_response(request->connection, status, response);
-    MHD_destroy_response(response);
-}
-
-void http_respond(struct http_request *request, unsigned status, const char *content_type,
-                  const char *text)
-{
-    char *copy = xstrdup(text);
-    http_request_queue(request, status, content_type,
-                       MHD_create_response_from_buffer(strlen(copy), copy, MHD_RESPMEM_MUST_FREE));
-}
-
-void http_respond_json(struct http_request *request, unsigned status, const cJSON *value)
-{
-    char *text = json_print(value);
-    http_request_queue(request, status, "application/json",
-                       MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
-}
-
-void http_respond_error(struct http_request *request, unsigned status, int code, const char *format,
-                        ...)
-{
-    va_list args;
-    va_start(args, format);
-    _cleanup_free_ char *message = xvasprintf(format, args);
-    va_end(args);
-    _cleanup_json_ cJSON *body = cJSON_CreateObject();
-    json_set_string(body, "message", message);
-    if (code)
-        json_set_int(body, "code", code);
-    http_respond_json(request, status, body);
-}
-
-void http_request_notify_sent(struct http_request *request, void (*on_sent)(void *userdata),
-                              void *userdata)
-{
-    request->on_sent = on_sent;
-    request->on_sent_userdata = userdata;
-}
-
 /* --- shared by streams and tunnels ------------------------------------------------------------ */
-
-bool http_socket_hung_up(int fd)
-{
-    struct pollfd state = {.fd = fd};
-    return poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR | POLLNVAL));
-}
 
 const char *http_queue_peek(const struct http_queue *queue, size_t *ret_length)
 {

@@ -2,9 +2,9 @@
  * socket and the API's handlers (api.h): whole requests go up, answers, streams and tunnels go
  * down.
  *
- * Every request gets exactly one answer, given from within on_request: http_respond*(), or a stream
- * (chunked, as long as the handler likes), or a tunnel (101: the connection's bytes in both
- * directions).
+ * Every request gets exactly one answer, given from within on_request, or later by a handler that
+ * has called http_request_defer(): http_respond*(), or a stream (chunked, as long as the handler
+ * likes), or a tunnel (101: the connection's bytes in both directions).
  *
  * Flow: what is written to a stream or tunnel waits in a queue until the client takes it. Nothing
  * blocks; the writer looks at http_stream_queued() / http_tunnel_queued() and pauses its source
@@ -12,7 +12,8 @@
  * call in any case, comes exactly once, and never from within a call of ours.
  *
  * Peers other than root and allowed_uid get 403 (SO_PEERCRED, unix(7)); bodies over
- * HTTP_BODY_LIMIT get 413. */
+ * HTTP_BODY_LIMIT get 413, but for those that a handler takes as they come
+ * (http_request_take_body()). */
 #pragma once
 
 #include "base/json.h"
@@ -43,6 +44,9 @@ struct http_server_options {
     int listen_fd;                     /* listening; stays the caller's */
     uid_t allowed_uid;                 /* beside root */
     const struct http_header *headers; /* for every answer; ends with a NULL name */
+    /* The headers are here, the body is not: may answer, or take the body. May be NULL. */
+    void (*on_headers)(void *userdata, struct http_request *request);
+    /* All of it is here. Not for a request that on_headers has answered or taken. */
     void (*on_request)(void *userdata, struct http_request *request);
     /* A request with its stream, or a connection, has ended; may be NULL. */
     void (*on_request_end)(void *userdata);
@@ -71,8 +75,34 @@ const char *http_request_body(const struct http_request *request, size_t *ret_le
 /* The client asks for `Upgrade: tcp`. */
 bool http_request_wants_upgrade(const struct http_request *request);
 
+/* --- bodies of any size ------------------------------------------------------------------------
+ */
+
+struct http_body_callbacks {
+    /* Returns how many bytes were taken. If not all: the rest is kept and nothing is read until
+     * http_request_resume_body(). */
+    size_t (*on_data)(void *userdata, const void *data, size_t length);
+    /* That was all: answer, or defer. */
+    void (*on_end)(void *userdata);
+    /* Last call, in any case: the request is over, answered or not. */
+    void (*on_close)(void *userdata);
+};
+/* From within on_headers. An answer before on_end is not possible: what cannot be used any more is
+ * to be taken and dropped. */
+void http_request_take_body(struct http_request *request,
+                            const struct http_body_callbacks *callbacks, void *userdata);
+/* From outside of on_data. */
+void http_request_resume_body(struct http_request *request);
+
 /* --- answers --------------------------------------------------------------------------------- */
 
+/* The answer comes later, from outside of on_request, and must come exactly once; the request is
+ * valid until then. on_leave, if the client leaves before (or the server): it comes instead of
+ * anybody's answer, and the request is gone. */
+void http_request_defer(struct http_request *request, void (*on_leave)(void *userdata),
+                        void *userdata);
+/* A header of the answer to come; both are copied. */
+void http_request_add_header(struct http_request *request, const char *name, const char *value);
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const char *text);
 void http_respond_json(struct http_request *request, unsigned status, const cJSON *value);

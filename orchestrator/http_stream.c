@@ -4,24 +4,15 @@
 #include "base/alloc.h"
 #include "orchestrator/http_internal.h"
 
-#include <fcntl.h>
-
 enum {
     BLOCK_SIZE = 8 << 10
 }; /* what libmicrohttpd asks for at a time, allocated for each stream */
-
-/* Watches for the other end's leaving: a duplicate, because libmicrohttpd closes its own when it
- * likes. Freed by its own closing. */
-struct peer_watch {
-    uv_poll_t poll;
-    int fd;
-};
 
 struct http_stream {
     struct http_server *server;
     struct MHD_Connection *connection; /* NULL: it is over */
     struct http_queue queue;
-    struct peer_watch *watch;
+    struct http_peer *peer;
     bool suspended, ended, gone;
     bool draining; /* inside on_drain */
     struct http_stream_callbacks callbacks;
@@ -39,54 +30,12 @@ static void stream_wake(struct http_stream *stream)
     http_server_kick(stream->server);
 }
 
-static void stream_set_gone(struct http_stream *stream)
+static void stream_set_gone(void *userdata)
 {
+    struct http_stream *stream = userdata;
     stream->gone = true;
     http_queue_clear(&stream->queue);
     stream_wake(stream);
-}
-
-/* A client that only half-closes still reads: from then on wait for the full hang-up, which
- * epoll reports whatever was asked for (UV_DISCONNECT would report the half-close for ever). */
-static void on_peer_event(uv_poll_t *poll, int status, int events)
-{
-    (void)events;
-    struct http_stream *stream = poll->data;
-    int fd = -1;
-    uv_fileno((uv_handle_t *)poll, &fd);
-    if (status < 0 || http_socket_hung_up(fd)) {
-        uv_poll_stop(poll);
-        stream_set_gone(stream);
-    } else {
-        uv_poll_start(poll, UV_PRIORITIZED, on_peer_event);
-    }
-}
-
-static struct peer_watch *peer_watch_new(uv_loop_t *loop, int fd, struct http_stream *stream)
-{
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
-        return NULL;
-    struct peer_watch *watch = new0(struct peer_watch);
-    watch->fd = copy;
-    watch->poll.data = stream;
-    uv_poll_init(loop, &watch->poll, copy);
-    uv_poll_start(&watch->poll, UV_DISCONNECT, on_peer_event);
-    return watch;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    struct peer_watch *watch = (struct peer_watch *)handle;
-    close(watch->fd);
-    free(watch);
-}
-
-static void stream_stop_watch(struct http_stream *stream)
-{
-    if (stream->watch)
-        uv_close((uv_handle_t *)&stream->watch->poll, on_watch_closed);
-    stream->watch = NULL;
 }
 
 /* --- libmicrohttpd's side -------------------------------------------------------------------- */
@@ -134,9 +83,13 @@ struct http_stream *http_respond_stream(struct http_request *request, const char
     stream->connection = request->connection;
     stream->callbacks = *callbacks;
     stream->userdata = userdata;
-    stream->watch =
-        peer_watch_new(http_server_loop(request->server), http_request_socket(request), stream);
     request->stream = stream;
+    if (request->gone) {
+        stream->gone = request->answered = true;
+        return stream;
+    }
+    stream->peer = http_peer_watch(http_server_loop(request->server), http_request_socket(request),
+                                   stream_set_gone, stream);
     MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_queue, stream, NULL);
@@ -176,7 +129,7 @@ void http_stream_detach(struct http_stream *stream)
     stream->suspended = false;
     stream->gone = true;
     http_queue_clear(&stream->queue);
-    stream_stop_watch(stream);
+    http_peer_unwatch(TAKE_PTR(stream->peer));
 }
 
 void http_stream_abort(struct http_stream *stream)

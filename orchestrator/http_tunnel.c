@@ -271,6 +271,11 @@ struct http_tunnel *http_respond_tunnel(struct http_request *request, const char
     tunnel->callbacks = *callbacks;
     tunnel->userdata = userdata;
     request->tunnel = tunnel;
+    if (request->gone) {
+        tunnel->phase = TUNNEL_CLOSED;
+        request->answered = true;
+        return tunnel;
+    }
     struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgraded, tunnel);
     MHD_add_response_header(response, "Upgrade", "tcp");
     http_request_queue(request, MHD_HTTP_SWITCHING_PROTOCOLS, content_type, response);
