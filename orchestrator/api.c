@@ -10,35 +10,57 @@
 
 #define API_VERSION "1.47"
 
-/* A pattern's "{}" takes one path segment. */
+enum route_flags {
+    ANY_CLIENT = 1 << 0, /* also answers clients of another version or namespace */
+    TAKES_BODY = 1 << 1, /* is called when the headers are here; reads the body itself */
+};
+
+/* A pattern's "{}" takes one path segment, its "{*}" any number of them. */
 static const struct route {
     const char *method, *pattern;
     void (*serve)(const struct api_call *call);
-    bool any_client; /* also answers clients of another version or namespace */
+    unsigned flags;
 } routes[] = {
-    {"GET", "/_ping", api_ping, true},
-    {"GET", "/version", api_version, false},
-    {"GET", "/info", api_info, false},
-    {"GET", "/events", api_events, false},
-    {"GET", "/containers/json", api_containers_list, false},
-    {"GET", "/containers/{}/json", api_container_inspect, false},
-    {"GET", "/containers/{}/logs", api_container_logs, false},
-    {"POST", "/containers/{}/exec", api_exec_create, false},
-    {"POST", "/exec/{}/start", api_exec_start, false},
-    {"POST", "/exec/{}/resize", api_exec_resize, false},
-    {"GET", "/exec/{}/json", api_exec_inspect, false},
-    {"GET", "/networks", api_networks_list, false},
-    {"GET", "/networks/{}", api_network_inspect, false},
-    {"GET", "/images/json", api_images_list, false},
-    {"GET", "/vmstead/daemon", api_daemon, true},
-    {"POST", "/vmstead/daemon/stop", api_daemon_stop, true},
-    {"GET", "/vmstead/projects", api_projects_list, false},
-    {"GET", "/vmstead/projects/{}/instances", api_project_instances, false},
-    {"POST", "/vmstead/projects/{}/up", api_project_up, false},
-    {"POST", "/vmstead/projects/{}/stop", api_project_stop, false},
-    {"POST", "/vmstead/projects/{}/down", api_project_down, false},
-    {"POST", "/vmstead/jobs/{}/cancel", api_job_cancel, false},
-    {"POST", "/vmstead/exec", api_exec_run, false},
+    {"GET", "/_ping", api_ping, ANY_CLIENT},
+    {"GET", "/version", api_version, 0},
+    {"GET", "/info", api_info, 0},
+    {"GET", "/events", api_events, 0},
+    {"GET", "/containers/json", api_containers_list, 0},
+    {"GET", "/containers/{}/json", api_container_inspect, 0},
+    {"GET", "/containers/{}/logs", api_container_logs, 0},
+    {"POST", "/containers/{}/start", api_container_start, 0},
+    {"POST", "/containers/{}/stop", api_container_stop, 0},
+    {"POST", "/containers/{}/restart", api_container_restart, 0},
+    {"POST", "/containers/{}/kill", api_container_kill, 0},
+    {"POST", "/containers/{}/pause", api_container_pause, 0},
+    {"POST", "/containers/{}/unpause", api_container_unpause, 0},
+    {"DELETE", "/containers/{}", api_container_remove, 0},
+    {"POST", "/containers/{}/exec", api_exec_create, 0},
+    {"POST", "/exec/{}/start", api_exec_start, 0},
+    {"POST", "/exec/{}/resize", api_exec_resize, 0},
+    {"GET", "/exec/{}/json", api_exec_inspect, 0},
+    {"GET", "/networks", api_networks_list, 0},
+    {"GET", "/networks/{}", api_network_inspect, 0},
+    {"GET", "/images/json", api_images_list, 0},
+    {"GET", "/vmstead/daemon", api_daemon, ANY_CLIENT},
+    {"POST", "/vmstead/daemon/stop", api_daemon_stop, ANY_CLIENT},
+    {"GET", "/vmstead/instances", api_project_instances, 0},
+    {"GET", "/vmstead/projects", api_projects_list, 0},
+    {"GET", "/vmstead/projects/{}/instances", api_project_instances, 0},
+    {"POST", "/vmstead/projects/{}/up", api_project_up, 0},
+    {"POST", "/vmstead/projects/{}/run", api_project_run, 0},
+    {"POST", "/vmstead/projects/{}/pull", api_project_pull, 0},
+    {"POST", "/vmstead/projects/{}/build", api_project_build, 0},
+    {"POST", "/vmstead/projects/{}/start", api_project_start, 0},
+    {"POST", "/vmstead/projects/{}/stop", api_project_stop, 0},
+    {"POST", "/vmstead/projects/{}/restart", api_project_restart, 0},
+    {"POST", "/vmstead/projects/{}/kill", api_project_kill, 0},
+    {"POST", "/vmstead/projects/{}/rm", api_project_remove, 0},
+    {"POST", "/vmstead/projects/{}/pause", api_project_pause, 0},
+    {"POST", "/vmstead/projects/{}/unpause", api_project_unpause, 0},
+    {"POST", "/vmstead/projects/{}/down", api_project_down, 0},
+    {"POST", "/vmstead/jobs/{}/cancel", api_job_cancel, 0},
+    {"POST", "/vmstead/exec", api_exec_run, 0},
 };
 
 /* "/v1.47/containers/json" -> "/containers/json". */
@@ -50,19 +72,22 @@ static const char *skip_version(const char *path)
     return length > 0 && path[2 + length] == '/' ? path + 2 + length : path;
 }
 
-/* Where pattern fits: true, and *ret_name is what "{}" stands for (NULL without one). */
+/* Where pattern fits: true, and *ret_name is what its hole stands for (NULL without one). */
 static bool route_matches(const char *pattern, const char *path, char **ret_name)
 {
-    const char *hole = strstr(pattern, "{}");
+    const char *hole = strchr(pattern, '{');
     if (!hole)
         return streq(pattern, path);
     size_t before = (size_t)(hole - pattern);
     if (strncmp(pattern, path, before) != 0)
         return false;
-    size_t length = strcspn(path + before, "/");
-    if (length == 0 || !streq(path + before + length, hole + 2))
+    const char *name = path + before, *after = strchr(hole, '}') + 1;
+    size_t length = strlen(name) - (str_ends_with(name, after) ? strlen(after) : 0);
+    if (hole[1] == '}')
+        length = strcspn(name, "/");
+    if (length == 0 || !streq(name + length, after))
         return false;
-    *ret_name = xstrndup(path + before, length);
+    *ret_name = xstrndup(name, length);
     return true;
 }
 
@@ -87,38 +112,67 @@ static bool client_fits(const struct api *api, struct http_request *request)
 static void serve_route(struct api *api, const struct route *route, struct http_request *request,
                         const char *name)
 {
-    if (!route->any_client && !client_fits(api, request))
+    if (!(route->flags & ANY_CLIENT) && !client_fits(api, request))
         return;
     const struct api_call call = {.api = api, .request = request, .name = name};
     route->serve(&call);
 }
 
-static void on_request(void *userdata, struct http_request *request)
+static bool route_takes(const struct route *route, const char *method)
 {
-    struct api *api = userdata;
+    return streq(method, route->method) || (streq(method, "HEAD") && streq(route->method, "GET"));
+}
+
+/* NULL: there is none; *ret_known_path says whether another method would have been right. */
+static const struct route *find_route(struct http_request *request, char **ret_name,
+                                      bool *ret_known_path)
+{
     const char *path = skip_version(http_request_path(request));
-    const char *method = http_request_method(request);
-    if (api->closing) {
-        http_respond_error(request, 503, ESHUTDOWN, "the daemon is leaving: try again");
-        return;
-    }
-    bool known_path = false;
+    *ret_known_path = false;
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
         _cleanup_free_ char *name = NULL;
         if (!route_matches(routes[i].pattern, path, &name))
             continue;
-        known_path = true;
-        if (streq(method, routes[i].method) ||
-            (streq(method, "HEAD") && streq(routes[i].method, "GET"))) {
-            serve_route(api, &routes[i], request, name);
-            return;
-        }
+        *ret_known_path = true;
+        if (!route_takes(&routes[i], http_request_method(request)))
+            continue;
+        *ret_name = TAKE_PTR(name);
+        return &routes[i];
     }
-    if (known_path)
-        http_respond_error(request, 405, EINVAL, "'%s' cannot be done to '%s'", method, path);
+    return NULL;
+}
+
+static void on_headers(void *userdata, struct http_request *request)
+{
+    struct api *api = userdata;
+    _cleanup_free_ char *name = NULL;
+    bool known_path;
+    if (api->closing || !streq(http_request_method(request), "PUT"))
+        return;
+    const struct route *route = find_route(request, &name, &known_path);
+    if (route && (route->flags & TAKES_BODY))
+        serve_route(api, route, request, name);
+}
+
+static void on_request(void *userdata, struct http_request *request)
+{
+    struct api *api = userdata;
+    _cleanup_free_ char *name = NULL;
+    bool known_path;
+    if (api->closing) {
+        http_respond_error(request, 503, ESHUTDOWN, "the daemon is leaving: try again");
+        return;
+    }
+    const struct route *route = find_route(request, &name, &known_path);
+    const char *path = skip_version(http_request_path(request));
+    if (route)
+        serve_route(api, route, request, name);
+    else if (known_path)
+        http_respond_error(request, 405, EINVAL, "'%s' cannot be done to '%s'",
+                           http_request_method(request), path);
     else
         http_respond_error(request, 404, ENOENT, "no such page: '%s %s' is not part of this API",
-                           method, path);
+                           http_request_method(request), path);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -164,6 +218,7 @@ int api_new(const struct api_options *options, struct api **ret_api, struct erro
                                                .listen_fd = options->listen_fd,
                                                .allowed_uid = geteuid(),
                                                .headers = api->headers,
+                                               .on_headers = on_headers,
                                                .on_request = on_request,
                                                .on_request_end = on_request_end,
                                                .userdata = api};
@@ -190,79 +245,4 @@ void api_free(struct api *api)
 bool api_is_quiet(const struct api *api)
 {
     return http_server_connections(api->server) == 0;
-}
-
-/* --- what several resources use -------------------------------------------------------------- */
-
-/* Docker's statuses; what is left over is ours to mend: 500. */
-static unsigned status_of_errno(int code)
-{
-    static const struct {
-        int code;
-        unsigned status;
-    } statuses[] = {
-        {EINVAL, 400},   {ENOENT, 404},   {EEXIST, 409},     {EBUSY, 409},
-        {EALREADY, 409}, {ENOTCONN, 409}, {EADDRINUSE, 409}, {EPERM, 403},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
-        if (statuses[i].code == code)
-            return statuses[i].status;
-    return 500;
-}
-
-void api_respond_failure(struct http_request *request, const struct error *err)
-{
-    http_respond_error(request, status_of_errno(err->code), err->code, "%s", error_text(err));
-}
-
-cJSON *api_read_body(struct http_request *request)
-{
-    size_t length;
-    const char *text = http_request_body(request, &length);
-    if (length == 0)
-        return cJSON_CreateObject();
-    _cleanup_error_ struct error err = {0};
-    _cleanup_json_ cJSON *body = NULL;
-    if (json_parse(text, length, &body, &err) < 0) {
-        http_respond_error(request, 400, EINVAL, "the request's body is not JSON: %s",
-                           error_text(&err));
-        return NULL;
-    }
-    if (!cJSON_IsObject(body)) {
-        http_respond_error(request, 400, EINVAL, "the request's body is JSON, but not an object");
-        return NULL;
-    }
-    return TAKE_PTR(body);
-}
-
-cJSON *api_list_instances(struct api *api, const char *project, bool all)
-{
-    cJSON *list = orchestrator_instances(api->options.orchestrator, project, all);
-    return list ? list : cJSON_CreateArray();
-}
-
-cJSON *api_find_instance(const struct api_call *call)
-{
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *name = NULL;
-    int code = orchestrator_find_instance(call->api->options.orchestrator, call->name, &name, &err);
-    if (code < 0) {
-        if (code == -ENOENT)
-            http_respond_error(call->request, 404, ENOENT, "no such container: %s", call->name);
-        else
-            api_respond_failure(call->request, &err);
-        return NULL;
-    }
-    _cleanup_json_ cJSON *list = api_list_instances(call->api, NULL, true);
-    cJSON *instance;
-    cJSON_ArrayForEach(instance, list) if (streq(json_string(instance, "Name", ""),
-                                                 name)) return cJSON_DetachItemViaPointer(list,
-                                                                                          instance);
-    http_respond_error(call->request, 404, ENOENT, "no such container: %s", call->name);
-    return NULL;
-}
-
-bool api_instance_runs(const cJSON *instance)
-{
-    return streq(json_string(instance, "State", ""), "running");
 }

@@ -144,24 +144,6 @@ static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *er
     return code;
 }
 
-static bool refuse_unless_running(struct http_request *request, const cJSON *instance)
-{
-    if (api_instance_runs(instance))
-        return false;
-    http_respond_error(request, 409, ENOTCONN, "container %s is not running",
-                       json_string(instance, "Name", ""));
-    return true;
-}
-
-static bool refuse_unless_upgrade(struct http_request *request)
-{
-    if (http_request_wants_upgrade(request))
-        return false;
-    http_respond_error(request, 400, EINVAL,
-                       "this request needs the headers 'Connection: Upgrade' and 'Upgrade: tcp'");
-    return true;
-}
-
 /* NULL where the text is missing or empty: the service's own. */
 static char *optional_text(const cJSON *body, const char *key)
 {
@@ -198,7 +180,7 @@ void api_exec_create(const struct api_call *call)
 {
     _cleanup_json_ cJSON *instance = api_find_instance(call);
     _cleanup_json_ cJSON *body = instance ? api_read_body(call->request) : NULL;
-    if (!body || refuse_unless_running(call->request, instance))
+    if (!body || api_refuse_unless_running(call->request, instance))
         return;
     _cleanup_(exec_freep) struct api_exec *exec = read_docker_exec(body);
     if (strv_length(exec->argv) == 0) {
@@ -224,7 +206,7 @@ void api_exec_start(const struct api_call *call)
         http_respond_error(call->request, 409, EALREADY, "exec %s has already run", exec->id);
         return;
     }
-    if (!detach && refuse_unless_upgrade(call->request))
+    if (!detach && api_refuse_unless_upgrade(call->request))
         return;
     if (detach)
         exec->attach_stdin = false;
@@ -265,22 +247,13 @@ void api_exec_inspect(const struct api_call *call)
     http_respond_json(call->request, 200, answer);
 }
 
-static uint16_t query_number(struct http_request *request, const char *name)
-{
-    const char *text = http_request_query(request, name);
-    uint16_t value = 0;
-    if (text)
-        str_to_u16(text, &value);
-    return value;
-}
-
 void api_exec_resize(const struct api_call *call)
 {
     struct api_exec *exec = exec_find(call);
     if (!exec)
         return;
-    exec->rows = query_number(call->request, "h");
-    exec->columns = query_number(call->request, "w");
+    exec->rows = api_query_u16(call->request, "h");
+    exec->columns = api_query_u16(call->request, "w");
     if (exec->session)
         exec_session_resize(exec->session, exec->rows, exec->columns);
     http_respond(call->request, 201, NULL, "");
@@ -345,7 +318,7 @@ static cJSON *find_target(const struct api_call *call, const cJSON *body)
 void api_exec_run(const struct api_call *call)
 {
     _cleanup_json_ cJSON *body = api_read_body(call->request);
-    if (!body || refuse_unless_upgrade(call->request))
+    if (!body || api_refuse_unless_upgrade(call->request))
         return;
     _cleanup_(exec_freep) struct api_exec *exec = read_own_exec(body);
     if (strv_length(exec->argv) == 0) {
@@ -353,7 +326,7 @@ void api_exec_run(const struct api_call *call)
         return;
     }
     _cleanup_json_ cJSON *instance = find_target(call, body);
-    if (!instance || refuse_unless_running(call->request, instance))
+    if (!instance || api_refuse_unless_running(call->request, instance))
         return;
     exec_set_instance(exec, instance);
     exec->api = call->api;

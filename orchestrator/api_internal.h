@@ -3,8 +3,10 @@
 
 #include "base/vec.h"
 #include "orchestrator/api.h"
+#include "orchestrator/api_options.h"
 #include "orchestrator/http.h"
 
+struct api_attach;
 struct api_job;
 struct api_exec;
 struct api_listener;
@@ -19,11 +21,12 @@ struct api {
     struct api_job *jobs;
     uint64_t last_job_id;
     struct api_exec *execs;
+    struct api_attach *attaches;
     struct api_listener *listeners;
     bool closing;
 };
 
-/* What a route's pattern took out of the path: at most one "{...}". */
+/* What a route's pattern took out of the path: at most one part. */
 struct api_call {
     struct api *api;
     struct http_request *request;
@@ -44,11 +47,51 @@ cJSON *api_describe_labels(const cJSON *instance);
 /* "Up 5 seconds", "Exited (0) 3 minutes ago", "Created". Owned by the caller. */
 char *api_describe_status(const cJSON *instance, int64_t now_ms);
 bool api_instance_runs(const cJSON *instance);
+/* 409 and true where it does not run. */
+bool api_refuse_unless_running(struct http_request *request, const cJSON *instance);
+/* 400 and true where the client does not ask for `Upgrade: tcp`. */
+bool api_refuse_unless_upgrade(struct http_request *request);
+/* A number in the query; 0 where it is none. */
+uint16_t api_query_u16(struct http_request *request, const char *name);
 /* true where the `filters` label values all hold. */
 bool api_labels_match(const cJSON *labels, const cJSON *wanted);
 /* The `filters` parameter as {"key":["value"...]}; Docker's older {"key":{"value":true}} too. 400
  * and false where it is not one. */
 bool api_read_filters(struct http_request *request, cJSON **ret_filters);
+
+/* --- jobs (api_jobs.c) ----------------------------------------------------------------------- */
+
+/* Made before the orchestrator is asked, for callbacks may come from within; then given to
+ * api_job_stream() or api_job_await() with what the orchestrator returned. */
+struct api_job *api_job_new(struct api *api);
+void api_job_free(struct api_job *job);
+extern const struct job_callbacks api_job_callbacks;
+/* The job's events are the answer; or err, where code says that it was not taken on. */
+void api_job_stream(struct api_job *job, int code, struct job *handle, struct http_request *request,
+                    const struct error *err);
+/* The answer is 204 or the job's error, when it has ended. */
+void api_job_await(struct api_job *job, int code, struct job *handle, struct http_request *request,
+                   const struct error *err);
+
+/* --- the verbs' bodies (api_verbs.c) ---------------------------------------------------------- */
+
+struct api_verb_body {
+    cJSON *json;
+    cJSON *model;         /* in json */
+    const cJSON *options; /* in json */
+    const char *service;  /* in json */
+    char **services;
+    struct model *parsed; /* model once it was read, until the orchestrator takes it */
+};
+/* {"model","service","services","options"}, with the options into values by table. false: the error
+ * was answered. In any case api_verb_body_done() must follow. */
+bool api_read_verb_body(const struct api_call *call, const struct api_option_table *table,
+                        void *values, struct api_verb_body *ret_body);
+void api_verb_body_done(struct api_verb_body *body);
+/* A model as compose_serialize() wrote it, of the path's project; NULL with err set. */
+struct model *api_read_model(const struct api_call *call, const cJSON *value, struct error *err);
+/* By enum build_policy, and enum model_pull without PULL_BUILD; each ends with NULL. */
+extern const char *const api_build_names[], *const api_pull_names[];
 
 /* The routes' functions, by file. */
 void api_ping(const struct api_call *call);
@@ -59,6 +102,18 @@ void api_daemon_stop(const struct api_call *call);
 void api_containers_list(const struct api_call *call);
 void api_container_inspect(const struct api_call *call);
 void api_container_logs(const struct api_call *call);
+void api_container_start(const struct api_call *call);
+void api_container_stop(const struct api_call *call);
+void api_container_restart(const struct api_call *call);
+void api_container_kill(const struct api_call *call);
+void api_container_pause(const struct api_call *call);
+void api_container_unpause(const struct api_call *call);
+void api_container_remove(const struct api_call *call);
+void api_container_attach(const struct api_call *call);
+void api_container_resize(const struct api_call *call);
+void api_container_top(const struct api_call *call);
+void api_archive_get(const struct api_call *call);
+void api_archive_put(const struct api_call *call);
 void api_exec_create(const struct api_call *call);
 void api_exec_start(const struct api_call *call);
 void api_exec_inspect(const struct api_call *call);
@@ -71,8 +126,17 @@ void api_events(const struct api_call *call);
 void api_projects_list(const struct api_call *call);
 void api_project_instances(const struct api_call *call);
 void api_project_up(const struct api_call *call);
-void api_project_stop(const struct api_call *call);
+void api_project_run(const struct api_call *call);
+void api_project_pull(const struct api_call *call);
+void api_project_build(const struct api_call *call);
 void api_project_down(const struct api_call *call);
+void api_project_start(const struct api_call *call);
+void api_project_stop(const struct api_call *call);
+void api_project_restart(const struct api_call *call);
+void api_project_kill(const struct api_call *call);
+void api_project_remove(const struct api_call *call);
+void api_project_pause(const struct api_call *call);
+void api_project_unpause(const struct api_call *call);
 void api_job_cancel(const struct api_call *call);
 
 /* api_free(): what a resource still holds. */

@@ -2,6 +2,7 @@
 #include "orchestrator/exec_session.h"
 
 #include "base/alloc.h"
+#include "base/signal_name.h"
 #include "base/str.h"
 #include "orchestrator/frame.h"
 
@@ -176,19 +177,6 @@ static void session_close_stdin(struct exec_session *session)
     session->stdin_open = false;
 }
 
-/* "INT", "SIGINT", "2"; 0 where it is none. */
-static int parse_signal(const char *text)
-{
-    const char *name = str_after_prefix(text, "SIG");
-    uint32_t number;
-    if (str_to_u32(text, &number) == 0)
-        return number < NSIG ? (int)number : 0;
-    for (int i = 1; i < NSIG; i++)
-        if (sigabbrev_np(i) && streq(sigabbrev_np(i), name ? name : text))
-            return i;
-    return 0;
-}
-
 /* false: not a control message. */
 static bool session_apply_control(struct exec_session *session, const struct strbuf *text)
 {
@@ -203,7 +191,7 @@ static bool session_apply_control(struct exec_session *session, const struct str
         return true;
     }
     int number = cJSON_IsNumber(name)   ? name->valueint
-                 : cJSON_IsString(name) ? parse_signal(name->valuestring)
+                 : cJSON_IsString(name) ? signal_from_name(name->valuestring)
                                         : 0;
     if (number <= 0 || number >= NSIG)
         return false;

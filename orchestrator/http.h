@@ -125,6 +125,8 @@ void http_stream_write(struct http_stream *stream, const void *data, size_t leng
 size_t http_stream_queued(const struct http_stream *stream);
 /* Sends what is queued, then the end; on_close follows. */
 void http_stream_end(struct http_stream *stream);
+/* Breaks off, so that the client sees that it is not the whole; on_close follows. */
+void http_stream_break(struct http_stream *stream);
 
 struct http_tunnel_callbacks {
     /* Returns how many bytes were taken. If not all: the rest is kept and nothing is read until

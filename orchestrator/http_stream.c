@@ -121,6 +121,11 @@ void http_stream_end(struct http_stream *stream)
         stream_wake(stream);
 }
 
+void http_stream_break(struct http_stream *stream)
+{
+    stream_set_gone(stream);
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 void http_stream_detach(struct http_stream *stream)

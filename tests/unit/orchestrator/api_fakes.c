@@ -1,5 +1,6 @@
 /* See api_fakes.h. */
 #include "api_fakes.h"
+#include "api_fakes_internal.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -17,9 +18,9 @@
 enum { IN_FLIGHT = 256 << 10, STDIN_ROOM = 48 << 10 };
 
 struct fake_counters fakes;
-static uv_loop_t *fake_loop;
+uv_loop_t *fake_loop;
 
-static void free_on_close(uv_handle_t *handle)
+void fake_free_on_close(uv_handle_t *handle)
 {
     free(handle->data);
 }
@@ -66,8 +67,10 @@ cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *pro
         return list;
     cJSON_AddItemToArray(list, make_instance("cache", "a", "running", 0));
     cJSON_AddItemToArray(list, make_instance("web", "b", "running", 0));
-    if (all)
-        cJSON_AddItemToArray(list, make_instance("job", "c", "exited", 3));
+    if (!all)
+        return list;
+    cJSON_AddItemToArray(list, make_instance("job", "c", "exited", 3));
+    cJSON_AddItemToArray(list, make_instance("idle", "d", "paused", 0));
     return list;
 }
 
@@ -93,129 +96,6 @@ int orchestrator_find_instance(struct orchestrator *orchestrator, const char *na
     return error_set(err, ENOENT, "no instance '%s'", name_or_id);
 }
 
-struct job {
-    uv_timer_t timer;
-    const struct job_callbacks *callbacks;
-    void *userdata;
-    char *project;
-    int step;
-};
-
-static void job_end(struct job *job, int code, const char *message)
-{
-    _cleanup_error_ struct error err = {0};
-    if (code)
-        error_set(&err, code, "%s", message);
-    uv_timer_stop(&job->timer);
-    free(job->project);
-    job->callbacks->on_end(job->userdata, &err);
-    fakes.jobs_ended++;
-    uv_close((uv_handle_t *)&job->timer, free_on_close);
-}
-
-static void job_report(struct job *job, const char *type, const char *state, int number)
-{
-    _cleanup_json_ cJSON *event = cJSON_CreateObject();
-    json_set_string(event, "type", type);
-    if (state)
-        json_set_string(event, "state", state);
-    json_set_int(event, "number", number);
-    job->callbacks->on_event(job->userdata, event);
-}
-
-static void on_job_timer(uv_timer_t *timer)
-{
-    struct job *job = (struct job *)timer;
-    job->step++;
-    if (streq(job->project, "chatty")) {
-        for (int i = 0; i < 200000; i++)
-            job_report(job, "step", "working", i);
-        job_report(job, "warning", NULL, 0);
-        job_end(job, 0, "");
-        return;
-    }
-    job_report(job, "step", job->step < 3 ? "working" : "done", job->step);
-    if (streq(job->project, "endless") || job->step < 3)
-        return;
-    job_end(job, streq(job->project, "broken") ? EADDRINUSE : 0, "port 80 is \"busy\"");
-}
-
-static struct job *job_start(const char *project, const struct job_callbacks *callbacks,
-                             void *userdata)
-{
-    struct job *job = new0(struct job);
-    job->callbacks = callbacks;
-    job->userdata = userdata;
-    job->project = xstrdup(project);
-    uv_timer_init(fake_loop, &job->timer);
-    job->timer.data = job;
-    uv_timer_start(&job->timer, on_job_timer, 5, 5);
-    return job;
-}
-
-int orchestrator_up(struct orchestrator *orchestrator, struct model *model,
-                    const struct up_options *options, const struct job_callbacks *callbacks,
-                    void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)orchestrator;
-    (void)options;
-    (void)err;
-    *ret_job = job_start(model->name, callbacks, userdata);
-    model_free(model);
-    return 0;
-}
-
-int orchestrator_down(struct orchestrator *orchestrator, const char *project,
-                      const struct down_options *options, const struct job_callbacks *callbacks,
-                      void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)orchestrator;
-    (void)options;
-    if (streq(project, "nobody"))
-        return error_set(err, ENOENT, "no such project: nobody");
-    struct job *job = job_start(project, callbacks, userdata);
-    if (streq(project, "early")) {
-        job_report(job, "message", NULL, 1);
-        job_end(job, 0, "");
-    }
-    *ret_job = job;
-    return 0;
-}
-
-int orchestrator_act(struct orchestrator *orchestrator, const char *project, enum act_verb verb,
-                     const struct act_options *options, const struct job_callbacks *callbacks,
-                     void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)verb;
-    (void)options;
-    return orchestrator_down(orchestrator, project, NULL, callbacks, userdata, ret_job, err);
-}
-
-static void drop_event(void *userdata, const cJSON *event)
-{
-    (void)userdata;
-    (void)event;
-}
-
-static void drop_end(void *userdata, const struct error *err)
-{
-    (void)userdata;
-    (void)err;
-}
-
-void job_detach(struct job *job)
-{
-    static const struct job_callbacks nobody = {.on_event = drop_event, .on_end = drop_end};
-    job->callbacks = &nobody;
-    job_end(job, ECANCELED, "the loop ends");
-}
-
-void job_cancel(struct job *job)
-{
-    fakes.jobs_cancelled++;
-    job_end(job, ECANCELED, "cancelled");
-}
-
 /* --- exec ------------------------------------------------------------------------------------- */
 
 struct exec {
@@ -235,7 +115,7 @@ static void exec_close(struct exec *exec)
 {
     strv_free(exec->argv);
     strbuf_done(&exec->input);
-    uv_close((uv_handle_t *)&exec->idle, free_on_close);
+    uv_close((uv_handle_t *)&exec->idle, fake_free_on_close);
 }
 
 static void exec_write_out(struct exec *exec, const void *data, size_t length)
@@ -442,7 +322,7 @@ void log_reader_resume(struct log_reader *reader)
 void log_reader_free(struct log_reader *reader)
 {
     fakes.readers_open--;
-    uv_close((uv_handle_t *)&reader->idle, free_on_close);
+    uv_close((uv_handle_t *)&reader->idle, fake_free_on_close);
 }
 
 /* --- network ---------------------------------------------------------------------------------- */

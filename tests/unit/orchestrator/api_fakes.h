@@ -2,7 +2,8 @@
  * real interfaces, and an API server on a loop of its own in a thread. Their state is counted in
  * atomics, for the test's thread to read.
  *
- * Instances: shop-web-1 (running), shop-cache-1 (running), shop-job-1 (exited 3).
+ * Instances: shop-web-1 (running), shop-cache-1 (running), shop-job-1 (exited 3), shop-idle-1
+ * (paused).
  * exec: argv[0] is
  *   "cat"    stdin to stdout and stderr in turn of blocks, exit 0 at end of file
  *   "exit"   exits with argv[1]
@@ -10,8 +11,13 @@
  *   "sleep"  waits for a signal, then exits with 128 + it
  *   "size"   waits for a resize, writes "ROWS COLUMNS"
  *   "lost"   ends with an error
+ * attach: shop-cache-1 has a terminal and reads stdin: what comes in goes out, end of file ends it;
+ *   shop-web-1 reads none and says "out" and "err" when it is started; shop-job-1 has ended: only
+ *   replayed, "out" and "err"
+ * copy out: "/missing" is not there, "/broken" breaks off, everything else is FAKE_FILE_SIZE bytes
+ * copy in: "/full" fails after a while, "/missing" at once
  * logs: shop-web-1 has 10 lines, shop-cache-1 writes for ever.
- * jobs: "down" of project
+ * jobs: of project
  *   "shop"   three steps, success           "broken"  an error
  *   "early"  has ended when it returns      "endless" until cancelled
  *   "chatty" a million progress lines, one warning, success
@@ -22,15 +28,23 @@
 
 #include <stdatomic.h>
 
+enum { FAKE_FILE_SIZE = 3 << 20 };
+
 struct fake_counters {
     atomic_int exec_started, exec_abandoned, stdin_closed;
     atomic_size_t exec_max_in_flight;
+    atomic_int attaches_open, copies_open, tops_open;
+    atomic_size_t copy_max_in_flight, copied_in;
+    atomic_int resized_rows;
     atomic_int readers_open;
     atomic_size_t log_records;
-    atomic_int jobs_cancelled, jobs_ended;
+    atomic_int jobs_started, jobs_cancelled, jobs_ended;
     atomic_int activity, stop_requests;
 };
 extern struct fake_counters fakes;
+
+/* The last job's verb and options, those that say something: "stop services=web timeout=5000". */
+const char *fake_last_asked(void);
 
 struct fake_server;
 

@@ -77,7 +77,7 @@ static void test_filters(void **state)
         const char *query;
         int count;
     } cases[] = {
-        {"all=1", 3},
+        {"all=1", 4},
         {"all=true&limit=1", 1},
         {"filters=%7B%22label%22%3A%5B%22com.docker.compose.service%3Dweb%22%5D%7D", 1},
         {"filters=%7B%22label%22%3A%7B%22com.docker.compose.project%3Dshop%22%3Atrue%7D%7D", 2},
@@ -117,7 +117,7 @@ static void test_other_lists(void **state)
     assert_non_null(strstr(text, "\"Subnet\":\"10.89.0.0/24\""));
     _cleanup_json_ cJSON *images = client_ask_json(path, "GET", "/images/json", NULL, 200);
     assert_int_equal(cJSON_GetArraySize(images), 1);
-    assert_int_equal(json_int(cJSON_GetArrayItem(images, 0), "Containers", 0), 3);
+    assert_int_equal(json_int(cJSON_GetArrayItem(images, 0), "Containers", 0), 4);
     _cleanup_json_ cJSON *instances =
         client_ask_json(path, "GET", "/vmstead/projects/shop/instances?all=1", NULL, 200);
     assert_string_equal(json_string(cJSON_GetArrayItem(instances, 2), "Status", ""),

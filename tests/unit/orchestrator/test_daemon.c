@@ -124,14 +124,6 @@ const struct provider *runtime_providers(struct runtime *runtime, size_t *ret_co
     return NULL;
 }
 
-int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_status *ret_status)
-{
-    (void)runtime;
-    (void)instance;
-    (void)ret_status;
-    return -ENOENT;
-}
-
 const char *runtime_acceleration_note(const struct runtime *runtime)
 {
     (void)runtime;
