@@ -40,6 +40,8 @@ struct command {
     size_t values_size;
     size_t operand_minimum, operand_maximum;
     bool options_end_at_operand; /* exec: what follows SERVICE belongs to the command in it */
+    /* A family: ends with NULL; run is NULL then, the first operand says which. */
+    const struct command *const *subcommands;
     /* The exit status, or -errno with err set (printed by main, exit status 1). */
     int (*run)(const struct invocation *invocation, struct error *err);
 };
@@ -50,10 +52,13 @@ struct command {
         .rows = (array), .count = sizeof(array) / sizeof((array)[0])                               \
     }
 
-extern const struct command command_config, command_create, command_daemon, command_down,
-    command_exec, command_kill, command_logs, command_pause, command_plan, command_ps, command_pull,
-    command_restart, command_rm, command_scale, command_start, command_stop, command_unpause,
-    command_up, command_version;
+extern const struct command command_attach, command_build, command_config, command_cp,
+    command_create, command_daemon, command_down, command_events, command_exec, command_images,
+    command_inspect, command_kill, command_logs, command_ls, command_pause, command_plan,
+    command_port, command_ps, command_pull, command_restart, command_rm, command_run, command_scale,
+    command_start, command_stop, command_top, command_unpause, command_up, command_version,
+    command_volume, command_volumes, command_wait, command_volume_create, command_volume_inspect,
+    command_volume_ls, command_volume_prune, command_volume_rm;
 
 /* The page that `vmstead help NAME` and `vmstead NAME --help` show. */
 void command_describe(const struct command *command, struct strbuf *out);

@@ -31,6 +31,7 @@ struct exec_stream {
     struct strbuf to_output[2];
     bool output_is_file[2];
     bool stdin_open, socket_closed, ended;
+    size_t keys_matched; /* of detach_keys */
     int status;
     struct error failure;
 };
@@ -84,8 +85,17 @@ static void on_frame(void *userdata, unsigned type, const char *payload, size_t 
     strbuf_add(&stream->to_output[type - STREAM_STDOUT], payload, length);
 }
 
+static bool is_attach(const struct exec_stream *stream)
+{
+    return stream->options->on_signal != NULL;
+}
+
 static int feed(struct exec_stream *stream, const char *data, size_t length, struct error *err)
 {
+    if (is_attach(stream) && stream->options->tty) {
+        strbuf_add(&stream->to_output[0], data, length);
+        return 0;
+    }
     return stream_feed_frames(&stream->incoming, data, length, on_frame, stream, err);
 }
 
@@ -110,6 +120,34 @@ static void write_socket(struct exec_stream *stream)
         strbuf_drop_front(&stream->to_socket, (size_t)count);
     else if (count < 0 && errno != EAGAIN && errno != EINTR)
         strbuf_clear(&stream->to_socket); /* the end, if there is one, comes by reading */
+    if (is_attach(stream) && !stream->stdin_open && !stream->to_socket.length)
+        shutdown(stream->options->socket_fd, SHUT_WR);
+}
+
+/* An attach sends what it reads; the end of the input is the end of our side. */
+static void send_bare(struct exec_stream *stream, const char *data, size_t length)
+{
+    strbuf_add(&stream->to_socket, data, length);
+    if (!length && !stream->to_socket.length)
+        shutdown(stream->options->socket_fd, SHUT_WR);
+}
+
+/* Keys come one or several at a time; what looked like the start of the sequence has been sent. */
+static bool matches_detach_keys(struct exec_stream *stream, const char *data, size_t length)
+{
+    const char *keys = stream->options->detach_keys;
+    for (size_t i = 0; keys && *keys && i < length; i++) {
+        if (data[i] != keys[stream->keys_matched])
+            stream->keys_matched = 0;
+        if (data[i] == keys[stream->keys_matched])
+            stream->keys_matched++;
+        if (!keys[stream->keys_matched]) {
+            stream->ended = true;
+            stream->status = EXEC_STREAM_DETACHED;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_stdin(struct exec_stream *stream)
@@ -122,7 +160,10 @@ static void read_stdin(struct exec_stream *stream)
         stream->stdin_open = false;
         count = 0;
     }
-    stream_add_frame(&stream->to_socket, STREAM_STDIN, data, (size_t)count);
+    if (!is_attach(stream))
+        stream_add_frame(&stream->to_socket, STREAM_STDIN, data, (size_t)count);
+    else if (!matches_detach_keys(stream, data, (size_t)count))
+        send_bare(stream, data, (size_t)count);
 }
 
 /* `vmstead exec web yes | head -1`: who writes into a closed pipe ends, as if by SIGPIPE; leaving
@@ -155,7 +196,9 @@ static void read_signals(struct exec_stream *stream)
     struct signalfd_siginfo info;
     if (read(stream->options->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
-    if (info.ssi_signo == SIGWINCH) {
+    if (is_attach(stream)) {
+        stream->options->on_signal(stream->options->userdata, (int)info.ssi_signo);
+    } else if (info.ssi_signo == SIGWINCH) {
         if (stream->options->tty)
             send_size(stream);
     } else {
@@ -224,7 +267,7 @@ static int run(struct exec_stream *stream, struct error *err)
         return r;
     if (stream->failure.code)
         return error_move(err, &stream->failure);
-    if (!stream->ended)
+    if (!stream->ended && !is_attach(stream))
         return error_set(err, ECONNRESET,
                          "the daemon went away; the command in the virtual machine "
                          "was sent SIGHUP");

@@ -12,6 +12,11 @@ void command_describe(const struct command *command, struct strbuf *out)
         strbuf_add_str(out, "\nOptions:\n");
         options_describe(&command->options, HELP_WIDTH, out);
     }
+    if (command->subcommands)
+        strbuf_add_str(out, "\nCommands:\n");
+    for (size_t i = 0; command->subcommands && command->subcommands[i]; i++)
+        strbuf_addf(out, "  %-16s %s\n", command->subcommands[i]->name,
+                    command->subcommands[i]->summary);
     strbuf_addf(out, "\n%s\n", command->details);
     if (command->examples)
         strbuf_addf(out, "\nExamples:\n%s\n", command->examples);

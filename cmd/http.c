@@ -1,6 +1,8 @@
 /* Requests and responses of HTTP/1.1; see http.h. */
 #include "cmd/http.h"
 
+#include "base/alloc.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -19,6 +21,8 @@ void http_print_request(const struct http_request *request, struct strbuf *out)
     if (request->body)
         strbuf_addf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
                     strlen(request->body));
+    if (request->chunked)
+        strbuf_add_str(out, "Content-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n");
     strbuf_addf(out, "\r\n%s", request->body ? request->body : "");
 }
 
@@ -53,6 +57,11 @@ static int read_header(struct http_reader *reader, const char *line, struct erro
     value = header_value(line, "Transfer-Encoding");
     if (value)
         reader->chunked = strcasecmp(value, "chunked") == 0;
+    value = header_value(line, "X-Docker-Container-Path-Stat");
+    if (value) {
+        free(reader->path_stat);
+        reader->path_stat = xstrdup(value);
+    }
     return 0;
 }
 
@@ -61,7 +70,7 @@ static void begin_body(struct http_reader *reader)
 {
     if (reader->status == 101)
         reader->phase = HTTP_UPGRADED;
-    else if (reader->status == 204 || reader->status == 304)
+    else if (reader->no_body || reader->status == 204 || reader->status == 304)
         reader->phase = HTTP_DONE;
     else if (reader->chunked)
         reader->phase = HTTP_CHUNK_SIZE;
@@ -198,4 +207,6 @@ int http_reader_finish(const struct http_reader *reader, struct error *err)
 void http_reader_done(struct http_reader *reader)
 {
     strbuf_done(&reader->line);
+    free(reader->path_stat);
+    reader->path_stat = NULL;
 }

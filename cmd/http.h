@@ -18,6 +18,7 @@ struct http_request {
     const char *body;    /* JSON; NULL: none */
     const char *headers; /* further lines, each with its "\r\n"; NULL: none */
     bool upgrade;        /* asks to turn the connection into a stream */
+    bool chunked;        /* the body follows in chunks, a tar; `body` is NULL */
 };
 void http_print_request(const struct http_request *request, struct strbuf *out);
 
@@ -41,6 +42,8 @@ struct http_reader {
     bool chunked, has_length;
     uint64_t left;
     struct strbuf line; /* a line that is not complete yet */
+    bool no_body;       /* the answer to a HEAD: nothing comes behind its head */
+    char *path_stat;    /* of an archive: X-Docker-Container-Path-Stat; NULL: not there */
 };
 
 typedef void http_body_fn(void *userdata, const char *data, size_t length);

@@ -205,8 +205,10 @@ int log_feed_add(struct log_feed *feed, const struct log_feed_source *options, s
     static const struct client_handlers handlers = {on_data, on_end};
     _cleanup_free_ char *instance = client_escape(options->instance);
     _cleanup_free_ char *path =
-        xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d&tail=%" PRId64,
-                  instance, options->follow, options->tail);
+        xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1&follow=%d&tail=%" PRId64
+                  "&since=%s&until=%s",
+                  instance, options->follow, options->tail, options->since ? options->since : "",
+                  options->until ? options->until : "");
     struct source *source = new0(struct source);
     source->feed = feed;
     source->follow = options->follow;

@@ -13,6 +13,8 @@ struct log_feed_source {
     int64_t tail; /* -1: all */
     bool follow;
     const char *after; /* only lines later than this time; NULL: all */
+    const char *since,
+        *until; /* for the daemon, as time_point_format() spells them; NULL, "": none */
 };
 
 struct log_feed_callbacks {

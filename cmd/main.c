@@ -13,10 +13,13 @@
 
 /* In the order of help: by the alphabet. */
 static const struct command *const commands[] = {
-    &command_config, &command_create,  &command_daemon, &command_down,    &command_exec,
-    &command_kill,   &command_logs,    &command_pause,  &command_plan,    &command_ps,
-    &command_pull,   &command_restart, &command_rm,     &command_scale,   &command_start,
-    &command_stop,   &command_unpause, &command_up,     &command_version,
+    &command_attach,  &command_build,  &command_config,  &command_create,  &command_daemon,
+    &command_down,    &command_events, &command_exec,    &command_images,  &command_inspect,
+    &command_kill,    &command_logs,   &command_ls,      &command_pause,   &command_plan,
+    &command_port,    &command_ps,     &command_pull,    &command_restart, &command_rm,
+    &command_run,     &command_scale,  &command_start,   &command_stop,    &command_top,
+    &command_unpause, &command_up,     &command_version, &command_volume,  &command_volumes,
+    &command_wait,
 };
 
 static const struct option_row global_rows[] = {
@@ -66,6 +69,15 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+/* "rm" of the family "volume", whose commands are called "volume rm". */
+static const struct command *find_subcommand(const struct command *family, const char *name)
+{
+    for (const struct command *const *command = family->subcommands; *command; command++)
+        if (streq((*command)->name + strlen(family->name) + 1, name))
+            return *command;
+    return NULL;
+}
+
 static int refuse_command(const char *name, struct error *err)
 {
     const char *names[ARRAY_SIZE(commands) + 1];
@@ -93,7 +105,11 @@ static int run_help(size_t count, char *const *names, struct error *err)
         return 0;
     }
     const struct command *command = find_command(names[0]);
-    return command ? print_command(command) : refuse_command(names[0], err);
+    if (!command)
+        return refuse_command(names[0], err);
+    if (count > 1 && command->subcommands && find_subcommand(command, names[1]))
+        command = find_subcommand(command, names[1]);
+    return print_command(command);
 }
 
 static int check_operands(const struct command *command, size_t count, char *const *operands,
@@ -142,6 +158,20 @@ static int run_command(const struct command *command, const struct global_option
     return r;
 }
 
+/* `vmstead volume rm x`: the family's page where no command of it is named. */
+static int run_family(const struct command *family, const struct global_options *global,
+                      size_t count, char *const *words, struct error *err)
+{
+    if (count == 0 || streq(words[0], "--help") || streq(words[0], "-h") || streq(words[0], "help"))
+        return print_command(family);
+    const struct command *command = find_subcommand(family, words[0]);
+    if (!command)
+        return error_set(err, EINVAL,
+                         "unknown command 'vmstead %s %s'; 'vmstead help %s' lists them",
+                         family->name, words[0], family->name);
+    return run_command(command, global, count - 1, words + 1, err);
+}
+
 static int run_words(const struct global_options *global, const struct option_result *words,
                      struct error *err)
 {
@@ -157,6 +187,8 @@ static int run_words(const struct global_options *global, const struct option_re
     const struct command *command = find_command(name);
     if (!command)
         return refuse_command(name, err);
+    if (command->subcommands)
+        return run_family(command, global, words->operand_count - 1, words->operands + 1, err);
     return run_command(command, global, words->operand_count - 1, words->operands + 1, err);
 }
 

@@ -96,16 +96,24 @@ char *output_truncate(const char *text, size_t width)
 #define COLUMN_GAP 3
 
 struct table {
-    size_t columns;
+    size_t columns, minimum, gap;
     VEC(char *) cells; /* row by row, headings first */
 };
 
-struct table *table_new(size_t columns, const char *const *headings)
+struct table *table_new_shaped(size_t columns, const char *const *headings, size_t minimum,
+                               size_t gap)
 {
     struct table *table = new0(struct table);
     table->columns = columns;
+    table->minimum = minimum;
+    table->gap = gap;
     table_add_row(table, headings);
     return table;
+}
+
+struct table *table_new(size_t columns, const char *const *headings)
+{
+    return table_new_shaped(columns, headings, COLUMN_MINIMUM, COLUMN_GAP);
 }
 
 void table_free(struct table *table)
@@ -126,9 +134,9 @@ void table_add_row(struct table *table, const char *const *cells)
 
 static size_t column_width(const struct table *table, size_t column)
 {
-    size_t width = COLUMN_MINIMUM;
+    size_t width = table->minimum;
     for (size_t i = column; i < table->cells.count; i += table->columns) {
-        size_t needed = output_text_width(table->cells.items[i]) + COLUMN_GAP;
+        size_t needed = output_text_width(table->cells.items[i]) + table->gap;
         if (needed > width)
             width = needed;
     }
@@ -137,6 +145,9 @@ static size_t column_width(const struct table *table, size_t column)
 
 void table_print(const struct table *table, struct strbuf *out)
 {
+    _cleanup_free_ size_t *widths = xcalloc(table->columns, sizeof(size_t));
+    for (size_t i = 0; i < table->columns; i++)
+        widths[i] = column_width(table, i);
     for (size_t i = 0; i < table->cells.count; i++) {
         const char *cell = table->cells.items[i];
         size_t column = i % table->columns;
@@ -145,7 +156,7 @@ void table_print(const struct table *table, struct strbuf *out)
             strbuf_add_char(out, '\n');
             continue;
         }
-        for (size_t width = output_text_width(cell); width < column_width(table, column); width++)
+        for (size_t width = output_text_width(cell); width < widths[column]; width++)
             strbuf_add_char(out, ' ');
     }
 }

@@ -46,6 +46,10 @@ char *output_truncate(const char *text, size_t width);
  * the last column as long as it likes. */
 struct table;
 struct table *table_new(size_t columns, const char *const *headings);
+/* Compose's own tables are not Docker's: columns at least 20 wide (ls, images) or 4 with 2 blanks
+ * (top). */
+struct table *table_new_shaped(size_t columns, const char *const *headings, size_t minimum,
+                               size_t gap);
 void table_free(struct table *table);
 DEFINE_FREEP(struct table *, table_free)
 /* One row: as many cells as there are columns; copies them. */

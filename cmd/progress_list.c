@@ -3,6 +3,7 @@
 
 #include "base/provider.h"
 #include "base/vec.h"
+#include "cmd/bytes.h"
 #include "cmd/duration.h"
 #include "cmd/output.h"
 
@@ -228,17 +229,6 @@ const struct progress_item *progress_list_apply(struct progress_list *list, cons
     return changed && step != ITEM_WAITING ? item : NULL;
 }
 
-/* "12.3 MB": decimal, as sizes of downloads are given elsewhere. */
-static void add_bytes(int64_t bytes, struct strbuf *out)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    for (; value >= 999.5 && unit + 1 < ARRAY_SIZE(units); unit++)
-        value /= 1000;
-    strbuf_addf(out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
-
 static void add_amount(const struct progress_item *item, struct strbuf *out)
 {
     if (item->state != ITEM_WORKING || (item->current <= 0 && item->total <= 0))
@@ -247,10 +237,10 @@ static void add_amount(const struct progress_item *item, struct strbuf *out)
     if (streq(item->unit, "%")) {
         strbuf_addf(out, "%lld%%", (long long)item->current);
     } else if (streq(item->unit, "B")) {
-        add_bytes(item->current, out);
+        bytes_add(item->current, out);
         if (item->total > 0) {
             strbuf_add_str(out, " / ");
-            add_bytes(item->total, out);
+            bytes_add(item->total, out);
         }
     } else if (item->total > 0) {
         strbuf_addf(out, "%lld/%lld%s%s", (long long)item->current, (long long)item->total,

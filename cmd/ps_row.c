@@ -62,17 +62,49 @@ void ps_format_ports(const cJSON *ports, struct strbuf *out)
     }
 }
 
+void ps_format_address(const cJSON *port, struct strbuf *out)
+{
+    const char *address = host_address(port);
+    strbuf_addf(out, strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address,
+                (long long)port_int(port, "published"));
+}
+
+/* Behind "Up": " (Paused)", " (healthy)", " (health: starting)". */
+static void add_condition(const cJSON *instance, struct strbuf *out)
+{
+    const char *health = json_string(instance, "Health", "");
+    if (streq(json_string(instance, "State", ""), "paused"))
+        strbuf_add_str(out, " (Paused)");
+    else if (streq(health, "starting"))
+        strbuf_add_str(out, " (health: starting)");
+    else if (*health)
+        strbuf_addf(out, " (%s)", health);
+}
+
+/* Behind "Exited": what was not the service's own doing. */
+static void add_cause(const cJSON *instance, struct strbuf *out)
+{
+    static const struct {
+        const char *reason, *text; /* vm_exit_reason_name() */
+    } causes[] = {{"oom", "out of memory"}, {"killed", "VM died"}, {"boot", "did not boot"}};
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        if (streq(json_string(instance, "Reason", ""), causes[i].reason))
+            strbuf_addf(out, " (%s)", causes[i].text);
+}
+
 void ps_format_status(const cJSON *instance, int64_t now_ms, struct strbuf *out)
 {
     char span[DURATION_TEXT_SIZE];
     const char *state = json_string(instance, "State", "");
-    if (streq(state, "running")) {
+    if (streq(state, "running") || streq(state, "paused")) {
         duration_format(now_ms - json_int(instance, "StartedMs", now_ms), span);
         strbuf_addf(out, "Up %s", span);
-    } else if (streq(state, "exited")) {
+        add_condition(instance, out);
+    } else if (streq(state, "exited") || streq(state, "restarting")) {
         duration_format(now_ms - json_int(instance, "FinishedMs", now_ms), span);
-        strbuf_addf(out, "Exited (%lld) %s ago", (long long)json_int(instance, "ExitCode", 0),
-                    span);
+        strbuf_addf(out, "%s (%lld) %s ago", streq(state, "exited") ? "Exited" : "Restarting",
+                    (long long)json_int(instance, "ExitCode", 0), span);
+        add_cause(instance, out);
     } else if (*state) {
         strbuf_addf(out, "%c%s", state[0] - 'a' + 'A', state + 1);
     }
@@ -177,7 +209,7 @@ cJSON *ps_row_json(const cJSON *instance, int64_t now_ms)
     json_set_string(row, "Command", command);
     set_created_at(row, instance);
     json_set_int(row, "ExitCode", json_int(instance, "ExitCode", 0));
-    json_set_string(row, "Health", "");
+    json_set_string(row, "Health", json_string(instance, "Health", ""));
     json_set_string(row, "ID", short_id);
     json_set_string(row, "IP", addresses);
     json_set_string(row, "Image", json_string(instance, "Image", ""));

@@ -15,5 +15,8 @@ cJSON *ps_row_json(const cJSON *instance, int64_t now_ms);
 
 /* "0.0.0.0:8080->80/tcp, 127.0.0.1:9000-9002->9000-9002/udp": neighbours joined to ranges. */
 void ps_format_ports(const cJSON *ports, struct strbuf *out);
-/* "Up 5 minutes", "Exited (0) 3 seconds ago", "Created". */
+/* "0.0.0.0:8080", "[::1]:53": one port on the host. */
+void ps_format_address(const cJSON *port, struct strbuf *out);
+/* "Up 5 minutes (healthy)", "Exited (0) 3 seconds ago", "Restarting (1) 2 seconds ago", "Created".
+ */
 void ps_format_status(const cJSON *instance, int64_t now_ms, struct strbuf *out);

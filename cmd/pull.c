@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "cmd/command.h"
 #include "cmd/interrupt.h"
+#include "cmd/output.h"
 #include "cmd/progress.h"
 #include "cmd/project.h"
 #include "compose/model.h"
@@ -16,11 +17,17 @@
 #include <errno.h>
 
 struct pull_values {
-    bool quiet;
+    bool quiet, ignore_buildable, ignore_failures, include_deps;
     const char *policy;
 };
 
 static const struct option_row rows[] = {
+    {"ignore-buildable", 0, OPTION_FLAG, offsetof(struct pull_values, ignore_buildable), NULL, NULL,
+     0, 0, "Leave out what can be built"},
+    {"ignore-pull-failures", 0, OPTION_FLAG, offsetof(struct pull_values, ignore_failures), NULL,
+     NULL, 0, 0, "Succeed with what can be fetched"},
+    {"include-deps", 0, OPTION_FLAG, offsetof(struct pull_values, include_deps), NULL, NULL, 0, 0,
+     "Also fetch for what the services named depend on"},
     {"policy", 0, OPTION_CHOICE, offsetof(struct pull_values, policy), "missing|always", "always",
      0, 0, "Ask the registry even for what is cached, or not; packages are never installed twice"},
     {"quiet", 'q', OPTION_FLAG, offsetof(struct pull_values, quiet), NULL, NULL, 0, 0,
@@ -36,6 +43,7 @@ struct pull_image {
     const cJSON *spec;
     struct image_request *request; /* NULL: not started, or done */
     uint64_t started_ms;
+    bool may_fail; /* it can be built, or --ignore-pull-failures */
 };
 
 struct pull {
@@ -79,7 +87,9 @@ static void on_done(void *userdata, cJSON *result, struct error *err)
     bool failed = err && err->code;
     const char *success = json_string(image->spec, "image", NULL) ? "Pulled" : "Ready";
     report(image, failed ? "error" : "done", failed ? "Error" : success, 0, 0, NULL);
-    if (failed && !pull->result.code)
+    if (failed && image->may_fail)
+        output_warning(error_text(err));
+    else if (failed && !pull->result.code)
         error_move(&pull->result, err);
     cJSON_Delete(result);
 }
@@ -113,26 +123,45 @@ static bool has_image(const struct pull *pull, const char *name)
     return false;
 }
 
+static void choose_service(const struct pull_values *values, const struct specs *specs,
+                           const char *name, char ***chosen)
+{
+    if (strv_contains(*chosen, name))
+        return;
+    strv_add(chosen, xstrdup(name));
+    const struct spec_service *service = &specs->services[specs_find_service(specs, name)];
+    for (size_t i = 0; values->include_deps && service->depends_on && service->depends_on[i]; i++)
+        choose_service(values, specs, service->depends_on[i], chosen);
+}
+
+static void add_image(struct pull *pull, const struct pull_values *values,
+                      struct spec_service *service)
+{
+    bool buildable = json_object(service->image_spec, "build") != NULL;
+    bool named = json_string(service->image_spec, "image", NULL) != NULL;
+    if (has_image(pull, service->image) || (buildable && (values->ignore_buildable || !named)))
+        return;
+    json_set(service->image_spec, "build", NULL); /* this command only fetches */
+    if (named)
+        json_set_string(service->image_spec, "pull", values->policy);
+    struct pull_image *image = new0(struct pull_image);
+    image->pull = pull;
+    image->name = service->image;
+    image->spec = service->image_spec;
+    image->may_fail = buildable || values->ignore_failures;
+    vec_add(&pull->images, image);
+}
+
 /* The images of the chosen services, each once. */
 static void choose_images(struct pull *pull, const struct invocation *invocation,
                           const struct specs *specs)
 {
-    const struct pull_values *values = invocation->values;
-    for (size_t i = 0; i < specs->service_count; i++) {
-        struct spec_service *service = &specs->services[i];
-        bool chosen = invocation->operand_count == 0;
-        for (size_t j = 0; j < invocation->operand_count && !chosen; j++)
-            chosen = streq(invocation->operands[j], service->name);
-        if (!chosen || has_image(pull, service->image))
-            continue;
-        if (json_string(service->image_spec, "image", NULL))
-            json_set_string(service->image_spec, "pull", values->policy);
-        struct pull_image *image = new0(struct pull_image);
-        image->pull = pull;
-        image->name = service->image;
-        image->spec = service->image_spec;
-        vec_add(&pull->images, image);
-    }
+    _cleanup_strv_ char **chosen = NULL;
+    for (size_t i = 0; i < invocation->operand_count; i++)
+        choose_service(invocation->values, specs, invocation->operands[i], &chosen);
+    for (size_t i = 0; i < specs->service_count; i++)
+        if (!chosen || strv_contains(chosen, specs->services[i].name))
+            add_image(pull, invocation->values, &specs->services[i]);
 }
 
 static void start_images(struct pull *pull, struct image_store *store)

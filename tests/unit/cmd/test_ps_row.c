@@ -89,9 +89,29 @@ static void a_json_row_is_composes(void **state)
     assert_string_equal(json_string(publisher, "URL", ""), "0.0.0.0");
 }
 
+static void health_and_ends_are_told_apart(void **state)
+{
+    (void)state;
+    assert_status("{\"State\":\"running\",\"StartedMs\":1767323040000,\"Health\":\"healthy\"}",
+                  "Up 5 seconds (healthy)");
+    assert_status("{\"State\":\"running\",\"StartedMs\":1767323040000,\"Health\":\"starting\"}",
+                  "Up 5 seconds (health: starting)");
+    assert_status("{\"State\":\"paused\",\"StartedMs\":1767323040000}", "Up 5 seconds (Paused)");
+    assert_status("{\"State\":\"restarting\",\"FinishedMs\":1767323043000,\"ExitCode\":1,"
+                  "\"Reason\":\"service\"}",
+                  "Restarting (1) 2 seconds ago");
+    assert_status("{\"State\":\"exited\",\"FinishedMs\":1767323043000,\"ExitCode\":137,"
+                  "\"Reason\":\"oom\"}",
+                  "Exited (137) 2 seconds ago (out of memory)");
+    assert_status("{\"State\":\"exited\",\"FinishedMs\":1767323043000,\"ExitCode\":137,"
+                  "\"Reason\":\"killed\"}",
+                  "Exited (137) 2 seconds ago (VM died)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(health_and_ends_are_told_apart),
         cmocka_unit_test(a_row_has_composes_columns),
         cmocka_unit_test(neighbouring_ports_are_ranges),
         cmocka_unit_test(states_read_as_dockers),
