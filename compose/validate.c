@@ -20,12 +20,14 @@ static void check_images(const struct model *model, struct diagnostics *diagnost
             continue; /* what is there but wrong was reported */
         const struct node_pair *ours = node_find(node, "x-vmstead");
         if (!ours)
-            diagnostics_add(diagnostics, SEVERITY_ERROR, service->position,
-                            "name an 'image', or packages in 'x-vmstead: {bootstrap: ...}'",
-                            "service '%s' has no image", service->name);
+            diagnostics_add(
+                diagnostics, SEVERITY_ERROR, service->position,
+                "name an 'image', a 'build', or packages in 'x-vmstead: {bootstrap: ...}'",
+                "service '%s' has no image", service->name);
         else if (ours->value->kind == NODE_MAP && !node_find(ours->value, "bootstrap"))
             diagnostics_add(diagnostics, SEVERITY_ERROR, ours->position, NULL,
-                            "service '%s' has neither an image nor a bootstrap", service->name);
+                            "service '%s' has neither an image, a build nor a bootstrap",
+                            service->name);
     }
 }
 
