@@ -6,17 +6,29 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "runtime/image_files.h"
+#include "runtime/image_mirrors.h"
+#include "runtime/image_tree.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <sys/stat.h>
 
 /* Part of the key: to be raised when the same description gives another image. */
 static const char recipe_version[] = "1";
+
+enum { LENT_RESOLV_CONF, LENT_POLICY, LENT_COUNT };
+
+struct copy {
+    char *source, *target;
+};
 
 struct image_bootstrap {
     char *suite;
     char **packages;              /* sorted, each once */
     VEC(struct image_file) files; /* sorted by path */
+    VEC(struct copy) copies;
+    char **commands;
+    bool lent[LENT_COUNT]; /* what stands in the root for its commands only */
 };
 
 /* --- parsing -------------------------------------------------------------------------------- */
@@ -127,6 +139,30 @@ static int parse_files(const cJSON *spec, struct image_bootstrap *bootstrap, str
     return 0;
 }
 
+static bool is_copy_target(const char *path)
+{
+    size_t length = strlen(path);
+    _cleanup_free_ char *folder =
+        xstrndup(path, length > 1 && path[length - 1] == '/' ? length - 1 : length);
+    return streq(folder, "/") || image_file_path_is_valid(folder);
+}
+
+static int parse_copies(const cJSON *spec, struct image_bootstrap *bootstrap, struct error *err)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json_array(spec, "copy"))
+    {
+        const char *source = json_string(item, "source", "");
+        const char *target = json_string(item, "target", "");
+        if (*source != '/')
+            return refuse("source of copy", source, "must be an absolute path", err);
+        if (!is_copy_target(target))
+            return refuse("target of copy", target, "must be an absolute path, without '..'", err);
+        vec_add(&bootstrap->copies, (struct copy){xstrdup(source), xstrdup(target)});
+    }
+    return 0;
+}
+
 int image_bootstrap_parse(const cJSON *spec, struct image_bootstrap **ret_bootstrap,
                           struct error *err)
 {
@@ -140,6 +176,9 @@ int image_bootstrap_parse(const cJSON *spec, struct image_bootstrap **ret_bootst
     if (r == 0)
         r = parse_files(spec, bootstrap, err);
     if (r == 0)
+        r = parse_copies(spec, bootstrap, err);
+    bootstrap->commands = json_strv(json_array(spec, "run"));
+    if (r == 0)
         *ret_bootstrap = TAKE_PTR(bootstrap);
     return r;
 }
@@ -151,6 +190,12 @@ void image_bootstrap_free(struct image_bootstrap *bootstrap)
     for (size_t i = 0; i < bootstrap->files.count; i++)
         image_file_done(&bootstrap->files.items[i]);
     vec_done(&bootstrap->files);
+    for (size_t i = 0; i < bootstrap->copies.count; i++) {
+        free(bootstrap->copies.items[i].source);
+        free(bootstrap->copies.items[i].target);
+    }
+    vec_done(&bootstrap->copies);
+    strv_free(bootstrap->commands);
     strv_free(bootstrap->packages);
     free(bootstrap->suite);
     free(bootstrap);
@@ -162,6 +207,25 @@ const char *image_bootstrap_suite(const struct image_bootstrap *bootstrap)
 }
 
 /* --- key ------------------------------------------------------------------------------------ */
+
+/* Absent where there is nothing, so that images without keep their keys. */
+static int add_copies(const struct image_bootstrap *bootstrap, cJSON *normal, struct error *err)
+{
+    cJSON *copies = bootstrap->copies.count ? cJSON_AddArrayToObject(normal, "copy") : NULL;
+    for (size_t i = 0; i < bootstrap->copies.count; i++) {
+        const struct copy *copy = &bootstrap->copies.items[i];
+        char hex[HASH_HEX_SIZE];
+        int r = image_tree_hash(copy->source, NULL, hex, err);
+        if (r < 0)
+            return error_prefix(err, "bootstrap: copy");
+        cJSON *item = cJSON_CreateObject();
+        json_set_string(item, "target", copy->target);
+        json_set_string(item, "name", strrchr(copy->source, '/'));
+        json_set_string(item, "sha256", hex);
+        cJSON_AddItemToArray(copies, item);
+    }
+    return 0;
+}
 
 int image_bootstrap_key(const struct image_bootstrap *bootstrap, char key[HASH_HEX_SIZE],
                         struct error *err)
@@ -183,9 +247,12 @@ int image_bootstrap_key(const struct image_bootstrap *bootstrap, char key[HASH_H
         json_set_int(item, "mode", file->mode);
         cJSON_AddItemToArray(files, item);
     }
+    if (bootstrap->commands)
+        json_set(normal, "run", json_from_strv(bootstrap->commands));
+    int r = add_copies(bootstrap, normal, err);
     _cleanup_free_ char *text = json_print(normal);
     hash_sha256_hex(text, strlen(text), key);
-    return 0;
+    return r;
 }
 
 /* mmdebstrap leaves the host's own there. The guest gets its own with its identity; nothing of this
@@ -207,6 +274,9 @@ int image_bootstrap_write_files(const struct image_bootstrap *bootstrap, const c
     int r = forget_host(rootfs, err);
     for (size_t i = 0; i < bootstrap->files.count && r == 0; i++)
         r = image_file_write(&bootstrap->files.items[i], rootfs, err);
+    for (size_t i = 0; i < bootstrap->copies.count && r == 0; i++)
+        r = image_tree_copy(bootstrap->copies.items[i].source, rootfs,
+                            bootstrap->copies.items[i].target, err);
     return r < 0 ? error_prefix(err, "bootstrap") : 0;
 }
 
@@ -219,101 +289,6 @@ cJSON *image_bootstrap_image(void)
         environment,
         cJSON_CreateString("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
     return image;
-}
-
-/* --- the host's package sources ------------------------------------------------------------- */
-
-const char *const image_bootstrap_targets_argv[] = {
-    "apt-get",
-    "indextargets",
-    "--format",
-    "$(RELEASE)|$(COMPONENT)|$(REPO_URI)|$(SOURCESENTRY)|$(ORIGIN)|",
-    "Created-By: Packages",
-    NULL};
-
-enum { TARGET_RELEASE, TARGET_COMPONENT, TARGET_URI, TARGET_ENTRY, TARGET_ORIGIN, TARGET_FIELDS };
-
-/* "FILE:N" of the sources entry -> the keyring it names ("Signed-By: PATH" or "[signed-by=PATH]"),
- * or NULL: then apt's own trusted keys do. apt-get has no way of telling it. */
-static char *find_keyring(const char *entry)
-{
-    _cleanup_free_ char *path = xstrdup(entry), *text = NULL;
-    char *colon = strrchr(path, ':');
-    if (colon)
-        *colon = '\0';
-    if (fs_read_file(path, 1 << 20, &text, NULL, NULL) < 0)
-        return NULL;
-    const char *found = strcasestr(text, "signed-by");
-    if (!found)
-        return NULL;
-    found += strlen("signed-by");
-    found += strspn(found, ":= \t");
-    size_t length = strcspn(found, " \t\n,]");
-    return *found == '/' ? xstrndup(found, length) : NULL;
-}
-
-/* `release` is "bookworm", "bookworm-updates" or "bookworm-security" of the suite "bookworm": what
- * follows the suite, or NULL. */
-static const char *pocket_of(const char *release, const char *suite)
-{
-    const char *pocket = str_after_prefix(release, suite);
-    return pocket && (streq(pocket, "") || streq(pocket, "-updates") || streq(pocket, "-security"))
-               ? pocket
-               : NULL;
-}
-
-struct sources_search {
-    const char *from;   /* the suite as the host's sources have it */
-    const char *to;     /* the suite that is wanted */
-    const char *origin; /* "Debian", or NULL: any */
-};
-
-static void add_source(const struct sources_search *search, char *const *fields, char ***lines)
-{
-    const char *pocket = pocket_of(fields[TARGET_RELEASE], search->from);
-    bool rolling = streq(search->to, "sid") || streq(search->to, "unstable");
-    if (!pocket || (rolling && *pocket) ||
-        (search->origin && !streq(fields[TARGET_ORIGIN], search->origin)))
-        return;
-    _cleanup_free_ char *keyring = find_keyring(fields[TARGET_ENTRY]);
-    _cleanup_free_ char *line = xasprintf(
-        "deb %s%s%s%s %s%s %s", keyring ? "[signed-by=" : "", keyring ? keyring : "",
-        keyring ? "] " : "", fields[TARGET_URI], search->to, pocket, fields[TARGET_COMPONENT]);
-    if (!strv_contains(*lines, line))
-        strv_add(lines, TAKE_PTR(line));
-}
-
-static char **search_sources(const char *targets, const struct sources_search *search)
-{
-    _cleanup_free_ char *copy = xstrdup(targets);
-    char *rest = copy, **lines = NULL;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        char *fields[TARGET_FIELDS];
-        size_t count = 0;
-        while (count < TARGET_FIELDS && (fields[count] = strsep(&line, "|")))
-            count++;
-        if (count == TARGET_FIELDS)
-            add_source(search, fields, &lines);
-    }
-    return lines;
-}
-
-/* The suite as the host has it, else the host's own mirrors under the suite's name; of Debian
- * where apt knows who is who (it does once it has fetched its lists). */
-static char **choose_sources(const char *suite, const char *codename, const char *targets)
-{
-    const struct sources_search searches[] = {
-        {suite, suite, "Debian"},
-        {suite, suite, NULL},
-        {codename, suite, "Debian"},
-        {codename, suite, NULL},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(searches); i++) {
-        char **lines = *searches[i].from ? search_sources(targets, &searches[i]) : NULL;
-        if (lines)
-            return lines;
-    }
-    return NULL;
 }
 
 /* --- mmdebstrap ----------------------------------------------------------------------------- */
@@ -337,7 +312,7 @@ int image_bootstrap_argv(const struct image_bootstrap *bootstrap, const char *ta
         "--dpkgopt=path-include /usr/share/locale/locale.alias",
         "--extract-hook=rm -rf \"$1/usr/share/doc\" \"$1/usr/share/locale\"",
     };
-    _cleanup_strv_ char **sources = choose_sources(bootstrap->suite, codename, targets);
+    _cleanup_strv_ char **sources = image_mirrors_choose(bootstrap->suite, codename, targets);
     if (!sources)
         return error_set(err, ENOENT,
                          "the host's apt knows no package mirror for the suite '%s': add one to "
@@ -374,4 +349,77 @@ const char *image_bootstrap_progress(const char *line)
         if (str_after_prefix(line, steps[i].line))
             return steps[i].text;
     return NULL;
+}
+
+/* --- commands ------------------------------------------------------------------------------- */
+
+char *const *image_bootstrap_commands(const struct image_bootstrap *bootstrap)
+{
+    return bootstrap->commands;
+}
+
+char **image_bootstrap_command_argv(const char *command)
+{
+    static const char *const fixed[] = {
+        "unshare",
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--root=rootfs",
+        "--wd=/",
+        "--mount-proc",
+        "/usr/bin/env",
+        "-i",
+        "HOME=/root",
+        "LC_ALL=C.UTF-8",
+        "DEBIAN_FRONTEND=noninteractive",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "/bin/sh",
+        "-c",
+        NULL};
+    char **argv = strv_copy(fixed);
+    strv_add(&argv, xstrdup(command));
+    return argv;
+}
+
+static const char *const lent_paths[] = {
+    [LENT_RESOLV_CONF] = "/etc/resolv.conf", [LENT_POLICY] = "/usr/sbin/policy-rc.d"};
+
+/* Nothing that is there is replaced. */
+static int lend(struct image_bootstrap *bootstrap, int what, const char *rootfs,
+                const char *content, struct error *err)
+{
+    _cleanup_free_ char *path = xasprintf("%s%s", rootfs, lent_paths[what]);
+    struct stat status;
+    if (lstat(path, &status) == 0)
+        return 0;
+    struct image_file file = {
+        .path = (char *)lent_paths[what], .content = (char *)content, .mode = 0755};
+    bootstrap->lent[what] = true;
+    return image_file_write(&file, rootfs, err);
+}
+
+int image_bootstrap_enter(struct image_bootstrap *bootstrap, const char *rootfs, struct error *err)
+{
+    _cleanup_free_ char *servers = NULL;
+    if (fs_read_file("/etc/resolv.conf", 65536, &servers, NULL, NULL) < 0)
+        servers = xstrdup("");
+    int r = lend(bootstrap, LENT_RESOLV_CONF, rootfs, servers, err);
+    if (r == 0) /* invoke-rc.d(8): 101 is "forbidden" */
+        r = lend(bootstrap, LENT_POLICY, rootfs, "#!/bin/sh\nexit 101\n", err);
+    return r;
+}
+
+int image_bootstrap_leave(struct image_bootstrap *bootstrap, const char *rootfs, struct error *err)
+{
+    for (int i = 0; i < LENT_COUNT; i++) {
+        _cleanup_free_ char *path = xasprintf("%s%s", rootfs, lent_paths[i]);
+        if (bootstrap->lent[i] && unlink(path) < 0 && errno != ENOENT)
+            return error_set(err, errno, "cannot remove '%s': %s", path, strerror(errno));
+        bootstrap->lent[i] = false;
+    }
+    return 0;
 }

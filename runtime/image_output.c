@@ -169,3 +169,23 @@ int image_output_explain_build(const struct image_output *output, const char *na
     _cleanup_free_ char *base = missing_base(reason);
     return base ? explain_base(name, base, reason, err) : explain_step(output, name, reason, err);
 }
+
+/* --- commands ------------------------------------------------------------------------------- */
+
+const char *image_output_begin(struct image_output *output, size_t number, size_t count,
+                               const char *command)
+{
+    _cleanup_free_ char *line =
+        xasprintf("STEP %zu/%zu: RUN %.*s", number, count, (int)strcspn(command, "\n"), command);
+    return image_output_add(output, line, 0);
+}
+
+int image_output_explain_command(const struct image_output *output, const char *name,
+                                 const char *command, int exit_status, int term_signal,
+                                 struct error *err)
+{
+    _cleanup_free_ char *tail = image_output_tail(output);
+    return error_set(err, EIO, "image '%s' cannot be made: 'run: %s' %s %d%s%s", name, command,
+                     term_signal ? "was ended by signal" : "failed with exit code",
+                     term_signal ? term_signal : exit_status, *tail ? "; it said last:" : "", tail);
+}

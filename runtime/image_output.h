@@ -24,6 +24,14 @@ void image_output_done(struct image_output *output);
 /* The last lines, indented, each behind a newline; "" where nothing came. Owned by the caller. */
 char *image_output_tail(const struct image_output *output);
 
+/* A command of a bootstrap begins, the number-th of count. As above. */
+const char *image_output_begin(struct image_output *output, size_t number, size_t count,
+                               const char *command);
+/* It failed: with an exit code, or by a signal. */
+int image_output_explain_command(const struct image_output *output, const char *name,
+                                 const char *command, int exit_status, int term_signal,
+                                 struct error *err);
+
 /* Why buildah failed to build the image `name`; errors: the end of its stderr. */
 int image_output_explain_build(const struct image_output *output, const char *name,
                                const char *errors, struct error *err);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "runtime/image_cache.h"
 #include "runtime/image_failure.h"
+#include "runtime/image_mirrors.h"
 
 #include <errno.h>
 
@@ -194,7 +195,16 @@ int image_step_files(struct image_making *making)
 {
     _cleanup_free_ char *rootfs = xasprintf("%s/rootfs", making->folder);
     making->image = image_bootstrap_image();
-    return image_bootstrap_write_files(making->bootstrap, rootfs, &making->err);
+    int r = image_bootstrap_write_files(making->bootstrap, rootfs, &making->err);
+    if (r == 0 && image_step_next_command(making))
+        r = image_bootstrap_enter(making->bootstrap, rootfs, &making->err);
+    return r;
+}
+
+int image_step_leave(struct image_making *making)
+{
+    _cleanup_free_ char *rootfs = xasprintf("%s/rootfs", making->folder);
+    return image_bootstrap_leave(making->bootstrap, rootfs, &making->err);
 }
 
 int image_step_built(struct image_making *making)
@@ -288,7 +298,7 @@ int image_step_unpack(struct image_making *making, char ***ret_argv)
 int image_step_sources(struct image_making *making, char ***ret_argv)
 {
     (void)making;
-    *ret_argv = strv_copy(image_bootstrap_targets_argv);
+    *ret_argv = strv_copy(image_mirrors_targets_argv);
     return 0;
 }
 
@@ -311,6 +321,25 @@ int image_step_bootstrap(struct image_making *making, char ***ret_argv)
     _cleanup_free_ char *codename = host_codename();
     return image_bootstrap_argv(making->bootstrap, making->targets, codename, ret_argv,
                                 &making->err);
+}
+
+const char *image_step_next_command(const struct image_making *making)
+{
+    char *const *commands = image_bootstrap_commands(making->bootstrap);
+    return commands ? commands[making->command] : NULL;
+}
+
+int image_step_run(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_bootstrap_command_argv(image_step_next_command(making));
+    return 0;
+}
+
+int image_step_has_run(struct image_making *making, const struct spawn_result *result)
+{
+    (void)result;
+    making->command++;
+    return 0;
 }
 
 int image_step_build(struct image_making *making, char ***ret_argv)

@@ -31,6 +31,7 @@ struct image_making {
     bool is_built; /* the reference is a name that a build gave */
     cJSON *result; /* set: the image is ready, nothing is left to do */
     char *built_id;
+    size_t command; /* of bootstrap's, the next */
     struct error err;
 };
 
@@ -42,6 +43,7 @@ int image_step_prepare(struct image_making *making); /* look again, programs the
 int image_step_compare(struct image_making *making); /* does the registry have what is cached? */
 int image_step_layout(struct image_making *making);  /* id and configuration of what was fetched */
 int image_step_files(struct image_making *making);   /* bootstrap's files */
+int image_step_leave(struct image_making *making);   /* what its commands were lent */
 int image_step_built(struct image_making *making);   /* did buildah make what is there already? */
 int image_step_install(struct image_making *making); /* hash, rename, reference */
 int image_step_cleanup(struct image_making *making); /* the folder and the locks go */
@@ -56,6 +58,9 @@ int image_step_config(struct image_making *making, char ***ret_argv);
 int image_step_unpack(struct image_making *making, char ***ret_argv);
 int image_step_sources(struct image_making *making, char ***ret_argv);
 int image_step_bootstrap(struct image_making *making, char ***ret_argv);
+/* The next of bootstrap's commands; image_step_next_command() tells which, NULL: none is left. */
+const char *image_step_next_command(const struct image_making *making);
+int image_step_run(struct image_making *making, char ***ret_argv);
 int image_step_build(struct image_making *making, char ***ret_argv);
 int image_step_build_config(struct image_making *making, char ***ret_argv);
 int image_step_erofs(struct image_making *making, char ***ret_argv);
@@ -64,5 +69,6 @@ void image_step_add_build_environment(struct image_making *making, char ***envir
 /* And what some of them wrote. */
 int image_step_read_config(struct image_making *making, const struct spawn_result *result);
 int image_step_read_inspection(struct image_making *making, const struct spawn_result *result);
+int image_step_has_run(struct image_making *making, const struct spawn_result *result);
 int image_step_read_build_config(struct image_making *making, const struct spawn_result *result);
 int image_step_read_sources(struct image_making *making, const struct spawn_result *result);

@@ -5,7 +5,8 @@
  *
  * kind "image", name = the reference as written, or "bootstrap:SERVICE":
  *   spec:   {"image":"nginx:1.25"} (oci: and docker-archive: with absolute paths) or
- *           {"bootstrap":{"suite","packages":[],"files":{PATH:{...}},...}}
+ *           {"bootstrap":{"suite","packages":[],"files":{PATH:{...}},"copy":[{...}],"run":[S]}}
+ *           (image_bootstrap.h)
  *           and {"pull":"missing"|"always"|"never"} (default missing), or
  *           {"build":{"context":absolute path or URL,"dockerfile":S|null (of the context),
  *                     "dockerfile_inline":S|null,"target":S|null,"args":{K:V},

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char folder[] = "bootstrap-test-XXXXXX";
 
@@ -64,6 +65,10 @@ static void nonsense_is_refused(void **state)
         {"{\"suite\":\"b\",\"files\":{\"/a\":{\"source\":\"b\"}}}", "source 'b'"},
         {"{\"suite\":\"b\",\"files\":{\"/a\":{\"content\":\"\",\"mode\":\"0999\"}}}", "mode"},
         {"{\"suite\":\"b\",\"files\":{\"/a\":{\"content\":\"\",\"mode\":70000}}}", "mode"},
+        {"{\"suite\":\"b\",\"copy\":[{\"source\":\"a\",\"target\":\"/a\"}]}", "source of copy 'a'"},
+        {"{\"suite\":\"b\",\"copy\":[{\"source\":\"/a\",\"target\":\"a\"}]}", "target of copy 'a'"},
+        {"{\"suite\":\"b\",\"copy\":[{\"source\":\"/a\",\"target\":\"/a/../b/\"}]}",
+         "target of copy '/a/../b/'"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = {0};
@@ -107,6 +112,60 @@ static void order_and_spelling_do_not_change_the_key(void **state)
                     "{\"suite\":\"s\",\"files\":{\"/x\":{\"content\":\"2\"}}}", false);
     assert_same_key("{\"suite\":\"s\",\"files\":{\"/x\":{\"content\":\"1\"}}}",
                     "{\"suite\":\"s\",\"files\":{\"/x\":{\"content\":\"1\",\"mode\":384}}}", false);
+}
+
+static const char *working_directory(void)
+{
+    static char path[4096];
+    return getcwd(path, sizeof(path));
+}
+
+static char *with_copies(const char *target)
+{
+    return xasprintf("{\"suite\":\"b\",\"copy\":[{\"source\":\"%s/%s/src\",\"target\":\"%s\"}]}",
+                     working_directory(), folder, target);
+}
+
+static void the_key_holds_copies_and_commands(void **state)
+{
+    (void)state;
+    assert_same_key("{\"suite\":\"b\",\"run\":[\"a\",\"b\"]}",
+                    "{\"suite\":\"b\",\"run\":[\"b\",\"a\"]}", false);
+    assert_same_key("{\"suite\":\"b\",\"run\":[],\"copy\":[]}", "{\"suite\":\"b\"}", true);
+    _cleanup_free_ char *path = xasprintf("%s/src/deep/file", folder);
+    _cleanup_free_ char *parent = xasprintf("%s/src/deep", folder);
+    _cleanup_free_ char *one = with_copies("/a"), *other = with_copies("/b/");
+    _cleanup_error_ struct error err = {0};
+    assert_ok(fs_make_directory(parent, 0755, &err), &err);
+    assert_ok(fs_write_file_atomic(path, "1", 1, 0644, &err), &err);
+    assert_same_key(one, one, true);
+    assert_same_key(one, other, false);
+    _cleanup_free_ char *before = key_of(one);
+    assert_ok(fs_write_file_atomic(path, "2", 1, 0644, &err), &err);
+    _cleanup_free_ char *after = key_of(one);
+    assert_string_not_equal(before, after);
+}
+
+static void commands_find_what_they_need_and_leave_nothing(void **state)
+{
+    (void)state;
+    _cleanup_(image_bootstrap_freep) struct image_bootstrap *bootstrap =
+        parsed("{\"suite\":\"b\",\"run\":[\"true\"]}");
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *policy = xasprintf("%s/usr/sbin/policy-rc.d", folder);
+    _cleanup_free_ char *servers = xasprintf("%s/etc/resolv.conf", folder);
+    _cleanup_free_ char *etc = xasprintf("%s/etc", folder);
+    assert_int_equal(mkdir(etc, 0755), 0);
+    assert_int_equal(symlink("/run/nowhere", servers), 0); /* the image's own stays */
+    assert_ok(image_bootstrap_enter(bootstrap, folder, &err), &err);
+    struct stat status;
+    assert_int_equal(stat(policy, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0755);
+    assert_int_equal(lstat(servers, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_ok(image_bootstrap_leave(bootstrap, folder, &err), &err);
+    assert_int_equal(stat(policy, &status), -1);
+    assert_int_equal(lstat(servers, &status), 0);
 }
 
 static void the_key_holds_the_sources_content(void **state)
@@ -300,6 +359,8 @@ int main(void)
         TEST(nonsense_is_refused),
         TEST(order_and_spelling_do_not_change_the_key),
         TEST(the_key_holds_the_sources_content),
+        TEST(the_key_holds_copies_and_commands),
+        TEST(commands_find_what_they_need_and_leave_nothing),
         TEST(the_hosts_own_mirrors_are_used),
         TEST(another_suite_comes_from_the_same_mirrors),
         TEST(a_host_without_mirrors_is_told_so),
