@@ -53,7 +53,7 @@ struct engine *engine_new(const struct plan *plan, const struct engine_options *
         run->engine = engine;
         run->step = &plan->steps.items[i];
         for (size_t j = 0; j < run->step->after.count; j++)
-            graph_add(engine->graph, i, run->step->after.items[j]);
+            graph_add(engine->graph, i, run->step->after.items[j].step);
         run->missing = graph_dependencies(engine->graph, i).count;
     }
     return engine;
@@ -134,8 +134,14 @@ static void on_operation_progress(struct operation *operation, const char *text,
 
 /* --- one step --------------------------------------------------------------------------------- */
 
-static const struct provider *find_provider(const struct engine *engine, const char *kind)
+/* What is done to a VM beside making, starting and ending it is the orchestrator's own provider's.
+ */
+static const struct provider *find_provider(const struct engine *engine,
+                                            const struct plan_step *step)
 {
+    bool is_control = step->verb == OPERATION_PAUSE || step->verb == OPERATION_UNPAUSE ||
+                      step->verb == OPERATION_KILL;
+    const char *kind = is_control ? "control" : step->kind;
     for (size_t i = 0; i < engine->options.provider_count; i++)
         if (streq(engine->options.providers[i]->kind, kind))
             return engine->options.providers[i];
@@ -159,15 +165,13 @@ static void describe_operation(struct step_run *run)
 static cJSON *collect_inputs(const struct step_run *run, size_t index)
 {
     const struct engine *engine = run->engine;
-    cJSON *inputs = cJSON_CreateObject();
-    const cJSON *fact = run->step->fact ? json_object(engine->plan->facts, run->step->fact) : NULL;
-    if (fact)
-        json_set(inputs, run->step->fact, cJSON_Duplicate(fact, true));
+    cJSON *inputs =
+        run->step->given ? cJSON_Duplicate(run->step->given, true) : cJSON_CreateObject();
     struct graph_neighbours needs = graph_dependencies(engine->graph, index);
     for (size_t i = 0; i < needs.count; i++) {
         const struct step_run *other = &engine->runs[needs.items[i]];
         _cleanup_free_ char *key = xasprintf("%s/%s", other->step->kind, other->step->name);
-        if (other->step->verb == OPERATION_ENSURE)
+        if (other->step->verb == OPERATION_ENSURE && other->result)
             json_set(inputs, key, cJSON_Duplicate(other->result, true));
     }
     return inputs;
@@ -180,29 +184,64 @@ static void set_state(struct step_run *run, enum step_state state)
     run->state = state;
 }
 
+static bool needs_strongly(const struct step_run *run, size_t step)
+{
+    for (size_t i = 0; i < run->step->after.count; i++)
+        if (run->step->after.items[i].step == step && !run->step->after.items[i].weak)
+            return true;
+    return false;
+}
+
+/* Names who does not start, and because of whom; a service knows of its own steps. */
+static void note_skipped(struct engine *engine, const struct step_run *skipped,
+                         const struct step_run *failed)
+{
+    const struct plan_step *step = skipped->step, *cause = failed->step;
+    if (step->verb != OPERATION_START || !cause->service || cause->optional ||
+        streq_null(step->service, cause->service))
+        return;
+    strbuf_addf(&engine->failures, "%sservice '%s': '%s' was not started: it depends on '%s'",
+                engine->failures.length ? "\n" : "", step->service, step->name, cause->name);
+}
+
+static void skip_step(struct engine *engine, struct step_run *run, const struct step_run *failed)
+{
+    _cleanup_free_ char *text = xasprintf("Not done: %s failed", failed->step->name);
+    run->begun_ms = engine->options.now_ms(engine->options.userdata);
+    set_state(run, STEP_SKIPPED);
+    engine->waiting--;
+    report(run, text);
+    note_skipped(engine, run, failed);
+}
+
+/* Who needs it does not come either; who only waits for its end may go on. */
 static void skip_dependents(struct engine *engine, size_t index)
 {
-    bool *doomed = xcalloc(graph_count(engine->graph) + 1, sizeof(*doomed));
     VEC(size_t) queue = {0};
     vec_add(&queue, index);
     for (size_t next = 0; next < queue.count; next++) {
         struct graph_neighbours dependents = graph_dependents(engine->graph, queue.items[next]);
         for (size_t i = 0; i < dependents.count; i++) {
             struct step_run *run = &engine->runs[dependents.items[i]];
-            if (run->state != STEP_WAITING || doomed[dependents.items[i]])
+            if (run->state != STEP_WAITING)
                 continue;
-            doomed[dependents.items[i]] = true;
+            if (!needs_strongly(run, queue.items[next])) {
+                run->missing--;
+                continue;
+            }
+            skip_step(engine, run, &engine->runs[index]);
             vec_add(&queue, dependents.items[i]);
-            _cleanup_free_ char *text =
-                xasprintf("Not done: %s failed", engine->runs[index].step->name);
-            run->begun_ms = engine->options.now_ms(engine->options.userdata);
-            set_state(run, STEP_SKIPPED);
-            engine->waiting--;
-            report(run, text);
         }
     }
     vec_done(&queue);
-    free(doomed);
+}
+
+static void warn(struct engine *engine, const char *text)
+{
+    _cleanup_json_ cJSON *event = cJSON_CreateObject();
+    json_set_string(event, "type", "warning");
+    json_set_string(event, "text", text);
+    engine->options.on_event(engine->options.userdata, event);
 }
 
 /* Cancelled steps are no failures of their own: the job's end says what happened. */
@@ -214,10 +253,14 @@ static void note_failure(struct step_run *run, struct error *err)
         return;
     }
     step_event_name_error(run->step, err);
+    report(run, NULL);
+    if (run->step->optional) {
+        warn(engine, error_text(err));
+        return;
+    }
     if (engine->first_failure == 0)
         engine->first_failure = err->code;
     strbuf_addf(&engine->failures, "%s%s", engine->failures.length ? "\n" : "", error_text(err));
-    report(run, NULL);
 }
 
 /* Takes err's content. */
@@ -233,7 +276,7 @@ static void end_step(struct step_run *run, struct error *err)
             engine->runs[dependents.items[i]].missing--;
         return;
     }
-    set_state(run, STEP_ERROR);
+    set_state(run, run->step->optional ? STEP_SKIPPED : STEP_ERROR);
     note_failure(run, err);
     skip_dependents(engine, index);
 }
@@ -241,7 +284,7 @@ static void end_step(struct step_run *run, struct error *err)
 static void start_step(struct engine *engine, size_t index)
 {
     struct step_run *run = &engine->runs[index];
-    const struct provider *provider = find_provider(engine, run->step->kind);
+    const struct provider *provider = find_provider(engine, run->step);
     _cleanup_error_ struct error err = {0};
     run->begun_ms = run->reported_ms = engine->options.now_ms(engine->options.userdata);
     engine->waiting--;
@@ -383,13 +426,25 @@ void engine_run(struct engine *engine)
     engine_advance(engine);
 }
 
+bool engine_concerns(const struct engine *engine, const char *instance)
+{
+    for (size_t i = 0; i < engine->plan->steps.count; i++) {
+        const struct step_run *run = &engine->runs[i];
+        bool is_open = run->state == STEP_WAITING || run->state == STEP_WORKING;
+        if (is_open && run->step->verb != OPERATION_WAIT &&
+            streq(json_string(run->step->spec, "instance", ""), instance))
+            return true;
+    }
+    return false;
+}
+
 /* A provider may answer from within cancel(): the end is looked for once, after all were told. */
 static void cancel_running(struct engine *engine)
 {
     engine->advancing = true;
     for (size_t i = 0; i < engine->plan->steps.count; i++) {
         struct step_run *run = &engine->runs[i];
-        const struct provider *provider = find_provider(engine, run->step->kind);
+        const struct provider *provider = find_provider(engine, run->step);
         if (run->state == STEP_WORKING && provider && provider->cancel)
             provider->cancel(provider->self, &run->operation);
     }

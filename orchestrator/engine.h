@@ -1,9 +1,11 @@
 /* The engine: carries out one plan through the providers. A ready-queue: every step whose
  * dependencies are done is started, until nothing moves; then it waits for a provider.
  *
- * A step that fails takes the steps that depend on it with it ("skipped"). Without keep_going no
- * other step is started either; what runs is waited for. Each failure is named once, in the final
- * error. Descriptors in results ("fds") are closed when the plan has ended.
+ * A step that fails takes the steps that depend on it with it ("skipped"), but for those that only
+ * wait for its end (plan_edge.weak). Without keep_going no other step is started either; what runs
+ * is waited for. Each failure is named once, in the final error, with who was not started for it;
+ * that of an optional step is a warning. Descriptors in results ("fds") are closed when the plan
+ * has ended.
  *
  * The order of effects per step: begin() (the intent is on disk), provider start, provider done,
  * finish() (the outcome is on disk), then dependents start. Knows neither the store nor a loop. */
@@ -38,6 +40,8 @@ void engine_free(struct engine *engine);
 /* Lets all providers look at what they will have to make, before anything is. */
 int engine_check(struct engine *engine, struct error *err);
 void engine_run(struct engine *engine);
+/* A step that has not ended is about the instance itself (not only waits for it). */
+bool engine_concerns(const struct engine *engine, const char *instance);
 /* Running steps are cancelled, no further one starts. Not from within a callback of the engine. */
 void engine_cancel(struct engine *engine);
 /* The process is about to leave: nothing is reported or recorded any more (the journal keeps the

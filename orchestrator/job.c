@@ -1,33 +1,31 @@
-/* See job.h. up: look ahead (checks), images, then the changes; stop and down: the changes only. */
-#include "orchestrator/job.h"
+/* See job.h. up, run: look ahead (checks), images, then the changes; pull, build: images only; the
+ * others: the changes only. */
+#include "orchestrator/job_internal.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "orchestrator/engine.h"
+#include "base/vault.h"
 #include "orchestrator/events.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/state.h"
-#include "orchestrator/step_event.h"
 #include "orchestrator/supervisor.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 
 static const char *const kind_names[] = {
-    [JOB_UP] = "up",
-    [JOB_STOP] = "stop",
-    [JOB_DOWN] = "down",
+    [JOB_UP] = "up",   [JOB_RUN] = "run",   [JOB_PULL] = "pull",      [JOB_BUILD] = "build",
+    [JOB_ACT] = "act", [JOB_DOWN] = "down", [JOB_REVIVE] = "restart",
 };
 static_assert(ARRAY_SIZE(kind_names) == JOB_KIND_COUNT, "a name for every kind");
 
-enum job_phase {
-    PHASE_QUEUED,
-    PHASE_IMAGES,  /* the engine gets the images */
-    PHASE_CHANGES, /* the engine makes the host as planned */
-    PHASE_ENDED,
-    PHASE_COUNT
+static const char *const verb_names[] = {
+    [ACT_START] = "start", [ACT_STOP] = "stop",   [ACT_RESTART] = "restart", [ACT_KILL] = "kill",
+    [ACT_REMOVE] = "rm",   [ACT_PAUSE] = "pause", [ACT_UNPAUSE] = "unpause",
 };
+static_assert(ARRAY_SIZE(verb_names) == ACT_VERB_COUNT, "a name for every verb");
 
 static const char *const phase_names[] = {
     [PHASE_QUEUED] = "queued",
@@ -37,26 +35,11 @@ static const char *const phase_names[] = {
 };
 static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a name for every phase");
 
-struct job {
-    struct orchestrator *orchestrator;
-    enum job_kind kind;
-    enum job_phase phase;
-    char *project;
-    struct specs *specs;
-    char **services;
-    int64_t timeout_ms;
-    bool kill;
-    bool cancelled;
-    struct job_callbacks callbacks;
-    void *userdata;
-
-    bool acceleration_told; /* that VMs are slow here: once a job */
-    cJSON *images;          /* results, once PHASE_IMAGES is over */
-    struct plan *plan;
-    struct engine *engine;
-    bool engine_ended;
-    struct error outcome;
-};
+/* As people typed it. */
+static const char *job_name(const struct job *job)
+{
+    return job->kind == JOB_ACT ? verb_names[job->wishes.verb] : kind_names[job->kind];
+}
 
 struct job *job_new(struct orchestrator *orchestrator, const struct job_request *request)
 {
@@ -65,9 +48,8 @@ struct job *job_new(struct orchestrator *orchestrator, const struct job_request 
     job->kind = request->kind;
     job->project = xstrdup(request->project);
     job->specs = request->specs;
-    job->services = strv_copy((const char *const *)request->services);
-    job->timeout_ms = request->timeout_ms;
-    job->kill = request->kill;
+    wishes_init(&job->wishes, request);
+    job->submitted_ms = clock_monotonic_ms();
     job->callbacks = *request->callbacks;
     job->userdata = request->userdata;
     return job;
@@ -81,6 +63,29 @@ const char *job_project(const struct job *job)
 bool job_is_cancelled(const struct job *job)
 {
     return job->cancelled;
+}
+
+bool job_runs_beside(const struct job *job)
+{
+    return job->kind == JOB_REVIVE;
+}
+
+bool job_concerns(const struct job *job, const char *instance)
+{
+    return job->phase == PHASE_CHANGES && job->engine && !job->engine_ended &&
+           engine_concerns(job->engine, instance);
+}
+
+void job_tell_waiting(struct job *job, const struct job *other)
+{
+    if (job->waiting_told)
+        return;
+    job->waiting_told = true;
+    uint64_t since_ms = clock_monotonic_ms() - other->submitted_ms;
+    _cleanup_free_ char *text =
+        xasprintf("waiting for another command on project '%s' (%s, since %llu s)", job->project,
+                  job_name(other), (unsigned long long)(since_ms / 1000));
+    job_send_text(job, "message", text);
 }
 
 static void drop_engine(struct job *job)
@@ -99,7 +104,7 @@ void job_free(struct job *job)
         return;
     drop_engine(job);
     specs_free(job->specs);
-    strv_free(job->services);
+    wishes_done(&job->wishes);
     cJSON_Delete(job->images);
     error_done(&job->outcome);
     free(job->project);
@@ -119,8 +124,8 @@ void job_cancel(struct job *job)
 
 static void set_phase(struct job *job, enum job_phase phase)
 {
-    log_debug("%s of project '%s': %s -> %s", kind_names[job->kind], job->project,
-              phase_names[job->phase], phase_names[phase]);
+    log_debug("%s of project '%s': %s -> %s", job_name(job), job->project, phase_names[job->phase],
+              phase_names[phase]);
     job->phase = phase;
 }
 
@@ -132,11 +137,23 @@ static uint64_t now_ms(void *userdata)
     return clock_monotonic_ms();
 }
 
+/* Steps that leave nothing behind, and images, which belong to no project. */
+static bool is_journalled(const struct plan_step *step)
+{
+    return step->verb <= OPERATION_REMOVE && !streq(step->kind, "image");
+}
+
 static int begin_step(void *userdata, const struct plan_step *step, int64_t *ret_entry,
                       struct error *err)
 {
     struct job *job = userdata;
-    return journal_begin(job->orchestrator->store, job->project, step, ret_entry, err);
+    struct store *store = job->orchestrator->store;
+    if (is_journalled(step))
+        return journal_begin(store, job->project, step, ret_entry, err);
+    int64_t signal_number = json_int(step->spec, "signal", 0);
+    if (signal_number == SIGKILL || signal_number == SIGTERM) /* people want it to end */
+        return state_set_wanted(store, step->name, false, err);
+    return 0;
 }
 
 static int finish_step(void *userdata, int64_t entry, const struct plan_step *step, bool success,
@@ -145,46 +162,17 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
     struct job *job = userdata;
     if (success)
         events_note_step(job->orchestrator, step);
+    if (!is_journalled(step))
+        return 0;
     int r = journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
     if (r == 0 && success && streq(step->kind, "vm") && step->verb == OPERATION_REMOVE)
         supervisor_forget(job->orchestrator->supervisor, step->name);
     return r;
 }
 
-static void send_event(struct job *job, const cJSON *event)
-{
-    if (job->callbacks.on_event)
-        job->callbacks.on_event(job->userdata, event);
-}
-
-static void send_text(struct job *job, const char *type, const char *text)
-{
-    _cleanup_json_ cJSON *event = cJSON_CreateObject();
-    json_set_string(event, "type", type);
-    json_set_string(event, "text", text);
-    send_event(job, event);
-}
-
-/* How VMs run here is known by the time the first of them boots; a job that boots none keeps quiet.
- */
-static void tell_acceleration(struct job *job, const cJSON *event)
-{
-    const struct orchestrator_world *world = &job->orchestrator->world;
-    if (job->acceleration_told || !streq(json_string(event, "kind", ""), "vm") ||
-        !streq(json_string(event, "verb", ""), operation_verb_name(OPERATION_START)))
-        return;
-    const char *note = world->acceleration_note(world->userdata);
-    if (!note)
-        return;
-    job->acceleration_told = true;
-    send_text(job, "message", note);
-}
-
 static void on_engine_event(void *userdata, const cJSON *event)
 {
-    struct job *job = userdata;
-    tell_acceleration(job, event);
-    send_event(job, event);
+    job_report_step(userdata, event);
 }
 
 static void on_engine_end(void *userdata, const struct error *err)
@@ -197,36 +185,20 @@ static void on_engine_end(void *userdata, const struct error *err)
 
 static struct engine *make_engine(struct job *job, const struct plan *plan)
 {
-    bool journalled = job->phase == PHASE_CHANGES; /* images belong to no project */
+    bool changes = job->phase == PHASE_CHANGES;
+    bool up_to_images = job->phase == PHASE_IMAGES && (job->kind == JOB_UP || job->kind == JOB_RUN);
     struct engine_options options = {
         .providers = job->orchestrator->world.providers,
         .provider_count = job->orchestrator->world.provider_count,
-        .keep_going = job->kind != JOB_UP,
+        .keep_going = !up_to_images, /* one missing image stops an up, so the others are no use */
         .now_ms = now_ms,
-        .begin = journalled ? begin_step : NULL,
-        .finish = journalled ? finish_step : NULL,
+        .begin = changes ? begin_step : NULL,
+        .finish = changes ? finish_step : NULL,
         .on_event = on_engine_event,
         .on_end = on_engine_end,
         .userdata = job,
     };
     return engine_new(plan, &options);
-}
-
-/* --- events of our own ------------------------------------------------------------------------ */
-
-static void report_unchanged(struct job *job, const char *instance)
-{
-    struct plan_step step = {.kind = "vm", .name = (char *)instance, .verb = OPERATION_START};
-    _cleanup_json_ cJSON *event = step_event_new(&step, STEP_DONE, "Running", 0);
-    send_event(job, event);
-}
-
-static void report_plan(struct job *job)
-{
-    for (size_t i = 0; job->plan->warnings && job->plan->warnings[i]; i++)
-        send_text(job, "warning", job->plan->warnings[i]);
-    for (size_t i = 0; job->plan->unchanged && job->plan->unchanged[i]; i++)
-        report_unchanged(job, job->plan->unchanged[i]);
 }
 
 /* --- the phases ------------------------------------------------------------------------------- */
@@ -240,16 +212,22 @@ static void end_job(struct job *job, struct error *err)
 }
 
 /* What up would change, as far as can be said before the images are known, is shown to the
- * providers first: a busy port is no news to wait a download for. */
+ * providers first: a busy port is no news to wait a download for. 1: that was all (a dry run). */
 static int look_ahead(struct job *job, struct error *err)
 {
-    struct plan_up_options options = {.services = job->services, .new_id = hash_random_hex};
     _cleanup_(observed_freep) struct observed *observed = NULL;
     int r = orchestrator_observe(job->orchestrator, job->project, &observed, err);
     if (r < 0)
         return r;
     _cleanup_(plan_freep) struct plan *plan = NULL;
-    r = plan_up(job->specs, observed, &options, &plan, err);
+    r = job_plan_changes(job, observed, &plan, err);
+    if (r < 0)
+        return r;
+    if (job->wishes.up.dry_run) {
+        job_report_changes(job, plan);
+        return 1;
+    }
+    r = job_ask(job, plan, err);
     if (r < 0)
         return r;
     struct engine *engine = make_engine(job, plan);
@@ -271,54 +249,51 @@ static int run_plan(struct job *job, struct error *err)
     return 0;
 }
 
+/* 1: nothing more is to be done. */
 static int begin_images(struct job *job, struct error *err)
 {
-    struct plan_up_options options = {.services = job->services, .new_id = hash_random_hex};
-    int r = journal_settle(job->orchestrator->store, job->project, err);
-    if (r < 0)
-        return r;
-    r = look_ahead(job, err);
-    if (r < 0)
-        return r;
-    r = plan_images(job->specs, &options, &job->plan, err);
+    int r = 0;
+    if (job->kind == JOB_UP || job->kind == JOB_RUN) {
+        r = journal_settle(job->orchestrator->store, job->project, err);
+        if (r >= 0)
+            r = look_ahead(job, err);
+    }
+    if (r != 0)
+        return r < 0 ? r : 1;
+    r = job_plan_images(job, &job->plan, err);
     if (r < 0)
         return r;
     set_phase(job, PHASE_IMAGES);
     return run_plan(job, err);
 }
 
-static int make_plan(struct job *job, const struct observed *observed, struct error *err)
+static int record_project(struct job *job, struct error *err)
 {
-    struct plan_up_options up = {job->services, job->images, hash_random_hex};
-    struct plan_stop_options stop = {job->services, job->timeout_ms, job->kill};
-    switch (job->kind) {
-    case JOB_UP:
-        return plan_up(job->specs, observed, &up, &job->plan, err);
-    case JOB_STOP:
-        return plan_stop(observed, &stop, &job->plan, err);
-    case JOB_DOWN:
-        return plan_down(observed, &stop, &job->plan, err);
-    case JOB_KIND_COUNT:
-        break;
-    }
-    assert(false);
-    return -EINVAL;
+    if (!job_has_model(job))
+        return 0;
+    struct state_project about = {.files = job->wishes.up.files,
+                                  .standalone = job->wishes.oneoff.standalone};
+    int r = state_record_project(job->orchestrator->store, job->specs, &about, err);
+    return r < 0 ? r : job_fill_vault(job, err);
 }
 
 static int begin_changes(struct job *job, struct error *err)
 {
     _cleanup_(observed_freep) struct observed *observed = NULL;
-    int r = journal_settle(job->orchestrator->store, job->project, err);
+    int r = 0;
+    if (!job_runs_beside(job)) /* else the entries may be those of somebody who works on them */
+        r = journal_settle(job->orchestrator->store, job->project, err);
     if (r >= 0)
         r = orchestrator_observe(job->orchestrator, job->project, &observed, err);
     if (r >= 0)
-        r = make_plan(job, observed, err);
+        r = job_plan_changes(job, observed, &job->plan, err);
+    if (r >= 0)
+        r = job_ask(job, job->plan, err);
     if (r < 0)
         return r;
     set_phase(job, PHASE_CHANGES);
-    report_plan(job);
-    if (job->kind == JOB_UP)
-        r = state_record_project(job->orchestrator->store, job->specs, err);
+    job_report_plan(job, job->plan);
+    r = record_project(job, err);
     return r < 0 ? r : run_plan(job, err);
 }
 
@@ -330,11 +305,15 @@ static int go_on_to_changes(struct job *job, struct error *err)
     return begin_changes(job, err);
 }
 
-static int finish_changes(struct job *job, struct error *err)
+/* Also after an up that failed before it made anything: a project is what has something. */
+static void forget_project(struct job *job, struct error *err)
 {
-    if (job->kind != JOB_DOWN)
-        return 0;
-    return state_forget_project(job->orchestrator->store, job->project, err);
+    bool may_be_gone = job->kind == JOB_DOWN || job->kind == JOB_RUN ||
+                       (job->kind == JOB_ACT && job->wishes.verb == ACT_REMOVE);
+    if (!may_be_gone || err->code != 0)
+        return;
+    if (state_forget_project(job->orchestrator->store, job->project, err) > 0)
+        vault_forget_project(job->orchestrator->root_id, job->project);
 }
 
 /* True: the phase's engine is through; its error, if any, is in err. */
@@ -348,29 +327,44 @@ static bool collect_engine(struct job *job, struct error *err)
     return true;
 }
 
+/* 0: goes on; 1: nothing is left to do. */
+static int begin(struct job *job, struct error *err)
+{
+    if (job->cancelled)
+        return error_set(err, ECANCELED, "cancelled");
+    if (job->kind == JOB_REVIVE &&
+        orchestrator_is_concerned(job->orchestrator, job, job->wishes.instance))
+        return error_set(err, EBUSY, "another command is about '%s'", job->wishes.instance);
+    return job_has_model(job) ? begin_images(job, err) : begin_changes(job, err);
+}
+
+/* True: the job goes on. */
+static bool end_images(struct job *job, struct error *err)
+{
+    if (err->code == 0 && job->cancelled)
+        error_set(err, ECANCELED, "cancelled");
+    bool has_changes = job->kind == JOB_UP || job->kind == JOB_RUN;
+    return err->code == 0 && has_changes && go_on_to_changes(job, err) >= 0;
+}
+
 bool job_advance(struct job *job)
 {
     _cleanup_error_ struct error err = {0};
     switch (job->phase) {
     case PHASE_QUEUED:
-        if (job->cancelled)
-            error_set(&err, ECANCELED, "cancelled");
-        else if ((job->kind == JOB_UP ? begin_images : begin_changes)(job, &err) >= 0)
+        if (begin(job, &err) == 0)
             return false;
         break;
     case PHASE_IMAGES:
-        if (!collect_engine(job, &err))
-            return false;
-        if (err.code == 0 && job->cancelled)
-            error_set(&err, ECANCELED, "cancelled");
-        if (err.code == 0 && go_on_to_changes(job, &err) >= 0)
+        if (orchestrator_has_revival(job->orchestrator, job->project) && !job->cancelled)
+            return false; /* its end kicks us */
+        if (!collect_engine(job, &err) || end_images(job, &err))
             return false;
         break;
     case PHASE_CHANGES:
         if (!collect_engine(job, &err))
             return false;
-        if (err.code == 0)
-            finish_changes(job, &err);
+        forget_project(job, &err);
         break;
     case PHASE_ENDED:
     case PHASE_COUNT:

@@ -11,9 +11,28 @@ struct entry { /* a journal row, or a step seen as one */
     enum operation_verb verb;
 };
 
+/* Two projects can come to the same name: "a" with service "b-c", "a-b" with service "c". */
+static int check_owner(struct store *store, const char *project, const char *instance,
+                       struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows =
+        store_query(store, err, "SELECT project FROM instances WHERE name = ? AND project <> ?",
+                    "ss", instance, project);
+    if (!rows)
+        return -err->code;
+    int r = store_step(store, rows, err);
+    if (r > 0)
+        return error_set(err, EEXIST, "the name '%s' is already in use, in project '%s'", instance,
+                         store_column_text(rows, 0));
+    return r;
+}
+
 static int write_instance(struct store *store, const char *project, const struct plan_step *step,
                           struct error *err)
 {
+    int r = check_owner(store, project, step->name, err);
+    if (r < 0)
+        return r;
     return store_execute(
         store, err,
         "INSERT OR REPLACE INTO instances (name, id, project, service, number, oneoff, image,"

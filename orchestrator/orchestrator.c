@@ -1,10 +1,11 @@
-/* See orchestrator.h: the queue of jobs, and what comes from the VMs. job.c does one job,
- * instances.c answers questions. */
+/* See orchestrator.h: the queue of jobs, and what comes from the VMs. commands.c makes
+ * jobs, job.c does one, instances.c answers questions. */
 #include "orchestrator/orchestrator.h"
 
 #include "base/log.h"
 #include "base/str.h"
 #include "orchestrator/condition.h"
+#include "orchestrator/control.h"
 #include "orchestrator/job.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/state.h"
@@ -12,12 +13,32 @@
 
 #include <errno.h>
 
-/* Jobs on one project take turns; a job that ends makes room for the next in the same turn. */
-static bool must_wait(const struct orchestrator *orchestrator, size_t index)
+/* Jobs on one project take turns; a job that ends makes room for the next in the same turn. Only
+ * who starts an instance again after its end does not, and is waited for. NULL: it is its turn. */
+static const struct job *find_predecessor(const struct orchestrator *orchestrator, size_t index)
 {
-    const char *project = job_project(orchestrator->jobs.items[index]);
-    for (size_t i = 0; i < index; i++)
-        if (streq(job_project(orchestrator->jobs.items[i]), project))
+    const struct job *job = orchestrator->jobs.items[index];
+    for (size_t i = 0; !job_runs_beside(job) && i < index; i++)
+        if (streq(job_project(orchestrator->jobs.items[i]), job_project(job)))
+            return orchestrator->jobs.items[i];
+    return NULL;
+}
+
+bool orchestrator_has_revival(const struct orchestrator *orchestrator, const char *project)
+{
+    for (size_t i = 0; i < orchestrator->jobs.count; i++)
+        if (job_runs_beside(orchestrator->jobs.items[i]) &&
+            streq(job_project(orchestrator->jobs.items[i]), project))
+            return true;
+    return false;
+}
+
+bool orchestrator_is_concerned(const struct orchestrator *orchestrator, const struct job *but,
+                               const char *instance)
+{
+    for (size_t i = 0; i < orchestrator->jobs.count; i++)
+        if (orchestrator->jobs.items[i] != but &&
+            job_concerns(orchestrator->jobs.items[i], instance))
             return true;
     return false;
 }
@@ -36,8 +57,11 @@ static void on_kick(uv_timer_t *timer)
     size_t index = 0;
     while (index < orchestrator->jobs.count) {
         struct job *job = orchestrator->jobs.items[index];
-        bool waits = must_wait(orchestrator, index) && !job_is_cancelled(job);
-        if (!waits && job_advance(job))
+        const struct job *other =
+            job_is_cancelled(job) ? NULL : find_predecessor(orchestrator, index);
+        if (other)
+            job_tell_waiting(job, other);
+        if (!other && job_advance(job))
             remove_job(orchestrator, index);
         else
             index++;
@@ -49,22 +73,23 @@ void orchestrator_kick(struct orchestrator *orchestrator)
     uv_timer_start(orchestrator->kick, on_kick, 0, 0);
 }
 
-/* The world's list, which is not ours, and one more. */
-static void add_own_provider(struct orchestrator_world *world, const struct provider *provider)
+/* After those of the world, which so can have others of their kind: a test's fakes. */
+static void add_own_providers(struct orchestrator *orchestrator)
 {
-    size_t count = world->provider_count;
-    const struct provider **list = xcalloc(count + 1, sizeof(*list));
-    memcpy(list, world->providers, count * sizeof(*list));
-    list[count] = provider;
+    struct orchestrator_world *world = &orchestrator->world;
+    const struct provider *const own[] = {conditions_provider(orchestrator->conditions),
+                                          control_provider(orchestrator->control)};
+    const struct provider **list = xcalloc(world->provider_count + ARRAY_SIZE(own), sizeof(*list));
+    memcpy(list, world->providers, world->provider_count * sizeof(*list));
+    memcpy(&list[world->provider_count], own, sizeof(own));
     world->providers = list;
-    world->provider_count = count + 1;
+    world->provider_count += ARRAY_SIZE(own);
 }
 
 int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                      const struct orchestrator_world *world, struct orchestrator **ret_orchestrator,
                      struct error *err)
 {
-    (void)paths;
     int r = store_migrate(store, state_schema(), err);
     if (r < 0)
         return r;
@@ -72,12 +97,15 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
     orchestrator->loop = loop;
     orchestrator->store = store;
     orchestrator->world = *world;
+    orchestrator->control = control_new(&orchestrator->world);
+    snprintf(orchestrator->root_id, sizeof(orchestrator->root_id), "%s",
+             paths ? paths->root_id : "");
     orchestrator->kick = new0(uv_timer_t);
     uv_timer_init(loop, orchestrator->kick);
     orchestrator->kick->data = orchestrator;
     orchestrator->supervisor = supervisor_new(orchestrator);
     orchestrator->conditions = conditions_new(orchestrator);
-    add_own_provider(&orchestrator->world, conditions_provider(orchestrator->conditions));
+    add_own_providers(orchestrator);
     *ret_orchestrator = orchestrator;
     return 0;
 }
@@ -98,6 +126,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
     supervisor_free(orchestrator->supervisor);
     while (orchestrator->exit_waits.count > 0)
         exit_wait_free(orchestrator->exit_waits.items[0]);
+    control_free(orchestrator->control);
     uv_close((uv_handle_t *)orchestrator->kick, on_kick_closed);
     free((void *)orchestrator->world.providers);
     free(orchestrator);
@@ -123,6 +152,7 @@ int orchestrator_observe(struct orchestrator *orchestrator, const char *project,
 void orchestrator_vm_event(void *self, const struct vm_status *status)
 {
     struct orchestrator *orchestrator = self;
+    control_vm_event(orchestrator->control, status);
     supervisor_vm_event(orchestrator->supervisor, status, false);
 }
 
@@ -147,109 +177,4 @@ int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err)
         return error_move(err, &local);
     supervisor_begin(orchestrator->supervisor);
     return 0;
-}
-
-/* --- jobs ------------------------------------------------------------------------------------- */
-
-static void submit(struct orchestrator *orchestrator, const struct job_request *request,
-                   struct job **ret_job)
-{
-    struct job *job = job_new(orchestrator, request);
-    vec_add(&orchestrator->jobs, job);
-    orchestrator_kick(orchestrator);
-    *ret_job = job;
-}
-
-int orchestrator_up(struct orchestrator *orchestrator, struct model *model,
-                    const struct up_options *options, const struct job_callbacks *callbacks,
-                    void *userdata, struct job **ret_job, struct error *err)
-{
-    struct specs *specs = NULL;
-    int r = specs_build(model, &specs, err);
-    model_free(model);
-    if (r < 0)
-        return r;
-    submit(orchestrator,
-           &(struct job_request){
-               .kind = JOB_UP,
-               .project = specs->project,
-               .specs = specs,
-               .services = options->services,
-               .callbacks = callbacks,
-               .userdata = userdata,
-           },
-           ret_job);
-    return 0;
-}
-
-static int submit_stop(struct orchestrator *orchestrator, enum job_kind kind, const char *project,
-                       char *const *services, int64_t timeout_ms, bool kill,
-                       const struct job_callbacks *callbacks, void *userdata, struct job **ret_job)
-{
-    submit(orchestrator,
-           &(struct job_request){
-               .kind = kind,
-               .project = project,
-               .services = services,
-               .timeout_ms = timeout_ms,
-               .kill = kill,
-               .callbacks = callbacks,
-               .userdata = userdata,
-           },
-           ret_job);
-    return 0;
-}
-
-int orchestrator_act(struct orchestrator *orchestrator, const char *project, enum act_verb verb,
-                     const struct act_options *options, const struct job_callbacks *callbacks,
-                     void *userdata, struct job **ret_job, struct error *err)
-{
-    if (verb != ACT_STOP)
-        return error_set(err, EOPNOTSUPP, "not yet");
-    return submit_stop(orchestrator, JOB_STOP, project, options->selection.services,
-                       options->timeout_ms, options->kill, callbacks, userdata, ret_job);
-}
-
-int orchestrator_down(struct orchestrator *orchestrator, const char *project,
-                      const struct down_options *options, const struct job_callbacks *callbacks,
-                      void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)err;
-    return submit_stop(orchestrator, JOB_DOWN, project, options->services, options->timeout_ms,
-                       options->kill, callbacks, userdata, ret_job);
-}
-
-int orchestrator_run(struct orchestrator *orchestrator, struct model *model,
-                     const struct run_options *options, const struct job_callbacks *callbacks,
-                     void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
-    model_free(model);
-    return error_set(err, EOPNOTSUPP, "not yet");
-}
-
-int orchestrator_pull(struct orchestrator *orchestrator, struct model *model,
-                      const struct image_options *options, const struct job_callbacks *callbacks,
-                      void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
-    model_free(model);
-    return error_set(err, EOPNOTSUPP, "not yet");
-}
-
-int orchestrator_build(struct orchestrator *orchestrator, struct model *model,
-                       const struct image_options *options, const struct job_callbacks *callbacks,
-                       void *userdata, struct job **ret_job, struct error *err)
-{
-    (void)orchestrator, (void)options, (void)callbacks, (void)userdata, (void)ret_job;
-    model_free(model);
-    return error_set(err, EOPNOTSUPP, "not yet");
-}
-
-int orchestrator_revive(struct orchestrator *orchestrator, const char *instance,
-                        const struct job_callbacks *callbacks, void *userdata, struct job **ret_job,
-                        struct error *err)
-{
-    (void)orchestrator, (void)instance, (void)callbacks, (void)userdata, (void)ret_job;
-    return error_set(err, EOPNOTSUPP, "not yet");
 }

@@ -5,8 +5,8 @@
  *
  * A job is one command on one project. Jobs on one project run one after the other, in order of
  * arrival. Each reports events (JSON objects, one line each on the wire):
- *   {"type":"step","kind":"network","name":"shop_frontend","verb":"ensure",
- *    "state":"waiting"|"working"|"done"|"error"|"skipped","text":"Created","elapsed_ms":N,
+ *   {"type":"step","kind":"network","name":"shop_frontend","service":S (where it is of one),
+ *    "verb":"ensure","state":"waiting"|"working"|"done"|"error"|"skipped","text":"Created","elapsed_ms":N,
  *    "current":N,"total":N,"unit":"B"}     current, total, unit: only where the provider told; what
  *   went wrong stands in on_end's error, once, with a line for each step that failed
  *   {"type":"warning","text":S}     {"type":"message","text":S}    e.g. the line about TCG, or
@@ -66,7 +66,6 @@ struct orchestrator_world {
                      bool (*on_record)(void *userdata, const struct log_record *record),
                      void (*on_end)(void *userdata, const struct error *err), void *log_userdata,
                      struct log_reader **ret_reader, struct error *err);
-    const char *root_id; /* the vault's, base/paths.h; NULL: configs and secrets are refused */
     void *userdata;
 };
 
@@ -87,7 +86,8 @@ void orchestrator_vm_event(void *self, const struct vm_status *status);
 bool orchestrator_is_idle(const struct orchestrator *orchestrator);
 
 /* Which instances of the project: those of the services, and these by name or ID; with both empty
- * all. One-off instances (`run`) belong to a service only where no service is named. */
+ * all. One-off instances (`run`) are meant only by name, or with all; never by start and restart of
+ * all. */
 struct selection {
     char *const *services;
     char *const *instances;

@@ -1,266 +1,344 @@
-/* up as a plan: what is wanted against what is there. plan_decide.c says per service what becomes
- * of it; here follow the deletions that takes, then what is made, each in dependency order. */
+/* up as a plan: what is wanted against what is there. plan_select.c says whom it is about,
+ * plan_decide.c what becomes of each instance; here follow the deletions that takes, then what is
+ * made, each in dependency order. */
 #include "orchestrator/plan_up.h"
 
 #include "base/str.h"
+#include "orchestrator/plan_order.h"
+
+static bool goes(const struct target *target)
+{
+    return target->action == ACTION_REMOVE || target->action == ACTION_RECREATE;
+}
+
+static bool is_made(const struct target *target)
+{
+    return target->action != ACTION_NONE && target->action != ACTION_KEEP &&
+           target->action != ACTION_REMOVE;
+}
+
+/* --- the diff --------------------------------------------------------------------------------- */
+
+static void tell_target(struct up *up, const struct target *target)
+{
+    static const enum plan_action told[ACTION_COUNT] = {
+        [ACTION_NONE] = PLAN_KEEP,         [ACTION_KEEP] = PLAN_KEEP,
+        [ACTION_START] = PLAN_START,       [ACTION_RESTART] = PLAN_RESTART,
+        [ACTION_RECREATE] = PLAN_RECREATE, [ACTION_CREATE] = PLAN_CREATE,
+        [ACTION_REMOVE] = PLAN_REMOVE,
+    };
+    if (target->action == ACTION_NONE)
+        return;
+    const char *name = target->wanted ? target->wanted->name : target->instance->name;
+    const char *service = target->service == NO_SERVICE ? target->instance->service
+                                                        : up->specs->services[target->service].name;
+    const char *reason = target->reason;
+    if (target->action == ACTION_REMOVE)
+        reason = target->service == NO_SERVICE ? "orphan" : "one too many";
+    plan_change(up->plan, told[target->action], "vm", name, service, reason);
+}
 
 /* --- deletions -------------------------------------------------------------------------------- */
 
-static size_t add_removal(struct up *up, const struct observed_resource *resource, const char *kind)
+/* A guest whose start was interrupted has no service that could end in good order. */
+static void add_stop(struct up *up, struct target *target)
 {
-    const char *service = json_string(resource->spec, "service", NULL);
-    return plan_add(up->plan, kind, resource->name, OPERATION_REMOVE,
-                    cJSON_Duplicate(resource->spec, true), service);
-}
-
-static bool stops(const struct up *up, size_t service)
-{
-    const struct observed_instance *instance =
-        observed_find_instance(up->observed, up->specs->services[service].instance);
-    if (up->actions[service] != ACTION_RESTART && up->actions[service] != ACTION_RECREATE)
-        return false;
-    return !instance->missing && instance->state != VM_CREATED && instance->state != VM_EXITED;
-}
-
-/* Dependents come later in the order and were given their stops already. A guest whose start was
- * interrupted has no service that could end in good order. */
-static void add_stop(struct up *up, size_t index)
-{
-    const struct spec_service *service = &up->specs->services[index];
-    const struct observed_resource *vm = up_find_resource(up, "vm", service->instance);
-    bool kill = observed_find_instance(up->observed, service->instance)->state == VM_STARTING;
-    size_t step = plan_add(up->plan, "vm", service->instance, OPERATION_STOP,
-                           plan_stop_spec(vm->spec, -1, kill), service->name);
-    struct graph_neighbours dependents = graph_dependents(up->specs->dependencies, index);
-    for (size_t i = 0; i < dependents.count; i++)
-        plan_order(up->plan, step, up->steps[dependents.items[i]].stop);
-    up->steps[index].stop = step;
-}
-
-static void add_vm_removal(struct up *up, size_t index)
-{
+    const struct observed_instance *instance = target->instance;
+    bool stops = (goes(target) || target->action == ACTION_RESTART) && instance &&
+                 observed_may_run(instance);
     const struct observed_resource *vm =
-        up_find_resource(up, "vm", up->specs->services[index].instance);
-    if (!vm || up->actions[index] != ACTION_RECREATE)
-        return;
-    up->steps[index].vm_remove = add_removal(up, vm, "vm");
-    plan_order(up->plan, up->steps[index].vm_remove, up->steps[index].stop);
+        stops ? observed_find_resource(up->observed, "vm", instance->name) : NULL;
+    if (vm)
+        target->stop = plan_add(
+            up->plan, "vm", instance->name, OPERATION_STOP,
+            plan_stop_spec(vm->spec, up->options->up->timeout_ms, instance->state == VM_STARTING),
+            instance->service);
 }
 
-static void add_ports_removal(struct up *up, size_t index)
+/* Dependents first; orphans, whose dependencies no file tells, before all. */
+static void add_stops(struct up *up)
 {
-    const struct spec_service *service = &up->specs->services[index];
-    const struct observed_resource *ports = up_find_resource(up, "ports", service->instance);
-    if (!ports || (service->ports && streq(ports->hash, service->ports_hash) &&
-                   !up_is_on_changed_network(up, service)))
-        return;
-    up->steps[index].ports_remove = add_removal(up, ports, "ports");
-    plan_order(up->plan, up->steps[index].ports_remove, up->steps[index].stop);
-    plan_order(up->plan, up->steps[index].ports_remove, up->steps[index].vm_remove);
+    size_t services = up->specs->service_count;
+    struct step_list *lists = step_lists_new(services);
+    for (size_t i = up->targets.count; i-- > up->first_target[services];)
+        add_stop(up, &up->targets.items[i]);
+    size_t orphans = up->plan->steps.count;
+    for (size_t i = services; i-- > 0;) {
+        size_t service = up->specs->order[i];
+        for (size_t j = up->first_target[service]; j < up->first_target[service + 1]; j++) {
+            struct target *target = &up->targets.items[j];
+            add_stop(up, target);
+            if (target->stop != NO_STEP)
+                vec_add(&lists[service].steps, target->stop);
+            for (size_t k = 0; k < orphans; k++)
+                plan_order(up->plan, target->stop, k);
+        }
+    }
+    order_dependents_first(up->plan, up->specs->dependencies, up->specs->order, lists);
+    step_lists_free(lists, services);
 }
 
-static bool is_endpoint_kept(const struct up *up, const struct spec_service *service,
+static size_t add_removal(struct up *up, const struct target *target,
+                          const struct observed_resource *resource)
+{
+    size_t step = plan_add_removal(up->plan, resource);
+    plan_order(up->plan, step, target->stop);
+    plan_order(up->plan, step, target->vm_remove);
+    plan_order(up->plan, step, target->ports_remove);
+    return step;
+}
+
+static void add_ports_removal(struct up *up, struct target *target, const char *name)
+{
+    const struct observed_resource *ports = observed_find_resource(up->observed, "ports", name);
+    const struct spec_instance *wanted = target->action == ACTION_REMOVE ? NULL : target->wanted;
+    bool is_kept = ports && wanted && wanted->ports && streq(ports->hash, wanted->ports_hash) &&
+                   !(target->instance && up_changed_network_of(up, target->instance));
+    if (ports && !is_kept)
+        target->ports_remove = add_removal(up, target, ports);
+}
+
+static bool is_endpoint_kept(const struct up *up, const struct target *target,
                              const struct observed_resource *resource)
 {
-    for (size_t i = 0; i < service->endpoint_count; i++) {
-        const struct spec_endpoint *endpoint = &service->endpoints[i];
-        if (streq(endpoint->name, resource->name))
-            return streq(endpoint->hash, resource->hash) && !up->changed[endpoint->network_index];
-    }
+    const struct spec_instance *wanted = target->action == ACTION_REMOVE ? NULL : target->wanted;
+    size_t network = strmap_get(&up->specs->network_index, resource->network);
+    if (network != STRMAP_NONE && up->changed[network])
+        return false;
+    for (size_t i = 0; wanted && i < wanted->endpoint_count; i++)
+        if (streq(wanted->endpoints[i].name, resource->name))
+            return streq(wanted->endpoints[i].hash, resource->hash);
     return false;
 }
 
-static void add_endpoint_removals(struct up *up, size_t index)
+static void add_endpoint_removals(struct up *up, struct target *target, const char *name)
 {
-    const struct spec_service *service = &up->specs->services[index];
-    for (size_t i = 0; i < up->observed->resources.count; i++) {
-        const struct observed_resource *resource = &up->observed->resources.items[i];
-        if (!streq(resource->kind, "endpoint") || !streq(resource->instance, service->instance) ||
-            is_endpoint_kept(up, service, resource))
-            continue;
-        size_t step = add_removal(up, resource, "endpoint");
-        plan_order(up->plan, step, up->steps[index].stop);
-        plan_order(up->plan, step, up->steps[index].vm_remove);
-        plan_order(up->plan, step, up->steps[index].ports_remove);
+    const struct observed_resource *resource = observed_first_of(up->observed, name);
+    for (; resource; resource = observed_next_of(up->observed, resource))
+        if (streq(resource->kind, "endpoint") && !is_endpoint_kept(up, target, resource))
+            add_removal(up, target, resource);
+}
+
+/* Anonymous volumes that nobody inherits, where they are not wanted any more. */
+static void add_volume_removals(struct up *up, struct target *target,
+                                const struct observed_resource *vm)
+{
+    if (target->action != ACTION_RECREATE || !up->options->up->renew_anonymous || !vm)
+        return;
+    _cleanup_strv_ char **volumes = spec_volumes_of(vm->spec);
+    for (size_t i = 0; volumes && volumes[i]; i++) {
+        const struct observed_resource *volume =
+            observed_find_resource(up->observed, "volume", volumes[i]);
+        if (volume && spec_is_anonymous(volumes[i]))
+            add_removal(up, target, volume);
     }
+}
+
+static void add_target_removals(struct up *up, struct target *target)
+{
+    const char *name = target->instance ? target->instance->name : target->wanted->name;
+    const struct observed_resource *vm = observed_find_resource(up->observed, "vm", name);
+    if (goes(target) && vm)
+        target->vm_remove = add_removal(up, target, vm);
+    add_ports_removal(up, target, name);
+    add_endpoint_removals(up, target, name);
+    add_volume_removals(up, target, vm);
+}
+
+/* Nobody speaks of it any more, and nobody stays on it. */
+static bool is_abandoned(const struct up *up, const struct observed_resource *network)
+{
+    if (!up->options->up->remove_orphans || specs_find_network(up->specs, network->name))
+        return false;
+    size_t endpoints = 0;
+    for (size_t i = 0; i < up->observed->resources.count; i++)
+        endpoints += streq(up->observed->resources.items[i].network, network->name);
+    for (size_t i = 0; i < up->plan->steps.count; i++)
+        if (streq(up->plan->steps.items[i].kind, "endpoint") &&
+            streq(json_string(up->plan->steps.items[i].spec, "network", ""), network->name))
+            endpoints--;
+    return endpoints == 0;
 }
 
 static void add_network_removals(struct up *up)
 {
     size_t before = up->plan->steps.count;
-    for (size_t i = 0; i < up->specs->network_count; i++) {
-        const char *name = up->specs->networks[i].name;
-        if (!up->changed[i])
+    for (size_t i = 0; i < up->observed->resources.count; i++) {
+        const struct observed_resource *network = &up->observed->resources.items[i];
+        if (!streq(network->kind, "network"))
             continue;
-        size_t step = add_removal(up, up_find_resource(up, "network", name), "network");
+        size_t index = strmap_get(&up->specs->network_index, network->name);
+        bool is_changed = index != STRMAP_NONE && up->changed[index];
+        if (!is_changed && !is_abandoned(up, network))
+            continue;
+        size_t step = plan_add_removal(up->plan, network);
+        if (!is_changed)
+            plan_change(up->plan, PLAN_REMOVE, "network", network->name, NULL, "orphan");
         for (size_t j = 0; j < before; j++)
             if (streq(up->plan->steps.items[j].kind, "endpoint") &&
-                streq(json_string(up->plan->steps.items[j].spec, "network", ""), name))
+                streq(json_string(up->plan->steps.items[j].spec, "network", ""), network->name))
+                plan_order(up->plan, step, j);
+    }
+}
+
+static void add_recreated_volumes(struct up *up)
+{
+    size_t before = up->plan->steps.count;
+    for (size_t i = 0; i < up->specs->volume_count; i++) {
+        if (!up->recreated_volumes[i])
+            continue;
+        size_t step = plan_add_removal(
+            up->plan, observed_find_resource(up->observed, "volume", up->specs->volumes[i].name));
+        for (size_t j = 0; j < before; j++)
+            if (streq(up->plan->steps.items[j].kind, "vm"))
                 plan_order(up->plan, step, j);
     }
 }
 
 static void add_deletions(struct up *up)
 {
-    for (size_t i = up->specs->service_count; i-- > 0;) {
+    size_t services = up->specs->service_count;
+    add_stops(up);
+    for (size_t i = up->targets.count; i-- > up->first_target[services];)
+        add_target_removals(up, &up->targets.items[i]);
+    for (size_t i = services; i-- > 0;) {
         size_t service = up->specs->order[i];
-        if (up->actions[service] == ACTION_NONE || up->actions[service] == ACTION_KEEP)
-            continue;
-        if (stops(up, service))
-            add_stop(up, service);
-        add_vm_removal(up, service);
-        add_ports_removal(up, service);
-        add_endpoint_removals(up, service);
+        for (size_t j = up->first_target[service]; j < up->first_target[service + 1]; j++)
+            if (is_made(&up->targets.items[j]) || goes(&up->targets.items[j]))
+                add_target_removals(up, &up->targets.items[j]);
     }
     add_network_removals(up);
+    add_recreated_volumes(up);
     up->deletion_count = up->plan->steps.count;
 }
 
 /* --- what is made ----------------------------------------------------------------------------- */
 
-static bool starts(const struct up *up, size_t service)
+/* target->start comes after every instance of the dependency, as its condition wants it. */
+static void wait_for_dependency(struct up *up, const struct target *target,
+                                const struct model_dependency *dependency)
 {
-    return up->actions[service] != ACTION_NONE && up->actions[service] != ACTION_KEEP;
-}
-
-/* Also networks that are there already are looked at again (ENSURE is idempotent) before something
- * starts on them: the store is a hint, the host is the truth. */
-static void add_network(struct up *up, size_t index)
-{
-    const struct spec_network *network = &up->specs->networks[index];
-    if (up->network_steps[index] != NO_STEP)
+    size_t other = dependency->service;
+    const char *service = up->specs->services[target->service].name;
+    if (!up->selected[other])
         return;
-    size_t step = plan_add(up->plan, "network", network->name, OPERATION_ENSURE,
-                           cJSON_Duplicate(network->spec, true), NULL);
-    struct plan_step *added = &up->plan->steps.items[step];
-    memcpy(added->hash, network->hash, sizeof(added->hash));
-    added->quiet = !up->changed[index] && up_find_resource(up, "network", network->name);
-    up->network_steps[index] = step;
+    for (size_t i = up->first_target[other]; i < up->first_target[other + 1]; i++) {
+        const struct target *of = &up->targets.items[i];
+        if (of->action == ACTION_REMOVE || of->oneoff)
+            continue;
+        size_t after = of->start;
+        if (dependency->condition != CONDITION_STARTED)
+            after = make_condition(&up->making,
+                                   &(struct make_condition){
+                                       .instance = of->wanted->name,
+                                       .service = up->specs->services[other].name,
+                                       .condition = spec_condition_name(dependency->condition),
+                                       .waiter = service,
+                                       .after = of->start,
+                                       .is_required = dependency->required,
+                                   });
+        (dependency->required ? plan_order : plan_order_weakly)(up->plan, target->start, after);
+    }
 }
 
-static size_t add_endpoint(struct up *up, const struct spec_service *service,
-                           const struct spec_endpoint *endpoint)
+static void make_target(struct up *up, struct target *target)
 {
-    size_t step = plan_add(up->plan, "endpoint", endpoint->name, OPERATION_ENSURE,
-                           cJSON_Duplicate(endpoint->spec, true), service->name);
-    struct plan_step *added = &up->plan->steps.items[step];
-    memcpy(added->hash, endpoint->hash, sizeof(added->hash));
-    plan_order(up->plan, step, up->network_steps[endpoint->network_index]);
-    return step;
-}
-
-static size_t add_vm(struct up *up, const struct spec_service *service, const char *id)
-{
-    cJSON *spec = cJSON_Duplicate(service->vm, true);
-    json_set_string(spec, "id", id);
-    size_t step =
-        plan_add(up->plan, "vm", service->instance, OPERATION_ENSURE, spec, service->name);
-    struct plan_step *added = &up->plan->steps.items[step];
-    added->instance = new0(struct plan_instance);
-    added->instance->image_id = xstrdup(up_image_id(up, service, NULL));
-    _cleanup_free_ char *key = xasprintf("image/%s", service->image);
-    const cJSON *image = json_object(up->options->images, key);
-    added->instance->image_result = image ? json_print(image) : xstrdup("");
-    added->instance->command = spec_command_text(service->vm, json_object(image, "config"));
-    spec_hash_service(service, added->instance->image_id, added->hash);
-    added->fact = TAKE_PTR(key);
-    return step;
-}
-
-static void add_service(struct up *up, size_t index)
-{
-    const struct spec_service *service = &up->specs->services[index];
-    const struct observed_instance *instance =
-        observed_find_instance(up->observed, service->instance);
-    bool is_new = up->actions[index] == ACTION_CREATE || up->actions[index] == ACTION_RECREATE;
     char new_id[HASH_HEX_SIZE];
-    const char *id = is_new ? up->options->new_id(new_id) : instance->id;
-
-    _cleanup_free_ size_t *endpoints = xcalloc(service->endpoint_count + 1, sizeof(*endpoints));
-    for (size_t i = 0; i < service->endpoint_count; i++)
-        endpoints[i] = add_endpoint(up, service, &service->endpoints[i]);
-    size_t ports = NO_STEP;
-    if (service->ports) {
-        ports = plan_add(up->plan, "ports", service->instance, OPERATION_ENSURE,
-                         cJSON_Duplicate(service->ports, true), service->name);
-        memcpy(up->plan->steps.items[ports].hash, service->ports_hash, HASH_HEX_SIZE);
-    }
-    size_t vm = is_new ? add_vm(up, service, id) : NO_STEP;
-    cJSON *spec = cJSON_Duplicate(service->vm, true);
-    json_set_string(spec, "id", id);
-    size_t start =
-        plan_add(up->plan, "vm", service->instance, OPERATION_START, spec, service->name);
-    up->plan->steps.items[start].fact = xasprintf("image/%s", service->image);
-    for (size_t i = 0; i < service->endpoint_count; i++) {
-        plan_order(up->plan, ports, endpoints[i]);
-        plan_order(up->plan, start, endpoints[i]);
-    }
-    plan_order(up->plan, start, ports);
-    plan_order(up->plan, start, vm);
-    struct graph_neighbours needs = graph_dependencies(up->specs->dependencies, index);
-    for (size_t i = 0; i < needs.count; i++)
-        plan_order(up->plan, start, up->steps[needs.items[i]].start);
-    up->steps[index].start = start;
+    bool is_new = target->action == ACTION_CREATE || target->action == ACTION_RECREATE;
+    struct make_instance how = {
+        .instance = target->wanted,
+        .id = is_new ? up->options->new_id(new_id) : target->instance->id,
+        .is_new = is_new,
+        .is_optional = !up->required[target->service],
+        .image = target->image,
+        .image_id =
+            json_string(target->image, "id", target->instance ? target->instance->image_id : ""),
+    };
+    target->start = make_instance(&up->making, &how).start;
+    const struct model_service *model = up->specs->services[target->service].model;
+    for (size_t i = 0; target->start != NO_STEP && i < model->dependency_count; i++)
+        wait_for_dependency(up, target, &model->dependencies[i]);
 }
 
-static bool is_last_deletion(const struct up *up, size_t step)
+/* --wait: with a limit all begin to wait when the last has been started, as Docker Compose does. */
+static void add_waits(struct up *up)
 {
-    for (size_t i = step + 1; i < up->deletion_count; i++) {
-        const struct plan_step *later = &up->plan->steps.items[i];
-        for (size_t j = 0; j < later->after.count; j++)
-            if (later->after.items[j] == step)
-                return false;
-    }
-    return true;
-}
-
-/* What waits for nothing else waits for the deletions, and so does all that waits for it. */
-static void wait_for_deletions(struct up *up)
-{
-    for (size_t i = up->deletion_count; i < up->plan->steps.count; i++) {
-        bool is_first = up->plan->steps.items[i].after.count == 0;
-        for (size_t j = 0; is_first && j < up->deletion_count; j++)
-            if (is_last_deletion(up, j))
-                plan_order(up->plan, i, j);
+    const struct up_options *options = up->options->up;
+    size_t before = up->plan->steps.count;
+    for (size_t i = 0; i < up->targets.count; i++) {
+        const struct target *target = &up->targets.items[i];
+        if (target->action == ACTION_NONE || target->action == ACTION_REMOVE)
+            continue;
+        size_t step =
+            make_condition(&up->making, &(struct make_condition){
+                                            .instance = target->wanted->name,
+                                            .service = up->specs->services[target->service].name,
+                                            .condition = "running_or_healthy",
+                                            .waiter = "",
+                                            .after = target->start,
+                                            .timeout_ms = options->wait_timeout_ms,
+                                            .is_required = true,
+                                        });
+        for (size_t j = 0; options->wait_timeout_ms > 0 && j < before; j++)
+            if (up->plan->steps.items[j].verb == OPERATION_START)
+                plan_order(up->plan, step, j);
     }
 }
 
 static void add_makings(struct up *up)
 {
     for (size_t i = 0; i < up->specs->service_count; i++) {
-        const struct spec_service *service = &up->specs->services[i];
-        for (size_t j = 0; starts(up, i) && j < service->endpoint_count; j++)
-            add_network(up, service->endpoints[j].network_index);
+        size_t service = up->specs->order[i];
+        for (size_t j = up->first_target[service]; j < up->first_target[service + 1]; j++)
+            if (is_made(&up->targets.items[j]))
+                make_target(up, &up->targets.items[j]);
     }
-    for (size_t i = 0; i < up->specs->service_count; i++)
-        if (starts(up, up->specs->order[i]))
-            add_service(up, up->specs->order[i]);
-    wait_for_deletions(up);
+    if (up->options->up->wait && !up->options->up->no_start)
+        add_waits(up);
+    make_after_deletions(up->plan, up->deletion_count);
+    for (size_t i = 0; i < up->targets.count; i++)
+        tell_target(up, &up->targets.items[i]);
 }
+
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void up_init(struct up *up)
 {
-    size_t services = up->specs->service_count + 1, networks = up->specs->network_count + 1;
+    size_t services = up->specs->service_count + 1;
     up->selected = xcalloc(services, sizeof(*up->selected));
-    up->actions = xcalloc(services, sizeof(*up->actions));
-    up->steps = xcalloc(services, sizeof(*up->steps));
-    up->changed = xcalloc(networks, sizeof(*up->changed));
-    up->network_steps = xcalloc(networks, sizeof(*up->network_steps));
-    for (size_t i = 0; i < services; i++)
-        up->steps[i] = (struct service_steps){NO_STEP, NO_STEP, NO_STEP, NO_STEP};
-    for (size_t i = 0; i < networks; i++)
-        up->network_steps[i] = NO_STEP;
+    up->named = xcalloc(services, sizeof(*up->named));
+    up->required = xcalloc(services, sizeof(*up->required));
+    up->replicas = xcalloc(services, sizeof(*up->replicas));
+    up->first_target = xcalloc(services, sizeof(*up->first_target));
+    up->changed = xcalloc(up->specs->network_count + 1, sizeof(*up->changed));
+    up->recreated_volumes = xcalloc(up->specs->volume_count + 1, sizeof(*up->recreated_volumes));
+    up->converted_volumes = xcalloc(up->specs->volume_count + 1, sizeof(*up->converted_volumes));
     up->plan = plan_new(up->specs->project);
-    up->plan->facts = cJSON_Duplicate(up->options->images, true);
+    up->making = (struct making){
+        .plan = up->plan,
+        .observed = up->observed,
+        .specs = up->specs,
+        .keep = up->options->up->recreate == RECREATE_NEVER,
+        .starts = !up->options->up->no_start,
+    };
 }
 
 static void up_done(struct up *up)
 {
+    for (size_t i = 0; i < up->targets.count; i++) {
+        spec_instance_free(up->targets.items[i].wanted);
+        free(up->targets.items[i].reason);
+    }
+    vec_done(&up->targets);
     free(up->selected);
-    free(up->actions);
-    free(up->steps);
+    free(up->named);
+    free(up->required);
+    free(up->replicas);
+    free(up->first_target);
     free(up->changed);
-    free(up->network_steps);
+    free(up->recreated_volumes);
+    free(up->converted_volumes);
+    making_done(&up->making);
     plan_free(up->plan);
 }
 
@@ -269,9 +347,10 @@ int plan_up(const struct specs *specs, const struct observed *observed,
 {
     _cleanup_(up_done) struct up up = {.specs = specs, .observed = observed, .options = options};
     up_init(&up);
-    int r = up_decide(&up, err);
+    int r = up_select(&up, err);
     if (r < 0)
         return r;
+    up_decide(&up);
     add_deletions(&up);
     add_makings(&up);
     *ret_plan = TAKE_PTR(up.plan);

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include <errno.h>
+
 /* specs, hashes and depends_on are JSON text, hex and a JSON array: of {"service","condition",
  * "required","restart"}, and of names alone in rows of the first version. files is a JSON array of
  * paths, image_result the JSON text of its operation's ("" in rows of the first version), desired
@@ -66,17 +68,11 @@ static int end_transaction(struct store *store, int result, struct error *err)
 static int record_services(struct store *store, const struct specs *specs, struct error *err)
 {
     int r = store_execute(store, err,
-                          "INSERT INTO projects (name, created_ms) VALUES (?, ?)"
-                          " ON CONFLICT (name) DO NOTHING",
-                          "si", specs->project, clock_realtime_ms());
-    if (r < 0)
-        return r;
-    r = store_execute(store, err,
-                      "DELETE FROM services WHERE project = ?1 AND name NOT IN"
-                      " (SELECT service FROM instances WHERE project = ?1)",
-                      "s", specs->project);
+                          "DELETE FROM services WHERE project = ?1 AND name NOT IN"
+                          " (SELECT service FROM instances WHERE project = ?1)",
+                          "s", specs->project);
     for (size_t i = 0; r >= 0 && i < specs->service_count; i++) {
-        _cleanup_json_ cJSON *depends_on = json_from_strv(specs->services[i].depends_on);
+        _cleanup_json_ cJSON *depends_on = spec_dependencies(specs, i);
         _cleanup_free_ char *text = json_print(depends_on);
         r = store_execute(store, err,
                           "INSERT INTO services (project, name, depends_on) VALUES (?, ?, ?)"
@@ -87,98 +83,46 @@ static int record_services(struct store *store, const struct specs *specs, struc
     return r;
 }
 
-int state_record_project(struct store *store, const struct specs *specs, struct error *err)
+static int record_project(struct store *store, const struct specs *specs,
+                          const struct state_project *about, struct error *err)
+{
+    _cleanup_json_ cJSON *files = json_from_strv(about->files ? about->files : specs->model->files);
+    _cleanup_free_ char *text = json_print(files);
+    int r = store_execute(store, err,
+                          "INSERT INTO projects (name, created_ms, standalone, directory, files,"
+                          " salt) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                          " directory = excluded.directory, files = excluded.files,"
+                          " salt = excluded.salt",
+                          "siisss", specs->project, clock_realtime_ms(), (int64_t)about->standalone,
+                          specs->model->directory, text, specs->salt);
+    return r < 0 ? r : record_services(store, specs, err);
+}
+
+int state_record_project(struct store *store, const struct specs *specs,
+                         const struct state_project *about, struct error *err)
 {
     int r = store_begin(store, err);
     if (r < 0)
         return r;
-    return end_transaction(store, record_services(store, specs, err), err);
+    return end_transaction(store, record_project(store, specs, about, err), err);
 }
 
 int state_forget_project(struct store *store, const char *project, struct error *err)
 {
-    return store_execute(store, err,
-                         "DELETE FROM projects WHERE name = ?1"
-                         " AND NOT EXISTS (SELECT 1 FROM resources WHERE project = ?1)"
-                         " AND NOT EXISTS (SELECT 1 FROM journal WHERE project = ?1)",
-                         "s", project);
-}
-
-static int read_resources(struct store *store, struct observed *observed, struct error *err)
-{
-    _cleanup_statement_ sqlite3_stmt *rows = store_query(
-        store, err, "SELECT kind, name, hash, spec FROM resources WHERE project = ? ORDER BY made",
-        "s", observed->project);
-    if (!rows)
+    _cleanup_statement_ sqlite3_stmt *forget =
+        store_query(store, err,
+                    "DELETE FROM projects WHERE name = ?1"
+                    " AND NOT EXISTS (SELECT 1 FROM resources WHERE project = ?1"
+                    "  AND kind <> 'volume')"
+                    " AND NOT EXISTS (SELECT 1 FROM journal WHERE project = ?1) RETURNING 1",
+                    "s", project);
+    if (!forget)
         return -err->code;
-    int r;
-    while ((r = store_step(store, rows, err)) > 0) {
-        const char *text = store_column_text(rows, 3);
-        cJSON *spec = NULL;
-        r = json_parse(text, strlen(text), &spec, err);
-        if (r < 0)
-            return error_prefix(err, "the store's spec of %s '%s'", store_column_text(rows, 0),
-                                store_column_text(rows, 1));
-        observed_add_resource(observed, store_column_text(rows, 0), store_column_text(rows, 1),
-                              store_column_text(rows, 2), spec);
-    }
-    return r;
-}
-
-static int read_services(struct store *store, struct observed *observed, struct error *err)
-{
-    _cleanup_statement_ sqlite3_stmt *rows = store_query(
-        store, err, "SELECT name, depends_on FROM services WHERE project = ? ORDER BY name", "s",
-        observed->project);
-    if (!rows)
-        return -err->code;
-    int r;
-    while ((r = store_step(store, rows, err)) > 0) {
-        const char *text = store_column_text(rows, 1);
-        _cleanup_json_ cJSON *depends_on = NULL;
-        r = json_parse(text, strlen(text), &depends_on, err);
-        if (r < 0)
-            return error_prefix(err, "the store's dependencies of service '%s'",
-                                store_column_text(rows, 0));
-        vec_add(&observed->services, (struct observed_service){
-                                         .name = xstrdup(store_column_text(rows, 0)),
-                                         .depends_on = json_strv(depends_on),
-                                     });
-    }
-    return r;
-}
-
-static int read_instances(struct store *store, struct observed *observed, struct error *err)
-{
-    struct state_instances instances = {0};
-    int r = state_list_instances(store, observed->project, &instances, err);
-    for (size_t i = 0; r >= 0 && i < instances.list.count; i++) {
-        struct state_instance *instance = &instances.list.items[i];
-        vec_add(&observed->instances, (struct observed_instance){
-                                          .name = TAKE_PTR(instance->name),
-                                          .id = TAKE_PTR(instance->id),
-                                          .service = TAKE_PTR(instance->service),
-                                          .image_id = TAKE_PTR(instance->image_id),
-                                          .missing = true,
-                                      });
-    }
-    state_instances_done(&instances);
-    return r;
-}
-
-int state_observe(struct store *store, const char *project, struct observed **ret_observed,
-                  struct error *err)
-{
-    _cleanup_(observed_freep) struct observed *observed = observed_new(project);
-    int r = read_resources(store, observed, err);
-    if (r >= 0)
-        r = read_services(store, observed, err);
-    if (r >= 0)
-        r = read_instances(store, observed, err);
-    if (r < 0)
-        return r;
-    *ret_observed = TAKE_PTR(observed);
-    return 0;
+    int forgotten = store_step(store, forget, err);
+    if (forgotten <= 0)
+        return forgotten;
+    int r = store_step(store, forget, err);
+    return r < 0 ? r : 1;
 }
 
 int state_list_instances(struct store *store, const char *project,
@@ -237,6 +181,21 @@ void state_instances_done(struct state_instances *instances)
     vec_done(&instances->list);
 }
 
+int state_find_project(struct store *store, const char *instance, char **ret_project,
+                       struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows =
+        store_query(store, err, "SELECT project FROM instances WHERE name = ?", "s", instance);
+    if (!rows)
+        return -err->code;
+    int r = store_step(store, rows, err);
+    if (r == 0)
+        return error_set(err, ENOENT, "no such container: %s", instance);
+    if (r > 0)
+        *ret_project = xstrdup(store_column_text(rows, 0));
+    return r < 0 ? r : 0;
+}
+
 int state_list_projects(struct store *store, char ***ret_names, struct error *err)
 {
     _cleanup_statement_ sqlite3_stmt *rows =
@@ -266,4 +225,10 @@ int state_set_instance_state(struct store *store, const char *instance, const ch
         return changed;
     int r = store_step(store, update, err);
     return r < 0 ? r : 1;
+}
+
+int state_set_wanted(struct store *store, const char *instance, bool wanted, struct error *err)
+{
+    return store_execute(store, err, "UPDATE instances SET desired = ? WHERE name = ?", "ss",
+                         wanted ? "running" : "stopped", instance);
 }

@@ -9,10 +9,16 @@
 #include "orchestrator/spec.h"
 
 const struct store_schema *state_schema(void);
+struct state_project {
+    char *const *files; /* NULL: the model's */
+    bool standalone;    /* one instance outside any project; known from its first record on */
+};
 /* The project and the dependencies of its services; services that are no longer in the file stay as
  * long as they have an instance. */
-int state_record_project(struct store *store, const struct specs *specs, struct error *err);
-/* Forgets the project when nothing of it is left. */
+int state_record_project(struct store *store, const struct specs *specs,
+                         const struct state_project *about, struct error *err);
+/* Forgets the project when nothing of it is left but volumes, whose rows stay: a later up knows
+ * what they were made from, and `down -v` finds them. 1 where nothing is left, else 0. */
 int state_forget_project(struct store *store, const char *project, struct error *err);
 /* What the store knows; the instances' states are left for the caller. */
 int state_observe(struct store *store, const char *project, struct observed **ret_observed,
@@ -35,6 +41,9 @@ struct state_instances {
 int state_list_instances(struct store *store, const char *project,
                          struct state_instances *ret_instances, struct error *err);
 void state_instances_done(struct state_instances *instances);
+/* The project of an instance. -ENOENT; owned by the caller. */
+int state_find_project(struct store *store, const char *instance, char **ret_project,
+                       struct error *err);
 /* Names, sorted. */
 int state_list_projects(struct store *store, char ***ret_names, struct error *err);
 
@@ -42,3 +51,5 @@ int state_list_projects(struct store *store, char ***ret_names, struct error *er
  * does not or there is no such instance. */
 int state_set_instance_state(struct store *store, const char *instance, const char *state,
                              struct error *err);
+/* Whether people want it to run; starts and stops say so by their journal entries. */
+int state_set_wanted(struct store *store, const char *instance, bool wanted, struct error *err);

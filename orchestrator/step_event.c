@@ -59,6 +59,8 @@ cJSON *step_event_new(const struct plan_step *step, enum step_state state, const
     json_set_string(event, "type", "step");
     json_set_string(event, "kind", step->kind);
     json_set_string(event, "name", step->name);
+    if (step->service)
+        json_set_string(event, "service", step->service);
     json_set_string(event, "verb", operation_verb_name(step->verb));
     json_set_string(event, "state", step_state_name(state));
     json_set_string(event, "text", text ? text : usual_text(step, state));

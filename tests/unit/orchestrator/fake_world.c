@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static const char *const kinds[FAKE_KINDS] = {"image", "network", "endpoint", "ports", "vm"};
+static const char *const kinds[FAKE_KINDS] = {"image", "network", "volume",   "endpoint",
+                                              "ports", "vm",      "condition"};
 
 static char *key_of(const char *kind, const char *name)
 {
@@ -64,6 +65,35 @@ static const cJSON *find_by_member(const struct fake_world *world, const char *k
 
 /* --- what is allowed -------------------------------------------------------------------------- */
 
+/* A VM whose spec mounts the volume, in this state or (NULL) any; NULL: none. */
+static const cJSON *find_user(const struct fake_world *world, const char *volume, const char *state)
+{
+    const cJSON *thing, *mount;
+    cJSON_ArrayForEach(thing, world->things)
+    {
+        if (!str_after_prefix(thing->string, "vm/") ||
+            (state && !streq(json_string(thing, "state", ""), state)))
+            continue;
+        cJSON_ArrayForEach(mount, json_array(json_object(thing, "spec"), "mounts"))
+        {
+            if (streq(json_string(mount, "volume", ""), volume))
+                return thing;
+        }
+    }
+    return NULL;
+}
+
+static int check_volume(struct fake_world *world, const struct operation *operation,
+                        const cJSON *thing, struct error *err)
+{
+    bool was_shared = json_bool(json_object(thing, "spec"), "shared", false);
+    bool is_shared = json_bool(operation->spec, "shared", false);
+    if (thing && was_shared != is_shared && !json_bool(thing, "half", false) &&
+        find_user(world, operation->name, "running"))
+        return error_set(err, EBUSY, "volume '%s' changes under a running VM", operation->name);
+    return 0;
+}
+
 static int check_ensure(struct fake_world *world, const struct operation *operation,
                         struct error *err)
 {
@@ -71,6 +101,8 @@ static int check_ensure(struct fake_world *world, const struct operation *operat
     if (streq(operation->kind, "endpoint") && !find_thing(world, "network", network))
         return error_set(err, ENOENT, "endpoint '%s' comes before its network", operation->name);
     const cJSON *thing = find_thing(world, operation->kind, operation->name);
+    if (streq(operation->kind, "volume"))
+        return check_volume(world, operation, thing, err);
     if (thing && streq(operation->kind, "network") && !json_bool(thing, "half", false) &&
         !cJSON_Compare(json_object(thing, "spec"), operation->spec, true))
         return error_set(err, EEXIST, "'%s' is there with another spec", operation->name);
@@ -91,7 +123,21 @@ static int check_start(struct fake_world *world, const struct operation *operati
     _cleanup_free_ char *image = key_of("image", json_string(operation->spec, "image", ""));
     if (!json_string(json_object(operation->inputs, image), "id", NULL))
         return error_set(err, EINVAL, "'%s' is started without its image", operation->name);
-    const cJSON *endpoint;
+    const cJSON *endpoint, *mount;
+    cJSON_ArrayForEach(mount, json_array(operation->spec, "mounts"))
+    {
+        const char *volume = json_string(mount, "volume", NULL);
+        _cleanup_free_ char *key = key_of("volume", volume ? volume : "");
+        const cJSON *thing = volume ? find_thing(world, "volume", volume) : NULL;
+        if (volume &&
+            (!thing || json_bool(thing, "half", false) || !json_object(operation->inputs, key)))
+            return error_set(err, EINVAL, "'%s' is started without volume '%s'", operation->name,
+                             volume);
+        if (volume && !json_bool(json_object(thing, "spec"), "shared", false) &&
+            find_user(world, volume, "running"))
+            return error_set(err, EBUSY, "'%s' takes the disk '%s' of another", operation->name,
+                             volume);
+    }
     cJSON_ArrayForEach(endpoint, json_array(operation->spec, "endpoints"))
     {
         _cleanup_free_ char *key = key_of("endpoint", endpoint->valuestring);
@@ -110,10 +156,23 @@ static int check_remove(struct fake_world *world, const struct operation *operat
     if (streq(operation->kind, "network") &&
         find_by_member(world, "endpoint", "network", operation->name))
         return error_set(err, EBUSY, "network '%s' has endpoints", operation->name);
+    if (streq(operation->kind, "volume") && find_user(world, operation->name, NULL))
+        return error_set(err, EBUSY, "volume '%s' is mounted", operation->name);
     const char *instance = json_string(operation->spec, "instance", "");
     const cJSON *vm = find_thing(world, "vm", instance);
     if (!streq(operation->kind, "vm") && vm && streq(json_string(vm, "state", ""), "running"))
         return error_set(err, EBUSY, "'%s' still runs with '%s'", instance, operation->name);
+    return 0;
+}
+
+static int check_wait(struct fake_world *world, const struct operation *operation,
+                      struct error *err)
+{
+    const char *state = fake_world_vm_state(world, operation->name);
+    if (!state || !streq(state, "running"))
+        return error_set(err, ENOTCONN, "'%s' is waited for and does not run", operation->name);
+    if (world->unhealthy && streq(world->unhealthy, operation->name))
+        return error_set(err, ENOTCONN, "'%s' is unhealthy", operation->name);
     return 0;
 }
 
@@ -127,8 +186,9 @@ static int check_operation(struct fake_world *world, const struct operation *ope
         return check_start(world, operation, err);
     case OPERATION_REMOVE:
         return check_remove(world, operation, err);
-    case OPERATION_STOP:
     case OPERATION_WAIT:
+        return check_wait(world, operation, err);
+    case OPERATION_STOP:
     case OPERATION_PAUSE:
     case OPERATION_UNPAUSE:
     case OPERATION_KILL:
@@ -172,8 +232,10 @@ static void undo_effect(struct fake_world *world, const struct operation *operat
 static cJSON *make_result(const struct fake_world *world, const struct operation *operation)
 {
     cJSON *result = cJSON_CreateObject();
-    if (streq(operation->kind, "image"))
+    if (streq(operation->kind, "image")) {
         json_set_string(result, "id", world->image_id);
+        json_set(result, "config", cJSON_Duplicate(world->image_config, true));
+    }
     if (streq(operation->kind, "endpoint") && json_bool(operation->spec, "tap", false)) {
         cJSON *fds = cJSON_AddArrayToObject(result, "fds");
         cJSON_AddItemToArray(fds, cJSON_CreateNumber(open("/dev/null", O_RDWR | O_CLOEXEC)));
@@ -204,6 +266,9 @@ static void finish_effect(struct fake_world *world, const struct operation *oper
         drop_thing(world, operation->kind, operation->name);
         break;
     case OPERATION_WAIT:
+        if (streq(json_string(operation->spec, "condition", ""), "completed"))
+            json_set_string(find_thing(world, "vm", operation->name), "state", "exited");
+        break;
     case OPERATION_PAUSE:
     case OPERATION_UNPAUSE:
     case OPERATION_KILL:
@@ -282,8 +347,25 @@ static void fake_cancel(void *self, struct operation *operation)
     fail(provider->world, operation, ECANCELED);
 }
 
+static bool end_dying(struct fake_world *world)
+{
+    if (!world->dying || !world->dying[0])
+        return false;
+    _cleanup_strv_ char **dying = TAKE_PTR(world->dying);
+    for (size_t i = 0; dying[i]; i++) {
+        struct vm_status status = {.state = VM_EXITED, .exit_code = 137};
+        snprintf(status.instance, sizeof(status.instance), "%s", dying[i]);
+        fake_world_exit_vm(world, dying[i]);
+        if (world->on_vm_event)
+            world->on_vm_event(world->vm_event_userdata, &status);
+    }
+    return true;
+}
+
 bool fake_world_tick(struct fake_world *world)
 {
+    if (end_dying(world))
+        return true;
     if (world->pending.count == 0)
         return false;
     bool at_once = world->answer == FAKE_AT_ONCE; /* then the last, which was just started */
@@ -331,6 +413,7 @@ void fake_world_done(struct fake_world *world)
     vec_done(&world->log);
     vec_done(&world->pending);
     strv_free(world->named);
+    strv_free(world->dying);
     cJSON_Delete(world->things);
 }
 
@@ -403,6 +486,35 @@ static int vm_status(void *userdata, const char *instance, struct vm_status *ret
     return 0;
 }
 
+static int send_signal(void *userdata, const char *instance, int signal_number, struct error *err)
+{
+    struct fake_world *world = userdata;
+    (void)err;
+    vec_add(&world->log, xasprintf("signal %d %s", signal_number, instance));
+    return 0;
+}
+
+static int kill_vm(void *userdata, const char *instance, struct error *err)
+{
+    struct fake_world *world = userdata;
+    (void)err;
+    strv_add(&world->dying, xstrdup(instance));
+    return 0;
+}
+
+static int set_paused(void *userdata, const char *instance, bool paused,
+                      void (*on_done)(void *userdata, const struct error *err), void *done_userdata,
+                      struct error *err)
+{
+    struct fake_world *world = userdata;
+    const char *wanted = paused ? "paused" : "running";
+    if (streq(fake_world_vm_state(world, instance), wanted))
+        return error_set(err, EALREADY, "'%s' is %s", instance, wanted);
+    json_set_string(find_thing(world, "vm", instance), "state", wanted);
+    on_done(done_userdata, NULL);
+    return 0;
+}
+
 static cJSON *describe_nothing(void *userdata, const char *instance)
 {
     (void)userdata;
@@ -422,6 +534,9 @@ struct orchestrator_world fake_world_for_orchestrator(struct fake_world *world)
         .provider_count = FAKE_KINDS,
         .set_instance_running = set_instance_running,
         .vm_status = vm_status,
+        .signal = send_signal,
+        .kill = kill_vm,
+        .set_paused = set_paused,
         .describe_endpoints = describe_nothing,
         .describe_ports = describe_nothing,
         .acceleration_note = acceleration_note,

@@ -1,7 +1,8 @@
-/* A host made of JSON: five providers that do nothing but keep count, strictly. What the real ones
+/* A host made of JSON: providers that do nothing but keep count, strictly. What the real ones
  * promise (base/provider.h) they keep: an operation is half done between start and done, undoes
  * itself when it fails, is idempotent. What the real ones could not do they refuse: a start without
- * taps or image, the removal of a network with endpoints, of an endpoint whose VM runs. */
+ * taps, image or volumes, the removal of a network with endpoints, of an endpoint whose VM runs, of
+ * a volume that a VM mounts; a disk that turns into a folder under a running VM. */
 #pragma once
 
 #include "base/vec.h"
@@ -17,7 +18,7 @@ struct fake_provider {
     struct fake_world *world;
 };
 
-enum { FAKE_KINDS = 5 };
+enum { FAKE_KINDS = 7 };
 
 struct fake_world {
     enum fake_answer answer;
@@ -30,6 +31,12 @@ struct fake_world {
     const char *refuse;            /* check() refuses operations with this name */
     const char *acceleration_note; /* what there is to say of it; NULL: nothing */
     const char *image_id;
+    const cJSON *image_config; /* of every image; NULL: none */
+    const char *unhealthy;     /* conditions on this instance fail; NULL: none does */
+    /* An instance's end, as the runtime tells it; NULL: nobody listens. */
+    void (*on_vm_event)(void *userdata, const struct vm_status *status);
+    void *vm_event_userdata;
+    char **dying; /* killed; they end with the next ticks */
     size_t checks;
     uint64_t now_ms; /* the scripted clock */
     VEC(struct operation *) pending;

@@ -28,7 +28,7 @@ struct model *stack_load(const char *file)
 
 struct specs *stack_specs(const char *file)
 {
-    _cleanup_(model_freep) struct model *model = stack_load(file);
+    struct model *model = stack_load(file);
     _cleanup_error_ struct error err = {0};
     struct specs *specs = NULL;
     assert_ok(specs_build(model, &specs, &err), &err);
@@ -63,7 +63,7 @@ void stack_apply(struct store *store, const struct specs *specs, const struct pl
 {
     _cleanup_error_ struct error err = {0};
     if (specs)
-        assert_ok(state_record_project(store, specs, &err), &err);
+        assert_ok(state_record_project(store, specs, &(struct state_project){0}, &err), &err);
     for (size_t i = 0; i < plan->steps.count; i++) {
         int64_t entry;
         const struct plan_step *step = &plan->steps.items[i];

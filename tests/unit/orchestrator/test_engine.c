@@ -87,9 +87,8 @@ static struct plan *make_plan(void)
     plan_order(plan, endpoint, network);
     plan_order(plan, start, endpoint);
     plan_order(plan, start, vm);
-    static const char facts[] = "{\"image/x\":{\"id\":\"sha256:1\"}}";
-    assert_int_equal(json_parse(facts, strlen(facts), &plan->facts, NULL), 0);
-    plan->steps.items[start].fact = xstrdup("image/x");
+    static const char given[] = "{\"image/x\":{\"id\":\"sha256:1\"}}";
+    assert_int_equal(json_parse(given, strlen(given), &plan->steps.items[start].given, NULL), 0);
     return plan;
 }
 
@@ -319,7 +318,7 @@ static void test_nobody_provides_it(void **state)
 {
     (void)state;
     struct plan *plan = plan_new("p");
-    add_step(plan, "volume", "v", OPERATION_ENSURE, "{}");
+    add_step(plan, "teapot", "t", OPERATION_ENSURE, "{}");
     _cleanup_(recorder_done) struct recorder recorder;
     recorder_init(&recorder, FAKE_AT_ONCE, plan, false);
     engine_run(recorder.engine);

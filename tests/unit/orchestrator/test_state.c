@@ -228,11 +228,15 @@ static void test_project_is_forgotten_when_empty(void **state)
     _cleanup_(store_closep) struct store *store = stack_store();
     _cleanup_(specs_freep) struct specs *specs = stack_specs("shop/compose.yaml");
     _cleanup_error_ struct error err = {0};
-    assert_ok(state_record_project(store, specs, &err), &err);
+    assert_ok(state_record_project(store, specs, &(struct state_project){0}, &err), &err);
     _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
     assert_int_equal(observed->services.count, 3);
-    assert_string_equal(observed_find_service(observed, "web")->depends_on[0], "api");
-    assert_ok(state_forget_project(store, "shop", &err), &err);
+    const struct observed_service *web = observed_find_service(observed, "web");
+    assert_int_equal(web->depends_on.count, 1);
+    assert_string_equal(web->depends_on.items[0].service, "api");
+    assert_true(web->depends_on.items[0].required);
+    assert_int_equal(state_forget_project(store, "shop", &err), 1);
+    assert_int_equal(state_forget_project(store, "shop", &err), 0);
     _cleanup_strv_ char **names = NULL;
     assert_ok(state_list_projects(store, &names, &err), &err);
     assert_null(names);
