@@ -130,8 +130,10 @@ static void choose_service(const struct pull_values *values, const struct specs 
         return;
     strv_add(chosen, xstrdup(name));
     const struct spec_service *service = &specs->services[specs_find_service(specs, name)];
-    for (size_t i = 0; values->include_deps && service->depends_on && service->depends_on[i]; i++)
-        choose_service(values, specs, service->depends_on[i], chosen);
+    for (size_t i = 0; values->include_deps && i < service->model->dependency_count; i++) {
+        size_t other = service->model->dependencies[i].service;
+        choose_service(values, specs, specs->services[other].name, chosen);
+    }
 }
 
 static void add_image(struct pull *pull, const struct pull_values *values,
@@ -225,7 +227,7 @@ static int run(const struct invocation *invocation, struct error *err)
     if (r == 0)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);
     if (r == 0)
-        r = specs_build(model, &specs, err);
+        r = specs_build(TAKE_PTR(model), &specs, err);
     if (r == 0)
         r = paths_init(&paths, err);
     if (r != 0)

@@ -159,6 +159,24 @@ static int open_logs(void *userdata, const char *instance, const struct log_quer
                              ret_reader, err);
 }
 
+static int send_signal(void *userdata, const char *instance, int signal_number, struct error *err)
+{
+    return runtime_vm_signal(((struct daemon *)userdata)->runtime, instance, signal_number, err);
+}
+
+static int kill_service(void *userdata, const char *instance, struct error *err)
+{
+    return runtime_vm_kill(((struct daemon *)userdata)->runtime, instance, err);
+}
+
+static int set_paused(void *userdata, const char *instance, bool paused,
+                      void (*on_done)(void *userdata, const struct error *err), void *done_userdata,
+                      struct error *err)
+{
+    return runtime_vm_set_paused(((struct daemon *)userdata)->runtime, instance, paused, on_done,
+                                 done_userdata, err);
+}
+
 static const char *get_acceleration_note(void *userdata)
 {
     return runtime_acceleration_note(((const struct daemon *)userdata)->runtime);
@@ -233,6 +251,9 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                                              .describe_ports = describe_ports,
                                              .acceleration_note = get_acceleration_note,
                                              .open_logs = open_logs,
+                                             .signal = send_signal,
+                                             .kill = kill_service,
+                                             .set_paused = set_paused,
                                              .userdata = daemon};
     return orchestrator_new(&daemon->loop, &daemon->paths, daemon->store, &world,
                             &daemon->orchestrator, err);

@@ -100,13 +100,13 @@ static void add_targets(struct up *up)
 
 /* --- what is wanted of them ------------------------------------------------------------------- */
 
-/* Of the image as it is now; while that is not known, as the instance had it. */
+/* Of the image as it is now; while that is not known, and for who only follows others, as the
+ * instance had it. */
 static const cJSON *find_image(const struct up *up, const struct target *target)
 {
-    if (!up->options->images)
-        return target->instance ? target->instance->image_result : NULL;
     _cleanup_free_ char *key = xasprintf("image/%s", up->specs->services[target->service].image);
-    return json_object(up->options->images, key);
+    const cJSON *image = json_object(up->options->images, key);
+    return image || !target->instance ? image : target->instance->image_result;
 }
 
 static const char *image_id_of(const struct target *target)
@@ -276,6 +276,8 @@ static const char *find_leader(const struct up *up, size_t service)
 static void decide_service(struct up *up, size_t service)
 {
     const char *leader = find_leader(up, service);
+    if (leader) /* also where it is not asked for itself */
+        up->selected[service] = up->required[service] = true;
     for (size_t i = up->first_target[service]; i < up->first_target[service + 1]; i++) {
         struct target *target = &up->targets.items[i];
         if (target->action == ACTION_REMOVE || !(up->selected[service] || target->oneoff))

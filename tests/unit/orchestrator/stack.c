@@ -84,6 +84,22 @@ struct observed *stack_observe(struct store *store, const char *project, enum vm
     return observed;
 }
 
+static const char *step_name(const void *userdata, size_t step)
+{
+    return ((const struct plan *)userdata)->steps.items[step].name;
+}
+
+void stack_check_order(const struct plan *plan)
+{
+    _cleanup_(graph_freep) struct graph *graph = graph_new(plan->steps.count);
+    for (size_t i = 0; i < plan->steps.count; i++)
+        for (size_t j = 0; j < plan->steps.items[i].after.count; j++)
+            graph_add(graph, i, plan->steps.items[i].after.items[j].step);
+    _cleanup_free_ size_t *order = xcalloc(plan->steps.count + 1, sizeof(*order));
+    _cleanup_error_ struct error err = {0};
+    assert_ok(graph_order(graph, step_name, plan, order, &err), &err);
+}
+
 struct store *stack_store(void)
 {
     _cleanup_error_ struct error err = {0};

@@ -16,5 +16,7 @@ cJSON *stack_images(const struct specs *specs, const char *suffix);
 void stack_apply(struct store *store, const struct specs *specs, const struct plan *plan);
 /* What the store says, every VM in that state. */
 struct observed *stack_observe(struct store *store, const char *project, enum vm_state state);
+/* Every plan's order is one: nothing waits for itself, over whatever way. */
+void stack_check_order(const struct plan *plan);
 /* An empty store in memory with our tables. */
 struct store *stack_store(void);

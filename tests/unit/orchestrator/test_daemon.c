@@ -124,6 +124,29 @@ const struct provider *runtime_providers(struct runtime *runtime, size_t *ret_co
     return NULL;
 }
 
+int runtime_vm_signal(struct runtime *runtime, const char *instance, int signal_number,
+                      struct error *err)
+{
+    (void)runtime;
+    (void)signal_number;
+    return error_set(err, ENOENT, "no such container: %s", instance);
+}
+
+int runtime_vm_kill(struct runtime *runtime, const char *instance, struct error *err)
+{
+    return runtime_vm_signal(runtime, instance, SIGKILL, err);
+}
+
+int runtime_vm_set_paused(struct runtime *runtime, const char *instance, bool paused,
+                          void (*on_done)(void *userdata, const struct error *err), void *userdata,
+                          struct error *err)
+{
+    (void)paused;
+    (void)on_done;
+    (void)userdata;
+    return runtime_vm_signal(runtime, instance, SIGSTOP, err);
+}
+
 const char *runtime_acceleration_note(const struct runtime *runtime)
 {
     (void)runtime;

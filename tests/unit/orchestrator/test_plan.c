@@ -1,98 +1,45 @@
-/* Golden plans: testdata/plan/CASE/{before.yaml, compose.yaml, services} -> expected. before.yaml
- * is up and running when the plan is made; without compose.yaml the plan is that of down.
- * REGENERATE=1 writes what is expected. And what a text does not show well. */
+/* Golden plans: testdata/plan/CASE/case (plan_case.h) -> expected; REGENERATE=1 writes what is
+ * expected. And what a text does not show well. */
 #include "../unit.h"
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "plan_case.h"
 #include "stack.h"
 
 #include <errno.h>
 #include <glob.h>
 
-static bool case_has(const char *name, const char *file)
-{
-    _cleanup_free_ char *path = xasprintf("%s/plan/%s/%s", TESTDATA, name, file);
-    return fs_exists(path);
-}
-
-static char **read_services(const char *name)
-{
-    char **services = NULL;
-    _cleanup_free_ char *path = xasprintf("%s/plan/%s/services", TESTDATA, name);
-    _cleanup_free_ char *text = NULL;
-    if (!fs_exists(path) || fs_read_file(path, 4096, &text, NULL, NULL) < 0)
-        return NULL;
-    char *rest = text, *word;
-    while ((word = strsep(&rest, " \n")))
-        if (*word)
-            strv_add(&services, xstrdup(word));
-    return services;
-}
-
-static struct plan *plan_case(struct store *store, const char *file, char *const *services,
-                              struct strbuf *out)
+static void bring_up(struct store *store, const char *file)
 {
     _cleanup_(specs_freep) struct specs *specs = stack_specs(file);
     _cleanup_json_ cJSON *images = stack_images(specs, "");
-    struct up_options up = {.services = services, .timeout_ms = -1};
+    struct up_options up = {.timeout_ms = -1};
     struct plan_up_options options = {&up, NULL, images, stack_new_id};
-    _cleanup_error_ struct error err = {0};
-    _cleanup_(plan_freep) struct plan *image_plan = NULL;
-    assert_ok(plan_images(specs, &options, &image_plan, &err), &err);
-    strbuf_add_str(out, "images:\n");
-    plan_print(image_plan, out);
     _cleanup_(observed_freep) struct observed *observed =
         stack_observe(store, specs->project, VM_RUNNING);
-    struct plan *plan = NULL;
-    assert_ok(plan_up(specs, observed, &options, &plan, &err), &err);
-    strbuf_add_str(out, "changes:\n");
-    plan_print(plan, out);
-    return plan;
-}
-
-static void bring_up(struct store *store, const char *file)
-{
-    _cleanup_strbuf_ struct strbuf ignored = {0};
-    _cleanup_(plan_freep) struct plan *plan = plan_case(store, file, NULL, &ignored);
-    _cleanup_(specs_freep) struct specs *specs = stack_specs(file);
-    stack_apply(store, specs, plan);
-}
-
-static void print_down(struct store *store, struct strbuf *out)
-{
-    _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
-    struct down_options options = {.timeout_ms = -1};
+    _cleanup_error_ struct error err = {0};
     _cleanup_(plan_freep) struct plan *plan = NULL;
-    assert_int_equal(plan_down(observed, &options, &plan, NULL), 0);
-    strbuf_add_str(out, "down:\n");
-    plan_print(plan, out);
+    assert_ok(plan_up(specs, observed, &options, &plan, &err), &err);
+    stack_apply(store, specs, plan);
 }
 
 static char *print_case(const char *name)
 {
-    struct strbuf out = {0};
-    _cleanup_(store_closep) struct store *store = stack_store();
-    _cleanup_strv_ char **services = read_services(name);
-    _cleanup_free_ char *before = xasprintf("%s/before.yaml", name);
-    _cleanup_free_ char *after = xasprintf("%s/compose.yaml", name);
-    stack_reset_ids();
-    if (case_has(name, "before.yaml"))
-        bring_up(store, before);
-    if (case_has(name, "compose.yaml"))
-        plan_free(plan_case(store, after, services, &out));
-    else
-        print_down(store, &out);
-    return strbuf_take(&out);
+    _cleanup_free_ char *path = xasprintf("%s/plan/%s/case", TESTDATA, name);
+    _cleanup_free_ char *script = NULL;
+    _cleanup_error_ struct error err = {0};
+    assert_ok(fs_read_file(path, 4096, &script, NULL, &err), &err);
+    return plan_case_run(script);
 }
 
 static void test_golden_plans(void **state)
 {
     (void)state;
     glob_t found = {0};
-    assert_int_equal(glob(TESTDATA "/plan/*/", 0, NULL, &found), 0);
+    assert_int_equal(glob(TESTDATA "/plan/*/case", 0, NULL, &found), 0);
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        found.gl_pathv[i][strlen(found.gl_pathv[i]) - 1] = '\0';
+        *strrchr(found.gl_pathv[i], '/') = '\0';
         const char *name = strrchr(found.gl_pathv[i], '/') + 1;
         _cleanup_free_ char *path = xasprintf("%s/expected", found.gl_pathv[i]);
         _cleanup_free_ char *text = print_case(name);
@@ -107,14 +54,6 @@ static void test_golden_plans(void **state)
     globfree(&found);
 }
 
-/* Every plan's order is one: nothing waits for itself, over whatever way. */
-static void check_acyclic(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->steps.count; i++)
-        for (size_t j = 0; j < plan->steps.items[i].after.count; j++)
-            assert_true(plan->steps.items[i].after.items[j].step < i);
-}
-
 static struct plan *plan_again(struct store *store, const char *file, const char *image_suffix,
                                enum vm_state vm)
 {
@@ -126,7 +65,7 @@ static struct plan *plan_again(struct store *store, const char *file, const char
     _cleanup_error_ struct error err = {0};
     struct plan *plan = NULL;
     assert_ok(plan_up(specs, observed, &options, &plan, &err), &err);
-    check_acyclic(plan);
+    stack_check_order(plan);
     return plan;
 }
 
@@ -202,7 +141,7 @@ static void test_restart_follows_a_recreated_dependency(void **state)
     _cleanup_(observed_freep) struct observed *observed = stack_observe(store, "shop", VM_RUNNING);
     _cleanup_(plan_freep) struct plan *plan = NULL;
     assert_int_equal(plan_up(specs, observed, &options, &plan, NULL), 0);
-    check_acyclic(plan);
+    stack_check_order(plan);
     assert_int_equal(count_steps(plan, "vm", OPERATION_REMOVE), 1);
     assert_int_equal(count_steps(plan, "vm", OPERATION_STOP), 2);
     assert_int_equal(count_steps(plan, "vm", OPERATION_START), 2);
@@ -251,7 +190,7 @@ static void test_down_forgets_all(void **state)
     _cleanup_(plan_freep) struct plan *plan = NULL;
     _cleanup_error_ struct error err = {0};
     assert_ok(plan_down(observed, &options, &plan, &err), &err);
-    check_acyclic(plan);
+    stack_check_order(plan);
     assert_int_equal(count_steps(plan, "vm", OPERATION_STOP), 0); /* none runs */
     stack_apply(store, NULL, plan);
     assert_int_equal(state_forget_project(store, "shop", &err), 1);
