@@ -1,5 +1,6 @@
-/* An instance's writable disk: a sparse file with an empty ext4 (facts: made in milliseconds, 168
- * KB of it real; the guest stacks it over the read-only root). */
+/* A guest's disk: a sparse file with an empty ext4 (facts: made in milliseconds, 168 KB of it
+ * real). An instance's writable layer, which the guest stacks over the read-only root, or a volume.
+ * It has a journal: a guest that was killed finds it whole, and in it all that it had fsynced. */
 #pragma once
 
 #include "base/error.h"

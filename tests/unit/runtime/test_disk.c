@@ -71,6 +71,26 @@ static void a_new_disk_is_a_sparse_ext4(void **state)
     assert_int_equal(magic[0] | magic[1] << 8, 0xef53);
 }
 
+static void a_disk_of_any_size_has_a_journal(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {DISK_MINIMUM_BYTES, 1ULL << 30, 64ULL << 30};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct outcome outcome = {0};
+        _cleanup_free_ char *path = xasprintf("%s/%zu.img", folder, i);
+        ensure(path, sizes[i], &outcome);
+        assert_int_equal(outcome.err.code, 0);
+        /* ext4(5): s_feature_compat is 92 bytes into the superblock, has_journal is 4. */
+        unsigned char features;
+        struct stat status;
+        _cleanup_close_ int fd = open(path, O_RDONLY);
+        assert_int_equal(pread(fd, &features, 1, 1024 + 92), 1);
+        assert_int_equal(features & 4, 4);
+        assert_int_equal(fstat(fd, &status), 0);
+        assert_true(status.st_blocks * 512 < 1 << 20);
+    }
+}
+
 static void a_disk_that_is_there_is_left_alone(void **state)
 {
     (void)state;
@@ -140,9 +160,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(a_new_disk_is_a_sparse_ext4),       TEST(a_disk_that_is_there_is_left_alone),
-        TEST(half_a_disk_is_made_anew),          TEST(what_cannot_be_made_leaves_nothing),
-        TEST(a_cancelled_one_ends_as_cancelled),
+        TEST(a_new_disk_is_a_sparse_ext4),        TEST(a_disk_that_is_there_is_left_alone),
+        TEST(a_disk_of_any_size_has_a_journal),   TEST(half_a_disk_is_made_anew),
+        TEST(what_cannot_be_made_leaves_nothing), TEST(a_cancelled_one_ends_as_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
