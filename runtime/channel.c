@@ -430,10 +430,11 @@ static void channel_send(struct channel *channel, enum message_type type,
     channel_pump(channel);
 }
 
-void channel_send_identity(struct channel *channel, const cJSON *identity)
+void channel_send_identity(struct channel *channel, const cJSON *identity,
+                           const struct vm_files *files)
 {
     _cleanup_strbuf_ struct strbuf payload = {0};
-    channel_identity_encode(identity, &payload);
+    channel_identity_encode(identity, files, &payload);
     channel_send(channel, MESSAGE_IDENTITY, &payload);
 }
 

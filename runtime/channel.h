@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "runtime/guest/protocol.h"
 #include "runtime/runtime.h"
+#include "runtime/vm_files.h"
 
 #include <uv.h>
 
@@ -48,9 +49,12 @@ void channel_free(struct channel *channel);
 /* identity: {"instance","hostname","argv":[],"environment":{K:V},"user","working_dir",
  *   "interfaces":[{"name":"eth0","mac","address","prefix","gateway","dns","mtu"}],
  *   "hosts":[{"address","names":[S]}], "dns":[S], "search":[S], "time_ns":N, "stop_signal":S,
- *   "tty":B, "stdin_open":B}
+ *   "tty":B, "stdin_open":B,
+ *   "read_only_root":B, "mounts":[...] (vm_mounts.h)}
+ * files: configs and secrets, may be NULL.
  * argv is complete (entrypoint + command); the agent looks argv[0] up in the environment's PATH. */
-void channel_send_identity(struct channel *channel, const cJSON *identity);
+void channel_send_identity(struct channel *channel, const cJSON *identity,
+                           const struct vm_files *files);
 void channel_ack_log(struct channel *channel, uint64_t sequence);
 /* The service gets the signal (its stop signal), after timeout_ms SIGKILL; then on_service_exited
  * and power-off. */

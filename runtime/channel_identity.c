@@ -73,7 +73,44 @@ static uint32_t signal_number(const char *text)
     return SIGTERM;
 }
 
-void channel_identity_encode(const cJSON *identity, struct strbuf *buffer)
+static uint32_t mount_type(const char *name)
+{
+    return streq(name, "disk")    ? MOUNT_TYPE_DISK
+           : streq(name, "share") ? MOUNT_TYPE_SHARE
+                                  : MOUNT_TYPE_TMPFS;
+}
+
+static void put_mount(struct strbuf *buffer, const cJSON *mount)
+{
+    _cleanup_strbuf_ struct strbuf fields = {0};
+    uint32_t flags = (json_bool(mount, "read_only", false) ? MOUNT_READ_ONLY : 0) |
+                     (json_bool(mount, "fill", false) ? MOUNT_FILL : 0) |
+                     (json_bool(mount, "file", false) ? MOUNT_FILE : 0);
+    wire_put_field_u32(&fields, MOUNT_TYPE, mount_type(json_string(mount, "type", "")));
+    put_member(&fields, MOUNT_DEVICE, mount, "device");
+    put_member(&fields, MOUNT_PATH, mount, "path");
+    put_member(&fields, MOUNT_SUBPATH, mount, "subpath");
+    put_member(&fields, MOUNT_TARGET, mount, "target");
+    wire_put_field_u32(&fields, MOUNT_FLAGS, flags);
+    wire_put_field_u64(&fields, MOUNT_SIZE, (uint64_t)json_int(mount, "size", 0));
+    wire_put_field_u32(&fields, MOUNT_MODE, (uint32_t)json_int(mount, "mode", 0));
+    wire_put_field(buffer, IDENTITY_MOUNT, fields.data, fields.length);
+}
+
+static void put_file(struct strbuf *buffer, const struct vm_file *file)
+{
+    _cleanup_strbuf_ struct strbuf fields = {0};
+    wire_put_text(&fields, FILE_TARGET, file->target);
+    wire_put_text(&fields, FILE_USER, file->user);
+    wire_put_text(&fields, FILE_GROUP, file->group);
+    wire_put_field_u32(&fields, FILE_MODE, file->mode);
+    wire_put_field(&fields, FILE_DATA, file->data, file->length);
+    wire_put_field(buffer, IDENTITY_FILE, fields.data, fields.length);
+    explicit_bzero(fields.data, fields.length);
+}
+
+void channel_identity_encode(const cJSON *identity, const struct vm_files *files,
+                             struct strbuf *buffer)
 {
     const cJSON *item;
     put_member(buffer, IDENTITY_INSTANCE, identity, "instance");
@@ -93,4 +130,11 @@ void channel_identity_encode(const cJSON *identity, struct strbuf *buffer)
         wire_put_field(buffer, IDENTITY_STDIN_OPEN, NULL, 0);
     wire_put_field_u32(buffer, IDENTITY_STOP_SIGNAL,
                        signal_number(json_string(identity, "stop_signal", "SIGTERM")));
+    cJSON_ArrayForEach(item, json_array(identity, "mounts")) put_mount(buffer, item);
+    for (size_t i = 0; files && i < files->list.count; i++)
+        put_file(buffer, &files->list.items[i]);
+    if (json_bool(identity, "read_only_root", false))
+        wire_put_field(buffer, IDENTITY_READ_ONLY_ROOT, NULL, 0);
+    if (json_bool(identity, "convert", false))
+        wire_put_field(buffer, IDENTITY_CONVERT, NULL, 0);
 }

@@ -4,5 +4,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "runtime/vm_files.h"
 
-void channel_identity_encode(const cJSON *identity, struct strbuf *buffer);
+void channel_identity_encode(const cJSON *identity, const struct vm_files *files,
+                             struct strbuf *buffer);

@@ -116,6 +116,29 @@ static int prepare_fds(const struct qemu_start *start, struct qemu_options *opti
     return r;
 }
 
+static int prepare_disks(const struct qemu_start *start, int *disk_fds, struct child_fds *fds,
+                         struct error *err)
+{
+    int r = 0;
+    for (size_t i = 0; start->disks && start->disks[i] && r == 0; i++)
+        r = open_for_child(fds, start->disks[i], O_RDWR | O_NOFOLLOW, &disk_fds[i], err);
+    return r;
+}
+
+/* Sockets stay the caller's; the child gets copies. */
+static int prepare_shares(const struct qemu_start *start, int *share_fds, struct child_fds *fds,
+                          struct error *err)
+{
+    for (size_t i = 0; i < start->share_count; i++) {
+        int fd = fcntl(start->share_fds[i], F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            return error_set(err, errno, "share %zu of '%s' has no descriptor: %s", i,
+                             start->instance, strerror(errno));
+        share_fds[i] = child_fds_add(fds, fd);
+    }
+    return 0;
+}
+
 /* The plan owns the taps' descriptors; the child gets copies. */
 static int prepare_nics(const struct qemu_start *start, struct qemu_nic *nics,
                         struct child_fds *fds, struct error *err)
@@ -210,12 +233,19 @@ int qemu_spawn(uv_loop_t *loop, const struct qemu_start *start, struct process_i
     _cleanup_(child_fds_done) struct child_fds fds = {0};
     _cleanup_free_ struct qemu_nic *nics =
         xcalloc(start->nic_count ? start->nic_count : 1, sizeof(*nics));
+    size_t disk_count = strv_length(start->disks);
+    _cleanup_free_ int *disk_fds = xcalloc(disk_count + 1, sizeof(*disk_fds));
+    _cleanup_free_ int *share_fds = xcalloc(start->share_count + 1, sizeof(*share_fds));
     struct qemu_options options = {.instance = start->instance,
                                    .id = start->id,
                                    .run_folder = start->run_folder,
                                    .kvm = start->kvm,
                                    .cpus = start->cpus,
                                    .memory_mib = start->memory_mib,
+                                   .disk_fds = disk_fds,
+                                   .disk_count = disk_count,
+                                   .share_fds = share_fds,
+                                   .share_count = start->share_count,
                                    .nics = nics,
                                    .nic_count = start->nic_count};
     int r = check_readable(start->kernel, err);
@@ -223,6 +253,10 @@ int qemu_spawn(uv_loop_t *loop, const struct qemu_start *start, struct process_i
         r = check_readable(start->initramfs, err);
     if (r == 0)
         r = prepare_fds(start, &options, &fds, err);
+    if (r == 0)
+        r = prepare_disks(start, disk_fds, &fds, err);
+    if (r == 0)
+        r = prepare_shares(start, share_fds, &fds, err);
     if (r == 0)
         r = prepare_nics(start, nics, &fds, err);
     if (r == 0)

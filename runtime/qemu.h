@@ -27,8 +27,11 @@ struct qemu_start {
     unsigned cpus;
     uint64_t memory_mib;
     const char *kernel, *initramfs;
-    const char *rootfs;          /* EROFS; NULL: none */
-    const char *data;            /* the writable disk; NULL: none */
+    const char *rootfs;   /* EROFS; NULL: none */
+    const char *data;     /* the writable disk; NULL: none */
+    char *const *disks;   /* further disks, in the order of their serials; may be NULL */
+    const int *share_fds; /* connected sockets of virtiofsds, in the order of their tags */
+    size_t share_count;
     const char *log_path;        /* what QEMU itself has to say; started anew */
     const struct qemu_nic *nics; /* with descriptors of ours */
     size_t nic_count;

@@ -16,6 +16,9 @@
  * service. */
 #define TCG_ARGUMENTS "tcg,thread=multi,tb-size=64"
 
+/* Numbers of /dev/fdset: 1, 2 and 9 are others'. */
+#define FIRST_VOLUME_SET 16
+
 /* QEMU's option syntax: a comma inside a value is written twice. */
 static char *quote_value(const char *value)
 {
@@ -43,13 +46,21 @@ static void add_machine(char ***argv, const struct qemu_options *options)
     add(argv, "-name", xasprintf("guest=%s,process=vmstead-vm", instance));
     add(argv, "-uuid",
         xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20));
+    /* virtiofsd reads and writes the guest's memory itself: only guests with shares pay for that.
+     */
+    const char *memory = options->share_count ? ",memory-backend=memory" : "";
     add(argv, "-machine",
-        xstrdup("q35,usb=off,sata=off,smbus=off,i8042=off,vmport=off,smm=off,hpet=off,"
-                "dump-guest-core=off"));
+        xasprintf("q35,usb=off,sata=off,smbus=off,i8042=off,vmport=off,smm=off,hpet=off,"
+                  "dump-guest-core=off%s",
+                  memory));
     add(argv, "-accel", xstrdup(options->kvm ? "kvm" : TCG_ARGUMENTS));
     add(argv, "-cpu", xstrdup("max"));
     add(argv, "-smp", xasprintf("%u", options->cpus));
     add(argv, "-m", xasprintf("%lluM", (unsigned long long)options->memory_mib));
+    if (options->share_count)
+        add(argv, "-object",
+            xasprintf("memory-backend-memfd,id=memory,size=%lluM,share=on",
+                      (unsigned long long)options->memory_mib));
 }
 
 static void add_kernel(char ***argv, const struct qemu_options *options)
@@ -71,6 +82,21 @@ static void add_disk(char ***argv, const char *name, int set, int fd, bool read_
                   name, read_only ? "on" : "off", set));
     add(argv, "-device",
         xasprintf("virtio-blk-pci,disable-legacy=on,drive=%s,serial=%s", name, name));
+}
+
+/* A full disk of the host stops the guest until there is room (werror's default): see
+ * vm_full_disk.c. Its flush is an fdatasync of ours. */
+static void add_volumes(char ***argv, const struct qemu_options *options)
+{
+    for (size_t i = 0; i < options->disk_count; i++) {
+        _cleanup_free_ char *name = xasprintf("volume%zu", i);
+        add_disk(argv, name, FIRST_VOLUME_SET + (int)i, options->disk_fds[i], false);
+    }
+    for (size_t i = 0; i < options->share_count; i++) {
+        add(argv, "-chardev", xasprintf("socket,id=share%zu,fd=%d", i, options->share_fds[i]));
+        add(argv, "-device",
+            xasprintf("vhost-user-fs-pci,chardev=share%zu,tag=share%zu,queue-size=1024", i, i));
+    }
 }
 
 static void add_sockets(char ***argv, const struct qemu_options *options)
@@ -109,6 +135,7 @@ char **qemu_argv(const struct qemu_options *options)
     add_kernel(&argv, options);
     add_disk(&argv, "rootfs", 1, options->rootfs_fd, true);
     add_disk(&argv, "data", 2, options->data_fd, false);
+    add_volumes(&argv, options);
     add_sockets(&argv, options);
     for (size_t i = 0; i < options->nic_count; i++)
         add_nic(&argv, i, &options->nics[i]);

@@ -29,6 +29,10 @@ struct qemu_options {
     uint64_t memory_mib;
     int kernel_fd, initramfs_fd;
     int rootfs_fd, data_fd;
+    const int *disk_fds; /* further disks: the guest finds them by serial, "volume0"... */
+    size_t disk_count;
+    const int *share_fds; /* connected sockets of virtiofsds: virtiofs with the tag "share0"... */
+    size_t share_count;
     int agent_fd, qmp_fd, console_fd; /* listening sockets */
     int mark_fd;                      /* /dev/null; run_folder stands beside it */
     const struct qemu_nic *nics;

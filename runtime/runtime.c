@@ -7,6 +7,7 @@
 #include "runtime/image_provider.h"
 #include "runtime/image_store.h"
 #include "runtime/vm.h"
+#include "runtime/volume.h"
 
 #include <errno.h>
 
@@ -37,12 +38,19 @@ int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                                               .start = vm_start_operation,
                                               .cancel = vm_cancel_operation,
                                               .self = runtime};
+    runtime->providers[2] = (struct provider){.kind = "volume",
+                                              .check = volume_check_operations,
+                                              .start = volume_start_operation,
+                                              .cancel = volume_cancel_operation,
+                                              .self = runtime};
     int r = store_migrate(store, runtime_schema(), err);
     if (r == 0)
         r = image_store_new(loop, paths, &runtime->images, err);
     if (r == 0) {
         runtime->platform = platform_new(loop, paths, on_platform_change, runtime);
         r = vm_store_load(runtime, err);
+        if (r == 0)
+            r = volume_store_load(runtime, err);
     }
     if (r < 0) {
         runtime_free(runtime);
@@ -54,7 +62,9 @@ int runtime_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
 
 int runtime_adopt(struct runtime *runtime, struct error *err)
 {
-    return vm_adopt_all(runtime, err);
+    int r = vm_adopt_all(runtime, err);
+    volume_adopt_all(runtime);
+    return r;
 }
 
 void runtime_free(struct runtime *runtime)
@@ -63,6 +73,8 @@ void runtime_free(struct runtime *runtime)
         return;
     while (runtime->vms)
         vm_free(runtime->vms);
+    while (runtime->volumes)
+        volume_free(runtime->volumes);
     platform_free(runtime->platform);
     image_store_free(runtime->images);
     free(runtime);

@@ -134,7 +134,7 @@ int runtime_vm_set_paused(struct runtime *runtime, const char *instance, bool pa
 /* --- volumes -------------------------------------------------------------------------------- */
 
 /* [{"name","kind":"disk"|"folder"|"" (not made yet),"path","project","key","anonymous":B,
- *   "labels":{},"created_ms":N,"bytes":N (what it takes on the host's disk),
+ *   "labels":{},"created_ms":N,"bytes":N (on the host's disk; -1: not known),
  *   "users":[INSTANCE...]}], by name. The caller's. */
 cJSON *runtime_describe_volumes(const struct runtime *runtime);
 /* One of these, or NULL. */

@@ -78,6 +78,8 @@ void vm_free(struct vm *vm)
     deadline_free(vm->timeout);
     error_done(&vm->failure);
     free(vm->logging);
+    strv_free(vm->volumes);
+    cJSON_Delete(vm->guest_mounts);
     free(vm->folder);
     free(vm->run_folder);
     free(vm);

@@ -55,8 +55,10 @@ struct vm {
     char *folder;     /* STATE/instances/INSTANCE */
     char *run_folder; /* RUN/vm/<12 digits of the id>: socket paths are short */
     struct log_store *log;
-    char *logging;   /* the spec's "logging" as JSON text; NULL or "": the defaults */
-    bool log_failed; /* the last flush has: the disk is full */
+    char *logging;       /* the spec's "logging" as JSON text; NULL or "": the defaults */
+    bool log_failed;     /* the last flush has: the disk is full */
+    char **volumes;      /* names of those it mounts */
+    cJSON *guest_mounts; /* between QEMU's start and the identity */
 
     struct deadline *tick;    /* vm_kick() */
     struct deadline *timeout; /* of the phase */
@@ -88,7 +90,8 @@ struct runtime {
     struct platform *platform;
     struct image_store *images;
     struct vm *vms;
-    struct provider providers[2];
+    struct volume *volumes;
+    struct provider providers[3];
 };
 
 /* --- vm.c: life of the object ---------------------------------------------------------------- */
@@ -116,7 +119,7 @@ void vm_forget_removal(struct vm *vm);
 
 /* --- vm_start.c: making and connecting a QEMU ------------------------------------------------- */
 
-/* Folder and disk; vm->disk runs until vm->disk_done. */
+/* Folder and disk, and a note of the volumes that it uses; vm->disk runs until vm->disk_done. */
 int vm_ensure_files(struct vm *vm, uint64_t disk_bytes, struct error *err);
 /* From the operation's spec and inputs; everything made is undone on failure. */
 int vm_start_qemu(struct vm *vm, struct error *err);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "runtime/qemu_argv.h"
+#include "runtime/share.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +28,14 @@ static struct vm *find_by_mark(struct runtime *runtime, const struct qemu_mark *
                : NULL;
 }
 
+/* And the virtiofsds that should have ended with its QEMU. */
+static void end_run_folder(const char *path)
+{
+    _cleanup_free_ char *prefix = xasprintf("%s/", path);
+    share_end_all(prefix);
+    fs_remove_tree(path, NULL);
+}
+
 static void handle_mark(struct scan *scan, pid_t pid, const struct qemu_mark *mark)
 {
     if (!str_after_prefix(mark->run_folder, scan->prefix))
@@ -43,7 +52,7 @@ static void handle_mark(struct scan *scan, pid_t pid, const struct qemu_mark *ma
     }
     log_warning("ending QEMU %d of '%s', of which nothing is known", pid, mark->instance);
     process_signal(&process, SIGKILL);
-    fs_remove_tree(mark->run_folder, NULL);
+    end_run_folder(mark->run_folder);
 }
 
 static bool on_process(pid_t pid, char **argv, void *userdata)
@@ -147,7 +156,7 @@ static void remove_leftovers(struct runtime *runtime)
         for (struct vm *vm = runtime->vms; vm && !known; vm = vm->next)
             known = vm->process.pid && streq(vm->run_folder, path);
         if (!known)
-            fs_remove_tree(path, NULL);
+            end_run_folder(path);
     }
     if (folder)
         closedir(folder);

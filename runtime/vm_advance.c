@@ -18,7 +18,8 @@
 #define BOOT_TIMEOUT_KVM_MS 30000
 #define BOOT_TIMEOUT_TCG_MS 120000 /* a loaded host emulating many guests is slow */
 #define SERVICE_TIMEOUT_MS 60000
-#define KILL_GRACE_MS 5000 /* for the guest to write what it has and power off */
+#define KILL_GRACE_MS 5000      /* for the guest to write what it has and power off */
+#define FILL_TIMEOUT_MS 1800000 /* with volumes, into which much may have to be copied */
 #define POWEROFF_TIMEOUT_MS 15000
 #define QUIT_TIMEOUT_MS 3000
 #define KILL_TIMEOUT_MS 10000
@@ -36,9 +37,19 @@ void vm_kick(struct vm *vm)
     deadline_set(vm->tick, 0);
 }
 
+/* They may have waited for its service: see shares_with_starting(). */
+static void kick_those_that_share(const struct vm *vm)
+{
+    for (struct vm *other = vm->runtime->vms; vm->volumes && other; other = other->next)
+        if (other->phase == VM_PHASE_BOOT)
+            vm_kick(other);
+}
+
 void vm_set_phase(struct vm *vm, enum vm_phase phase, uint64_t timeout_ms)
 {
     log_debug("vm %s: %s -> %s", vm->status.instance, phase_names[vm->phase], phase_names[phase]);
+    if (vm->phase == VM_PHASE_SERVICE)
+        kick_those_that_share(vm);
     vm->phase = phase;
     vm->timed_out = false;
     deadline_clear(vm->timeout);
@@ -162,6 +173,17 @@ static bool step_platform(struct vm *vm)
     return true;
 }
 
+/* An empty volume is filled from the image by the first that starts: others that share it wait
+ * until that one's service runs. */
+static bool shares_with_starting(const struct vm *vm)
+{
+    for (const struct vm *other = vm->runtime->vms; other; other = other->next)
+        for (char **name = vm->volumes; other->phase == VM_PHASE_SERVICE && name && *name; name++)
+            if (strv_contains(other->volumes, *name))
+                return true;
+    return false;
+}
+
 static bool step_boot(struct vm *vm)
 {
     _cleanup_error_ struct error err = {0};
@@ -170,21 +192,24 @@ static bool step_boot(struct vm *vm)
         return fail_start(vm, &err);
     if (vm->process_gone)
         error_set(&err, EIO, "'%s' did not boot: QEMU ended", instance);
-    else if (vm->timed_out)
+    else if (vm->timed_out && !vm->channel_ready)
         error_set(&err, ETIMEDOUT, "'%s' did not boot: no sign of its agent in time", instance);
     else if (vm->channel_closed)
         error_set(&err, EIO, "'%s' did not boot: the agent's channel broke", instance);
     if (err.code)
         return fail_start(vm, &err);
-    if (!vm->channel_ready)
+    if (!vm->channel_ready || shares_with_starting(vm))
         return false;
     _cleanup_json_ cJSON *identity = NULL;
+    _cleanup_(vm_files_done) struct vm_files files = {0};
     if (vm_identity_build(vm->operation->spec, vm->operation->inputs, clock_realtime_ns(),
-                          &identity, &err) < 0)
+                          &identity, &err) < 0 ||
+        vm_files_read(vm->operation->spec, vm->runtime->paths->root_id, &files, &err) < 0)
         return fail_start(vm, &err);
-    channel_send_identity(vm->channel, identity);
+    json_set(identity, "mounts", TAKE_PTR(vm->guest_mounts));
+    channel_send_identity(vm->channel, identity, &files);
     operation_progress(vm->operation, "starting the service", 0, 0, "");
-    vm_set_phase(vm, VM_PHASE_SERVICE, SERVICE_TIMEOUT_MS);
+    vm_set_phase(vm, VM_PHASE_SERVICE, vm->volumes ? FILL_TIMEOUT_MS : SERVICE_TIMEOUT_MS);
     return true;
 }
 
@@ -208,7 +233,7 @@ static bool step_service(struct vm *vm)
         error_set(&err, EIO, "'%s' went away before its service had started", vm->status.instance);
     else if (vm->timed_out)
         error_set(&err, ETIMEDOUT, "the service of '%s' did not start within %d s",
-                  vm->status.instance, SERVICE_TIMEOUT_MS / 1000);
+                  vm->status.instance, (vm->volumes ? FILL_TIMEOUT_MS : SERVICE_TIMEOUT_MS) / 1000);
     return err.code ? fail_start(vm, &err) : false;
 }
 

@@ -5,6 +5,8 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "runtime/qemu.h"
+#include "runtime/vm_files.h"
+#include "runtime/vm_mounts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -92,6 +94,17 @@ static int check_signal(const struct operation *operation, struct error *err)
     return error_set(err, EINVAL, "'%s': there is no signal '%s'", operation->name, signal_text);
 }
 
+static int check_disk(const cJSON *spec, struct error *err)
+{
+    uint64_t bytes = (uint64_t)json_int(spec, "disk_bytes", 0);
+    if (bytes == 0 || bytes >= DISK_MINIMUM_BYTES)
+        return 0;
+    return error_set(err, EINVAL,
+                     "a disk of %llu bytes is too small: x-vmstead.disk is %llu MiB "
+                     "at least",
+                     (unsigned long long)bytes, DISK_MINIMUM_BYTES >> 20);
+}
+
 int vm_check_operations(void *self, struct operation *const *operations, size_t count,
                         struct error *err)
 {
@@ -105,6 +118,15 @@ int vm_check_operations(void *self, struct operation *const *operations, size_t 
         r = vm_check_memory(operations, count, read_available_mib(), err);
     for (size_t i = 0; i < count && r == 0; i++)
         r = check_signal(operations[i], err);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = vm_mounts_check(operations[i]->spec, err);
+        if (r == 0)
+            r = vm_files_check(operations[i]->spec, err);
+        if (r == 0)
+            r = check_disk(operations[i]->spec, err);
+        if (r < 0)
+            error_prefix(err, "'%s'", operations[i]->name);
+    }
     /* The kit and the KVM probe take their time while images are prepared. */
     if (r == 0)
         platform_prepare(runtime->platform);

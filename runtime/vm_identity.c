@@ -162,6 +162,8 @@ int vm_identity_build(const cJSON *spec, const cJSON *inputs, int64_t time_ns, c
     if (json_bool(spec, "stdin_open", false))
         json_set_bool(identity, "stdin_open", true);
     json_set_int(identity, "time_ns", time_ns);
+    if (json_bool(spec, "read_only", false))
+        json_set_bool(identity, "read_only_root", true);
     int r = add_networks(identity, spec, inputs, err);
     if (r == 0)
         *ret_identity = TAKE_PTR(identity);

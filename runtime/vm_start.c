@@ -8,10 +8,14 @@
 #include "base/vec.h"
 #include "runtime/qemu.h"
 #include "runtime/qemu_argv.h"
+#include "runtime/share.h"
+#include "runtime/vm_mounts.h"
+#include "runtime/volume.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* --- folder and disk ------------------------------------------------------------------------ */
 
@@ -25,10 +29,24 @@ static void on_disk_made(void *userdata, const struct error *err)
     vm_kick(vm);
 }
 
+/* From here on its volumes cannot be removed. */
+static int note_volumes(struct vm *vm, struct error *err)
+{
+    _cleanup_strv_ char **volumes = vm_mounts_volumes(vm->operation->spec);
+    int r = volume_store_set_used(vm->runtime->store, vm->status.instance, volumes, err);
+    if (r < 0)
+        return r;
+    strv_free(vm->volumes);
+    vm->volumes = TAKE_PTR(volumes);
+    return 0;
+}
+
 int vm_ensure_files(struct vm *vm, uint64_t disk_bytes, struct error *err)
 {
     _cleanup_free_ char *disk = vm_file(vm, "data.img");
-    int r = fs_make_directory(vm->folder, 0700, err);
+    int r = note_volumes(vm, err);
+    if (r == 0)
+        r = fs_make_directory(vm->folder, 0700, err);
     vm->disk_done = false;
     if (r == 0)
         r = disk_ensure(vm->runtime->loop, disk, disk_bytes, on_disk_made, vm, &vm->disk, err);
@@ -209,7 +227,27 @@ static int read_nics(const struct vm *vm, struct qemu_nic *nics, struct error *e
     return 0;
 }
 
-static int spawn_from_spec(struct vm *vm, struct error *err)
+/* One virtiofsd each; they end with QEMU, or with the descriptors where there will be none. */
+static int spawn_shares(struct vm *vm, const struct vm_mounts *mounts, int *fds, struct error *err)
+{
+    _cleanup_free_ char *log_path = vm_file(vm, "shares.log");
+    int r = 0;
+    unlink(log_path);
+    for (size_t i = 0; i < mounts->shares.count && r == 0; i++) {
+        const struct vm_share *share = &mounts->shares.items[i];
+        _cleanup_free_ char *folder = xasprintf("%s/share%zu", vm->run_folder, i);
+        struct share_start start = {.folder = folder,
+                                    .source = share->source,
+                                    .is_folder = share->is_folder,
+                                    .read_only = share->read_only,
+                                    .log_path = log_path};
+        r = share_spawn(vm->runtime->loop, &start, &fds[i], err);
+    }
+    return r;
+}
+
+static int spawn_from_spec(struct vm *vm, struct vm_mounts *mounts, const int *share_fds,
+                           struct error *err)
 {
     const cJSON *spec = vm->operation->spec;
     int count = cJSON_GetArraySize(json_array(spec, "endpoints"));
@@ -230,17 +268,45 @@ static int spawn_from_spec(struct vm *vm, struct error *err)
                                .initramfs = platform_kit(vm->runtime->platform)->initramfs,
                                .rootfs = json_string(image, "rootfs", NULL),
                                .data = data,
+                               .disks = mounts->disks,
+                               .share_fds = share_fds,
+                               .share_count = mounts->shares.count,
                                .log_path = log_path,
                                .nics = nics,
                                .nic_count = (size_t)count};
     return qemu_spawn(vm->runtime->loop, &start, &vm->process, err);
 }
 
+static int spawn_with_mounts(struct vm *vm, struct error *err)
+{
+    struct vm_mounts mounts = {0};
+    int r = vm_mounts_open(vm, vm->operation->spec, &mounts, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ int *fds = xcalloc(mounts.shares.count + 1, sizeof(*fds));
+    for (size_t i = 0; i < mounts.shares.count; i++)
+        fds[i] = -1;
+    r = spawn_shares(vm, &mounts, fds, err);
+    if (r == 0)
+        r = spawn_from_spec(vm, &mounts, fds, err);
+    for (size_t i = 0; i < mounts.shares.count; i++)
+        closep(&fds[i]);
+    cJSON_Delete(vm->guest_mounts);
+    vm->guest_mounts = TAKE_PTR(mounts.guest);
+    vm_mounts_done(&mounts);
+    return r;
+}
+
 /* What a START says is checked as a whole before anything is made. */
 static int check_spec(const struct vm *vm, struct error *err)
 {
+    const struct operation *start = vm->operation;
     _cleanup_json_ cJSON *identity = NULL;
-    return vm_identity_build(vm->operation->spec, vm->operation->inputs, 0, &identity, err);
+    _cleanup_(vm_files_done) struct vm_files files = {0};
+    int r = vm_identity_build(start->spec, start->inputs, 0, &identity, err);
+    if (r == 0)
+        r = vm_files_read(start->spec, vm->runtime->paths->root_id, &files, err);
+    return r;
 }
 
 /* The console's file tells of one boot only: it is evidence. */
@@ -292,7 +358,9 @@ int vm_start_qemu(struct vm *vm, struct error *err)
     enum vm_state before = vm->status.state;
     r = prepare_start(vm, err);
     if (r == 0)
-        r = spawn_from_spec(vm, err);
+        r = note_volumes(vm, err);
+    if (r == 0)
+        r = spawn_with_mounts(vm, err);
     if (r == 0) {
         vm->status.pid = vm->process.pid;
         r = vm_store_save(vm, err);

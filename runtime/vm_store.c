@@ -1,11 +1,13 @@
-/* See vm.h: the table of VMs. A row is written before QEMU is spawned (the intent) and again with
- * pid and start time right after; what happened in between is found by scanning /proc (vm_adopt.c).
+/* See vm.h: runtime/'s tables, and that of VMs (of volumes: volume_store.c). A row is written
+ * before QEMU is spawned (the intent) and again with pid and start time right after; what happened
+ * in between is found by scanning /proc (vm_adopt.c).
  */
 #include "runtime/vm.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "runtime/volume.h"
 
 static const char *const scripts[] = {
     "CREATE TABLE vms ("
@@ -16,7 +18,12 @@ static const char *const scripts[] = {
     "ALTER TABLE vms ADD COLUMN oom INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE vms ADD COLUMN tty INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE vms ADD COLUMN stdin_open INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE vms ADD COLUMN logging TEXT NOT NULL DEFAULT ''"};
+    "ALTER TABLE vms ADD COLUMN logging TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE volumes ("
+    "  name TEXT PRIMARY KEY, kind INTEGER NOT NULL, project TEXT NOT NULL, key TEXT NOT NULL,"
+    "  anonymous INTEGER NOT NULL, labels TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE volume_users ("
+    "  instance TEXT NOT NULL, volume TEXT NOT NULL, PRIMARY KEY (instance, volume)) STRICT"};
 
 const struct store_schema *runtime_schema(void)
 {
@@ -41,7 +48,9 @@ int vm_store_save(const struct vm *vm, struct error *err)
 
 int vm_store_delete(struct store *store, const char *instance, struct error *err)
 {
-    int r = store_execute(store, err, "DELETE FROM vms WHERE instance = ?", "s", instance);
+    int r = volume_store_set_used(store, instance, NULL, err);
+    if (r == 0)
+        r = store_execute(store, err, "DELETE FROM vms WHERE instance = ?", "s", instance);
     store_fault_point();
     return r;
 }

@@ -90,6 +90,15 @@ static void agent_on_limit(void *userdata)
 
 /* --- messages ------------------------------------------------------------------------------- */
 
+static void agent_convert(struct agent *agent)
+{
+    _cleanup_error_ struct error err = {0};
+    if (agent->platform->convert(&agent->identity, &err) < 0)
+        return agent_fail(agent, 125, &err);
+    agent_set_phase(agent, AGENT_REPORTING);
+    agent_send_state(agent);
+}
+
 static void agent_take_identity(struct agent *agent, const struct message *message)
 {
     _cleanup_error_ struct error err = {0};
@@ -98,6 +107,8 @@ static void agent_take_identity(struct agent *agent, const struct message *messa
         return;
     if (identity_decode(message->data, message->length, &agent->identity, &err) < 0)
         return agent_fail(agent, exit_code, &err);
+    if (agent->identity.convert)
+        return agent_convert(agent);
     if (!environment_get(agent->identity.environment, "HOSTNAME"))
         strv_add(&agent->identity.environment, xasprintf("HOSTNAME=%s", agent->identity.hostname));
     if (agent->platform->set_up(&agent->identity, &err) < 0 ||

@@ -14,7 +14,9 @@
 
 struct agent_platform {
     /* Makes the guest what the identity says. err says what could not be done. */
-    int (*set_up)(const struct identity *identity, struct error *err);
+    int (*set_up)(struct identity *identity, struct error *err);
+    /* The identity's conversion, in place of set_up and a service. */
+    int (*convert)(const struct identity *identity, struct error *err);
     /* Ends every process but us (the service has ended; what it left behind goes too). */
     void (*kill_all)(void);
     /* Ends the machine; the agent's loop has been left. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MODULE_LIST "/modules.load"
+#define MODULES_FOR_LATER "/modules.later"
 #define DEVICE_WAIT_MS 20000
 #define DEVICE_POLL_MS 2
 
@@ -57,6 +58,28 @@ void boot_load_modules(void)
     while (list && getline(&line, &size, list) >= 0) {
         line[strcspn(line, "\n")] = '\0';
         if (*line)
+            load_module(line);
+    }
+    if (list)
+        fclose(list);
+}
+
+/* "/modules/fuse.ko" is the module "fuse". */
+static bool is_module(const char *path, const char *name)
+{
+    const char *file = strrchr(path, '/');
+    size_t length = strlen(name);
+    return file && strncmp(file + 1, name, length) == 0 && file[1 + length] == '.';
+}
+
+void boot_load_module(const char *name)
+{
+    FILE *list = fopen(MODULES_FOR_LATER, "re");
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (list && getline(&line, &size, list) >= 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (is_module(line, name) && access(line, F_OK) == 0)
             load_module(line);
     }
     if (list)

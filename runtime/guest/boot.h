@@ -10,6 +10,9 @@ int boot_mount(struct error *err);
 /* Every module that /modules.load names, in its order. A module that does not load is reported on
  * the console: what needs it says so later. */
 void boot_load_modules(void);
+/* One of those that only some guests need, by its name; while the initramfs is the root. What it
+ * needs itself must have been loaded before. */
+void boot_load_module(const char *name);
 /* Waits for the port (the driver reports its name after probing) and opens it, non-blocking. */
 int boot_open_port(int *ret_fd, struct error *err);
 /* Waits for the block device with this serial (virtio-blk): /dev/NAME in path. */

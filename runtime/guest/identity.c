@@ -76,6 +76,90 @@ static bool identity_take_interface(struct identity *identity, struct wire_reade
     return good;
 }
 
+static bool mount_take_field(struct identity_mount *mount, uint16_t tag, struct wire_reader *field)
+{
+    switch ((enum mount_tag)tag) {
+    case MOUNT_TYPE:
+        mount->type = wire_get_u32(field);
+        break;
+    case MOUNT_DEVICE:
+        identity_set_text(&mount->device, field);
+        break;
+    case MOUNT_PATH:
+        identity_set_text(&mount->path, field);
+        break;
+    case MOUNT_SUBPATH:
+        identity_set_text(&mount->subpath, field);
+        break;
+    case MOUNT_TARGET:
+        identity_set_text(&mount->target, field);
+        break;
+    case MOUNT_FLAGS:
+        mount->flags = wire_get_u32(field);
+        break;
+    case MOUNT_SIZE:
+        mount->size = wire_get_u64(field);
+        break;
+    case MOUNT_MODE:
+        mount->mode = wire_get_u32(field);
+        break;
+    }
+    return !field->bad;
+}
+
+static bool identity_take_mount(struct identity *identity, struct wire_reader *reader)
+{
+    vec_add(&identity->mounts, (struct identity_mount){.device = xstrdup(""),
+                                                       .path = xstrdup(""),
+                                                       .subpath = xstrdup(""),
+                                                       .target = xstrdup("")});
+    struct identity_mount *mount = &identity->mounts.items[identity->mounts.count - 1];
+    struct wire_reader field;
+    uint16_t tag;
+    bool good = true;
+    while (good && wire_get_field(reader, &tag, &field))
+        good = mount_take_field(mount, tag, &field);
+    return good && !reader->bad && *mount->target == '/';
+}
+
+static bool file_take_field(struct identity_file *file, uint16_t tag, struct wire_reader *field)
+{
+    switch ((enum file_tag)tag) {
+    case FILE_TARGET:
+        identity_set_text(&file->target, field);
+        break;
+    case FILE_USER:
+        identity_set_text(&file->user, field);
+        break;
+    case FILE_GROUP:
+        identity_set_text(&file->group, field);
+        break;
+    case FILE_MODE:
+        file->mode = wire_get_u32(field);
+        break;
+    case FILE_DATA:
+        free(file->data);
+        file->length = field->left;
+        file->data = xmemdup(field->data, field->left);
+        break;
+    }
+    return !field->bad;
+}
+
+static bool identity_take_file(struct identity *identity, struct wire_reader *reader)
+{
+    vec_add(
+        &identity->files,
+        (struct identity_file){.target = xstrdup(""), .user = xstrdup(""), .group = xstrdup("")});
+    struct identity_file *file = &identity->files.items[identity->files.count - 1];
+    struct wire_reader field;
+    uint16_t tag;
+    bool good = true;
+    while (good && wire_get_field(reader, &tag, &field))
+        good = file_take_field(file, tag, &field);
+    return good && !reader->bad && *file->target == '/';
+}
+
 static bool identity_take_field(struct identity *identity, uint16_t tag, struct wire_reader *field)
 {
     switch ((enum identity_tag)tag) {
@@ -120,6 +204,16 @@ static bool identity_take_field(struct identity *identity, uint16_t tag, struct 
     case IDENTITY_STDIN_OPEN:
         identity->stdin_open = true;
         break;
+    case IDENTITY_MOUNT:
+        return identity_take_mount(identity, field);
+    case IDENTITY_FILE:
+        return identity_take_file(identity, field);
+    case IDENTITY_READ_ONLY_ROOT:
+        identity->read_only_root = true;
+        break;
+    case IDENTITY_CONVERT:
+        identity->convert = true;
+        break;
     }
     return !field->bad;
 }
@@ -144,6 +238,20 @@ int identity_decode(const void *data, size_t length, struct identity *ret_identi
     return 0;
 }
 
+void identity_forget_files(struct identity *identity)
+{
+    for (size_t i = 0; i < identity->files.count; i++) {
+        struct identity_file *file = &identity->files.items[i];
+        if (file->data)
+            explicit_bzero(file->data, file->length);
+        free(file->data);
+        free(file->target);
+        free(file->user);
+        free(file->group);
+    }
+    vec_done(&identity->files);
+}
+
 void identity_done(struct identity *identity)
 {
     free(identity->instance);
@@ -158,5 +266,14 @@ void identity_done(struct identity *identity)
     for (size_t i = 0; i < identity->interfaces.count; i++)
         interface_done(&identity->interfaces.items[i]);
     vec_done(&identity->interfaces);
+    for (size_t i = 0; i < identity->mounts.count; i++) {
+        struct identity_mount *mount = &identity->mounts.items[i];
+        free(mount->device);
+        free(mount->path);
+        free(mount->subpath);
+        free(mount->target);
+    }
+    vec_done(&identity->mounts);
+    identity_forget_files(identity);
     *identity = (struct identity){0};
 }

@@ -5,6 +5,7 @@
 #include "runtime/guest/boot.h"
 #include "runtime/guest/console.h"
 #include "runtime/guest/etc_files.h"
+#include "runtime/guest/mounts.h"
 #include "runtime/guest/netconf.h"
 #include "runtime/guest/rootfs.h"
 
@@ -30,7 +31,7 @@ static void write_sysctl(const char *path, const char *value)
     close(fd);
 }
 
-static int set_up_guest(const struct identity *identity, struct error *err)
+static int set_up_guest(struct identity *identity, struct error *err)
 {
     struct timespec now = {.tv_sec = (time_t)(identity->time_ns / 1000000000),
                            .tv_nsec = (long)(identity->time_ns % 1000000000)};
@@ -39,9 +40,11 @@ static int set_up_guest(const struct identity *identity, struct error *err)
     if (sethostname(identity->hostname, strlen(identity->hostname)) < 0)
         return error_set(err, errno, "cannot set the hostname \"%s\": %s", identity->hostname,
                          strerror(errno));
-    int result = rootfs_enter(err);
+    int result = rootfs_enter(identity, err);
     if (result == 0)
         result = etc_files_write(identity, err);
+    if (result == 0)
+        result = mounts_place(identity, err);
     if (result == 0)
         result = netconf_apply(identity, err);
     /* As Docker sets them in every container: a service needs no privilege for port 80 or ping. */
@@ -64,6 +67,7 @@ static void power_off(void)
 
 static const struct agent_platform platform = {
     .set_up = set_up_guest,
+    .convert = mounts_convert,
     .kill_all = kill_all,
     .power_off = power_off,
 };

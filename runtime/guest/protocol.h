@@ -150,8 +150,12 @@ enum identity_tag {
     IDENTITY_TIME_NS = 11,     /* u64, ns since 1970 */
     IDENTITY_STOP_SIGNAL = 12, /* u32; what the agent sends when the machine's button is pressed */
     IDENTITY_TTY = 13,         /* empty; the service has a terminal */
-    IDENTITY_STDIN_OPEN = 14   /* empty; its stdin is kept open */
-    /* 32 and up: mounts */
+    IDENTITY_STDIN_OPEN = 14,  /* empty; its stdin is kept open */
+    IDENTITY_MOUNT = 32,       /* tagged, enum mount_tag; once per mount, parents first */
+    IDENTITY_FILE = 33,        /* tagged, enum file_tag; once per config or secret */
+    IDENTITY_READ_ONLY_ROOT = 34, /* empty */
+    IDENTITY_CONVERT = 35         /* empty: there is no root and no service; the first mount's
+                                     content is copied to the second's, then EXITED 0 or FAILED */
 };
 
 enum interface_tag {
@@ -161,6 +165,37 @@ enum interface_tag {
     INTERFACE_PREFIX = 4,  /* u32, belongs to the address before it */
     INTERFACE_GATEWAY = 5, /* text; absent: no default route */
     INTERFACE_MTU = 6      /* u32 */
+};
+
+enum mount_type {
+    MOUNT_TYPE_DISK = 1,  /* ext4 on a virtio-blk device with this serial */
+    MOUNT_TYPE_SHARE = 2, /* virtiofs with this tag */
+    MOUNT_TYPE_TMPFS = 3
+};
+
+/* What a volume shows of its device. */
+#define VOLUME_CONTENT "_data"
+
+enum mount_tag {
+    MOUNT_TYPE = 1,    /* u32, enum mount_type */
+    MOUNT_DEVICE = 2,  /* text: serial or tag */
+    MOUNT_PATH = 3,    /* text, of the host's making: what is mounted, below the device's root */
+    MOUNT_SUBPATH = 4, /* text, of the user's making: below that, and not to be left */
+    MOUNT_TARGET = 5,  /* text, absolute */
+    MOUNT_FLAGS = 6,   /* u32 */
+    MOUNT_SIZE = 7,    /* u64, bytes of a tmpfs; 0: Linux's default */
+    MOUNT_MODE = 8     /* u32, of a tmpfs */
+};
+#define MOUNT_READ_ONLY 1u
+#define MOUNT_FILL 2u /* where it is empty, the image's content at the target is copied there */
+#define MOUNT_FILE 4u /* a file, not a folder */
+
+enum file_tag {
+    FILE_TARGET = 1, /* text, absolute */
+    FILE_USER = 2,   /* text, name or number */
+    FILE_GROUP = 3,  /* text, name or number */
+    FILE_MODE = 4,   /* u32 */
+    FILE_DATA = 5    /* bytes */
 };
 
 enum exec_tag {

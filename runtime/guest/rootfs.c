@@ -2,6 +2,7 @@
 #include "runtime/guest/rootfs.h"
 
 #include "runtime/guest/boot.h"
+#include "runtime/guest/mounts.h"
 
 #include "base/vec.h"
 
@@ -104,7 +105,7 @@ static int link_devices(struct error *err)
     return 0;
 }
 
-int rootfs_enter(struct error *err)
+int rootfs_enter(const struct identity *identity, struct error *err)
 {
     umask(0);
     int result = mount_disk("rootfs", "erofs", IMAGE, MS_RDONLY, NULL, err);
@@ -112,6 +113,8 @@ int rootfs_enter(struct error *err)
         result = mount_disk("data", "ext4", LAYER, MS_NOATIME, "noinit_itable", err);
     if (result == 0)
         result = mount_overlay(err);
+    if (result == 0)
+        result = mounts_prepare(identity, err);
     if (result == 0)
         result = switch_root(err);
     if (result == 0)
@@ -124,6 +127,7 @@ int rootfs_enter(struct error *err)
 
 void rootfs_leave(void)
 {
+    mounts_leave();
     mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
     sync();
 }

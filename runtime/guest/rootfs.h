@@ -3,8 +3,9 @@
  * container finds mounted in it. Called once, when the identity comes. */
 #pragma once
 
-#include "base/error.h"
+#include "runtime/guest/identity.h"
 
-int rootfs_enter(struct error *err);
+/* Ends inside the new root; the devices of the identity's mounts are at hand (mounts.h). */
+int rootfs_enter(const struct identity *identity, struct error *err);
 /* Everything written is on the disk; best effort, before power-off. */
 void rootfs_leave(void);

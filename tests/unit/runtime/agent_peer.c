@@ -23,7 +23,7 @@
 
 /* --- the agent ------------------------------------------------------------------------------ */
 
-static int set_up(const struct identity *identity, struct error *err)
+static int set_up(struct identity *identity, struct error *err)
 {
     if (strcmp(identity->instance, "broken") == 0)
         return error_set(err, ENODEV, "interface \"eth0\": the virtual machine has no such NIC");

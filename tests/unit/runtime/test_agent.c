@@ -33,7 +33,7 @@ static void send_identity(struct harness *harness, const char *instance, const c
     cJSON *environment = cJSON_CreateObject();
     json_set_string(environment, "COLOUR", "blue");
     json_set(identity, "environment", environment);
-    channel_send_identity(harness->channel, identity);
+    channel_send_identity(harness->channel, identity, NULL);
 }
 
 static struct fixture *start(const char *script)

@@ -37,7 +37,7 @@ static struct fixture *start(const char *script)
     json_set_string(identity, "instance", "shop-web-1");
     json_set_string(identity, "user", user);
     json_set(identity, "argv", json_from_strv((char *const *)argv));
-    channel_send_identity(fixture->harness.channel, identity);
+    channel_send_identity(fixture->harness.channel, identity, NULL);
     assert_true(harness_wait(&fixture->harness, &fixture->harness.started, 10000));
     return fixture;
 }
