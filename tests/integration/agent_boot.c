@@ -242,7 +242,7 @@ int main(int argc, char **argv)
         return 1;
     cJSON *identity = make_identity();
     before = uv_hrtime();
-    channel_send_identity(harness.channel, identity);
+    channel_send_identity(harness.channel, identity, NULL);
     cJSON_Delete(identity);
     while (!harness.started && !harness.failed && uv_hrtime() - before < 20000000000u)
         harness_idle(&harness, 1);
