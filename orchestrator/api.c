@@ -42,6 +42,8 @@ static const struct route {
     {"GET", "/networks", api_networks_list, 0},
     {"GET", "/networks/{}", api_network_inspect, 0},
     {"GET", "/images/json", api_images_list, 0},
+    {"GET", "/images/{*}/json", api_image_inspect, 0},
+    {"DELETE", "/images/{*}", api_image_remove, 0},
     {"GET", "/vmstead/daemon", api_daemon, ANY_CLIENT},
     {"POST", "/vmstead/daemon/stop", api_daemon_stop, ANY_CLIENT},
     {"GET", "/vmstead/instances", api_project_instances, 0},

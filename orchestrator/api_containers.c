@@ -122,63 +122,6 @@ static cJSON *describe_container(const cJSON *instance, int64_t now_ms)
 
 /* --- filters --------------------------------------------------------------------------------- */
 
-/* Docker's clients before API 1.22 write {"label":{"a=b":true}}. */
-static cJSON *filter_values(const cJSON *values)
-{
-    if (cJSON_IsArray(values))
-        return cJSON_Duplicate(values, true);
-    cJSON *list = cJSON_CreateArray();
-    const cJSON *value;
-    cJSON_ArrayForEach(value, values) cJSON_AddItemToArray(list, cJSON_CreateString(value->string));
-    return list;
-}
-
-bool api_read_filters(struct http_request *request, cJSON **ret_filters)
-{
-    const char *text = http_request_query(request, "filters");
-    _cleanup_json_ cJSON *filters = cJSON_CreateObject();
-    if (text && *text) {
-        _cleanup_json_ cJSON *given = NULL;
-        _cleanup_error_ struct error err = {0};
-        if (json_parse(text, strlen(text), &given, &err) < 0 || !cJSON_IsObject(given)) {
-            http_respond_error(request, 400, EINVAL, "invalid filters '%s': not a JSON object",
-                               text);
-            return false;
-        }
-        const cJSON *values;
-        cJSON_ArrayForEach(values, given) json_set(filters, values->string, filter_values(values));
-    }
-    *ret_filters = TAKE_PTR(filters);
-    return true;
-}
-
-static bool label_holds(const cJSON *labels, const char *wanted)
-{
-    const char *equals = strchr(wanted, '=');
-    _cleanup_free_ char *key =
-        xstrndup(wanted, equals ? (size_t)(equals - wanted) : strlen(wanted));
-    const char *value = json_string(labels, key, NULL);
-    return value && (!equals || streq(value, equals + 1));
-}
-
-bool api_labels_match(const cJSON *labels, const cJSON *wanted)
-{
-    const cJSON *label;
-    cJSON_ArrayForEach(label, wanted) if (!cJSON_IsString(label) ||
-                                          !label_holds(labels, label->valuestring)) return false;
-    return true;
-}
-
-/* No value at all: everything passes. */
-static bool any_matches(const cJSON *values, const char *text,
-                        bool (*matches)(const char *text, const char *value))
-{
-    const cJSON *value;
-    cJSON_ArrayForEach(value, values) if (cJSON_IsString(value) &&
-                                          matches(text, value->valuestring)) return true;
-    return cJSON_GetArraySize(values) == 0;
-}
-
 static bool contains(const char *text, const char *part)
 {
     return strstr(text, *part == '/' ? part + 1 : part);
@@ -193,37 +136,21 @@ static bool container_matches(const cJSON *instance, const cJSON *filters)
 {
     _cleanup_json_ cJSON *labels = api_describe_labels(instance);
     return api_labels_match(labels, json_array(filters, "label")) &&
-           any_matches(json_array(filters, "name"), json_string(instance, "Name", ""), contains) &&
-           any_matches(json_array(filters, "id"), json_string(instance, "Id", ""), begins_with) &&
-           any_matches(json_array(filters, "status"), json_string(instance, "State", ""), streq);
-}
-
-/* A filter that is not known would let too much through. */
-static bool filters_are_known(struct http_request *request, const cJSON *filters)
-{
-    static const char *const known[] = {"label", "name", "id", "status"};
-    const cJSON *filter;
-    cJSON_ArrayForEach(filter, filters)
-    {
-        bool found = false;
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-            found |= streq(known[i], filter->string);
-        if (!found) {
-            http_respond_error(request, 400, EINVAL,
-                               "invalid filter '%s': known are label, name, id and status",
-                               filter->string);
-            return false;
-        }
-    }
-    return true;
+           api_filter_matches(json_array(filters, "name"), json_string(instance, "Name", ""),
+                              contains) &&
+           api_filter_matches(json_array(filters, "id"), json_string(instance, "Id", ""),
+                              begins_with) &&
+           api_filter_matches(json_array(filters, "status"), json_string(instance, "State", ""),
+                              streq);
 }
 
 /* --- the routes ------------------------------------------------------------------------------ */
 
 void api_containers_list(const struct api_call *call)
 {
+    static const char *const known[] = {"label", "name", "id", "status", "health", "exited", NULL};
     _cleanup_json_ cJSON *filters = NULL;
-    if (!api_read_filters(call->request, &filters) || !filters_are_known(call->request, filters))
+    if (!api_read_filters(call->request, known, &filters))
         return;
     const char *limit_text = http_request_query(call->request, "limit");
     uint64_t limit = 0;

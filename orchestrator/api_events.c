@@ -28,8 +28,9 @@ static void on_close(void *userdata)
 void api_events(const struct api_call *call)
 {
     static const struct http_stream_callbacks callbacks = {.on_close = on_close};
+    static const char *const known[] = {"label", "type", "event", "container", NULL};
     cJSON *filters;
-    if (!api_read_filters(call->request, &filters))
+    if (!api_read_filters(call->request, known, &filters))
         return;
     struct api_listener *listener = new0(struct api_listener);
     listener->api = call->api;

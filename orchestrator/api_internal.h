@@ -53,11 +53,18 @@ bool api_refuse_unless_running(struct http_request *request, const cJSON *instan
 bool api_refuse_unless_upgrade(struct http_request *request);
 /* A number in the query; 0 where it is none. */
 uint16_t api_query_u16(struct http_request *request, const char *name);
-/* true where the `filters` label values all hold. */
-bool api_labels_match(const cJSON *labels, const cJSON *wanted);
+/* --- filters (api_filters.c) ------------------------------------------------------------------ */
+
 /* The `filters` parameter as {"key":["value"...]}; Docker's older {"key":{"value":true}} too. 400
- * and false where it is not one. */
-bool api_read_filters(struct http_request *request, cJSON **ret_filters);
+ * and false where it is not one, or has a key that is not known (known ends with NULL). */
+bool api_read_filters(struct http_request *request, const char *const *known, cJSON **ret_filters);
+/* All of the wanted labels ("K=V", or "K") hold. wanted NULL: true. */
+bool api_labels_match(const cJSON *labels, const cJSON *wanted);
+/* One of the values matches; without any, everything does. */
+bool api_filter_matches(const cJSON *values, const char *text,
+                        bool (*matches)(const char *text, const char *value));
+/* The first value is "true" or "1". */
+bool api_filter_is_true(const cJSON *filters, const char *key);
 
 /* --- jobs (api_jobs.c) ----------------------------------------------------------------------- */
 
@@ -122,6 +129,8 @@ void api_exec_run(const struct api_call *call);
 void api_networks_list(const struct api_call *call);
 void api_network_inspect(const struct api_call *call);
 void api_images_list(const struct api_call *call);
+void api_image_inspect(const struct api_call *call);
+void api_image_remove(const struct api_call *call);
 void api_events(const struct api_call *call);
 void api_projects_list(const struct api_call *call);
 void api_project_instances(const struct api_call *call);

@@ -20,6 +20,31 @@ int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_s
     return 0;
 }
 
+/* --- images ---------------------------------------------------------------------------------- */
+
+cJSON *runtime_describe_images(struct runtime *runtime)
+{
+    (void)runtime;
+    return cJSON_Parse(
+        "[{\"id\":\"sha256:abc\",\"references\":[\"nginx:1.25\",\"registry:5000/a/nginx:1\"],"
+        "\"size\":1000,\"created_ms\":5000,\"architecture\":\"amd64\",\"built\":false,"
+        "\"config\":{\"Cmd\":[\"nginx\"],\"Labels\":{\"k\":\"v\"}}},"
+        "{\"id\":\"sha256:def0\",\"references\":[],\"size\":7,\"created_ms\":4000,"
+        "\"built\":true}]");
+}
+
+int runtime_image_remove(struct runtime *runtime, const char *name, const cJSON *used,
+                         cJSON **ret_removed, struct error *err)
+{
+    (void)runtime;
+    if (streq(name, "nginx:1.25"))
+        return error_set(err, EBUSY, "image is used by %s", json_string(used, "sha256:abc", "?"));
+    if (!streq(name, "registry:5000/a/nginx:1"))
+        return error_set(err, ENOENT, "no such image: %s", name);
+    *ret_removed = cJSON_Parse("[{\"Untagged\":\"registry:5000/a/nginx:1\"}]");
+    return 0;
+}
+
 /* --- attach ---------------------------------------------------------------------------------- */
 
 struct attach {
