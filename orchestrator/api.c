@@ -34,6 +34,7 @@ static const struct route {
     {"POST", "/containers/{}/kill", api_container_kill, 0},
     {"POST", "/containers/{}/pause", api_container_pause, 0},
     {"POST", "/containers/{}/unpause", api_container_unpause, 0},
+    {"POST", "/containers/{}/wait", api_container_wait, 0},
     {"DELETE", "/containers/{}", api_container_remove, 0},
     {"POST", "/containers/{}/exec", api_exec_create, 0},
     {"POST", "/exec/{}/start", api_exec_start, 0},
@@ -229,6 +230,7 @@ int api_new(const struct api_options *options, struct api **ret_api, struct erro
         api_destroy(api);
         return code;
     }
+    orchestrator_listen(options->orchestrator, api_events_tell, api);
     *ret_api = api;
     return 0;
 }
@@ -238,6 +240,7 @@ void api_free(struct api *api)
     if (!api)
         return;
     api->closing = true;
+    orchestrator_listen(api->options.orchestrator, NULL, NULL);
     http_server_free(api->server);
     api_execs_close(api);
     api_jobs_close(api);

@@ -28,8 +28,6 @@ int api_new(const struct api_options *options, struct api **ret_api, struct erro
 /* Ends all streams; jobs go on, execs lose their clients. Close the loop's handles by running it.
  */
 void api_free(struct api *api);
-/* After orchestrator_vm_event(): tells those who listen to GET /events. */
-void api_vm_event(struct api *api, const struct vm_status *status);
 /* No connection is open. */
 bool api_is_quiet(const struct api *api);
 /* What GET /vmstead/daemon answers and RUN/daemon.json holds. Owned by the caller. */

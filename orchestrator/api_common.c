@@ -104,3 +104,35 @@ uint16_t api_query_u16(struct http_request *request, const char *name)
         str_to_u16(text, &value);
     return value;
 }
+
+/* "1700000000", "1700000000.123456789": digits behind the ninth do not count. */
+static bool parse_time(const char *text, int64_t *ret_ns)
+{
+    size_t length = strcspn(text, ".");
+    _cleanup_free_ char *seconds_text = xstrndup(text, length);
+    uint64_t seconds;
+    if (str_to_u64(seconds_text, &seconds) < 0 || seconds > INT64_MAX / 1000000000 - 1)
+        return false;
+    int64_t fraction = 0;
+    const char *digits = text[length] ? text + length + 1 : "";
+    if (strspn(digits, "0123456789") != strlen(digits))
+        return false;
+    for (int i = 0; i < 9; i++) {
+        fraction = fraction * 10 + (*digits ? *digits - '0' : 0);
+        digits += *digits != '\0';
+    }
+    *ret_ns = (int64_t)seconds * 1000000000 + fraction;
+    return true;
+}
+
+bool api_query_time(struct http_request *request, const char *name, int64_t *ret_ns)
+{
+    const char *text = http_request_query(request, name);
+    *ret_ns = 0;
+    if (!text || !*text || parse_time(text, ret_ns))
+        return true;
+    http_respond_error(request, 400, EINVAL,
+                       "invalid %s '%s': seconds since 1970, with a fraction if need be", name,
+                       text);
+    return false;
+}

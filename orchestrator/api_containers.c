@@ -9,20 +9,29 @@
 
 cJSON *api_describe_labels(const cJSON *instance)
 {
+    const cJSON *own = json_object(instance, "Labels");
+    cJSON *labels = own ? cJSON_Duplicate(own, true) : cJSON_CreateObject();
     _cleanup_free_ char *number = xasprintf("%lld", (long long)json_int(instance, "Number", 1));
-    cJSON *labels = cJSON_CreateObject();
     json_set_string(labels, "com.docker.compose.project", json_string(instance, "Project", ""));
     json_set_string(labels, "com.docker.compose.service", json_string(instance, "Service", ""));
     json_set_string(labels, "com.docker.compose.container-number", number);
-    json_set_string(labels, "com.docker.compose.oneoff", "False");
+    json_set_string(labels, "com.docker.compose.oneoff",
+                    json_bool(instance, "OneOff", false) ? "True" : "False");
     return labels;
 }
 
 char *api_describe_status(const cJSON *instance, int64_t now_ms)
 {
-    return api_status_text(
-        json_string(instance, "State", ""), (int)json_int(instance, "ExitCode", 0),
-        json_int(instance, "StartedMs", 0), json_int(instance, "FinishedMs", 0), now_ms);
+    return api_status_text(json_string(instance, "State", ""), json_string(instance, "Health", ""),
+                           (int)json_int(instance, "ExitCode", 0),
+                           json_int(instance, "StartedMs", 0), json_int(instance, "FinishedMs", 0),
+                           now_ms);
+}
+
+static cJSON *describe_mounts(const cJSON *instance)
+{
+    const cJSON *mounts = json_array(instance, "Mounts");
+    return mounts ? cJSON_Duplicate(mounts, true) : cJSON_CreateArray();
 }
 
 static void set_name(cJSON *container, const char *key, const cJSON *instance)
@@ -116,7 +125,7 @@ static cJSON *describe_container(const cJSON *instance, int64_t now_ms)
                     first_network(instance));
     json_set(cJSON_AddObjectToObject(container, "NetworkSettings"), "Networks",
              describe_networks(instance));
-    json_set(container, "Mounts", cJSON_CreateArray());
+    json_set(container, "Mounts", describe_mounts(instance));
     return container;
 }
 
@@ -132,6 +141,19 @@ static bool begins_with(const char *text, const char *prefix)
     return str_after_prefix(text, prefix);
 }
 
+/* Docker's word for who has no check is "none". */
+static bool health_is(const char *health, const char *wanted)
+{
+    return streq(*health ? health : "none", wanted);
+}
+
+static bool exit_code_is(const cJSON *instance, const cJSON *codes)
+{
+    _cleanup_free_ char *code = xasprintf("%lld", (long long)json_int(instance, "ExitCode", 0));
+    return !codes || (streq(json_string(instance, "State", ""), "exited") &&
+                      api_filter_matches(codes, code, streq));
+}
+
 static bool container_matches(const cJSON *instance, const cJSON *filters)
 {
     _cleanup_json_ cJSON *labels = api_describe_labels(instance);
@@ -141,7 +163,10 @@ static bool container_matches(const cJSON *instance, const cJSON *filters)
            api_filter_matches(json_array(filters, "id"), json_string(instance, "Id", ""),
                               begins_with) &&
            api_filter_matches(json_array(filters, "status"), json_string(instance, "State", ""),
-                              streq);
+                              streq) &&
+           api_filter_matches(json_array(filters, "health"), json_string(instance, "Health", ""),
+                              health_is) &&
+           exit_code_is(instance, json_array(filters, "exited"));
 }
 
 /* --- the routes ------------------------------------------------------------------------------ */
@@ -156,7 +181,8 @@ void api_containers_list(const struct api_call *call)
     uint64_t limit = 0;
     if (limit_text && *limit_text && str_to_u64(limit_text, &limit) < 0)
         limit = 0; /* -1 in older clients: no limit */
-    bool all = http_request_flag(call->request, "all") || json_array(filters, "status") || limit;
+    bool all = http_request_flag(call->request, "all") || json_array(filters, "status") ||
+               json_array(filters, "exited") || limit;
     _cleanup_json_ cJSON *instances = api_list_instances(call->api, NULL, all);
     _cleanup_json_ cJSON *answer = cJSON_CreateArray();
     int64_t now_ms = clock_realtime_ms();
@@ -179,21 +205,26 @@ static void set_time(cJSON *object, const char *key, int64_t time_ms)
                     time_ms ? clock_format_ns(time_ms * 1000000, text) : "0001-01-01T00:00:00Z");
 }
 
-static cJSON *describe_state(const cJSON *instance)
+/* health: orchestrator_describe_health(), taken. */
+static cJSON *describe_state(const cJSON *instance, cJSON *health)
 {
     const char *status = json_string(instance, "State", "");
     cJSON *state = cJSON_CreateObject();
     json_set_string(state, "Status", status);
-    json_set_bool(state, "Running", api_instance_runs(instance));
+    json_set_bool(state, "Running",
+                  api_instance_runs(instance) || streq(status, "paused") ||
+                      streq(status, "restarting"));
     json_set_bool(state, "Paused", streq(status, "paused"));
-    json_set_bool(state, "Restarting", false);
-    json_set_bool(state, "OOMKilled", false);
+    json_set_bool(state, "Restarting", streq(status, "restarting"));
+    json_set_bool(state, "OOMKilled", json_bool(instance, "OOMKilled", false));
     json_set_bool(state, "Dead", false);
     json_set_int(state, "Pid", json_int(instance, "Pid", 0));
     json_set_int(state, "ExitCode", json_int(instance, "ExitCode", 0));
     json_set_string(state, "Error", "");
     set_time(state, "StartedAt", json_int(instance, "StartedMs", 0));
     set_time(state, "FinishedAt", json_int(instance, "FinishedMs", 0));
+    if (health)
+        json_set(state, "Health", health);
     return state;
 }
 
@@ -201,8 +232,8 @@ static cJSON *describe_config(const cJSON *instance)
 {
     cJSON *config = cJSON_CreateObject();
     json_set_string(config, "Hostname", json_string(instance, "Service", ""));
-    json_set_bool(config, "Tty", false);
-    json_set_bool(config, "OpenStdin", false);
+    json_set_bool(config, "Tty", json_bool(instance, "Tty", false));
+    json_set_bool(config, "OpenStdin", json_bool(instance, "OpenStdin", false));
     json_set_string(config, "Image", json_string(instance, "Image", ""));
     cJSON *command = cJSON_AddArrayToObject(config, "Cmd");
     cJSON_AddItemToArray(command, cJSON_CreateString(json_string(instance, "Command", "")));
@@ -210,23 +241,23 @@ static cJSON *describe_config(const cJSON *instance)
     return config;
 }
 
-static cJSON *inspect_container(const cJSON *instance)
+static cJSON *inspect_container(const cJSON *instance, cJSON *health)
 {
     cJSON *container = cJSON_CreateObject();
     json_set_string(container, "Id", json_string(instance, "Id", ""));
     set_time(container, "Created", json_int(instance, "CreatedMs", 0));
     json_set_string(container, "Path", json_string(instance, "Command", ""));
     json_set(container, "Args", cJSON_CreateArray());
-    json_set(container, "State", describe_state(instance));
+    json_set(container, "State", describe_state(instance, health));
     json_set_string(container, "Image", json_string(instance, "ImageID", ""));
     set_name(container, "Name", instance);
-    json_set_int(container, "RestartCount", 0);
+    json_set_int(container, "RestartCount", json_int(instance, "RestartCount", 0));
     json_set_string(container, "Driver", "erofs");
     json_set_string(container, "Platform", "linux");
     cJSON *host = cJSON_AddObjectToObject(container, "HostConfig");
     json_set_string(host, "NetworkMode", first_network(instance));
     json_set_string(cJSON_AddObjectToObject(host, "LogConfig"), "Type", "json-file");
-    json_set(container, "Mounts", cJSON_CreateArray());
+    json_set(container, "Mounts", describe_mounts(instance));
     json_set(container, "Config", describe_config(instance));
     cJSON *settings = cJSON_AddObjectToObject(container, "NetworkSettings");
     json_set(settings, "Ports", map_ports(instance));
@@ -239,6 +270,8 @@ void api_container_inspect(const struct api_call *call)
     _cleanup_json_ cJSON *instance = api_find_instance(call);
     if (!instance)
         return;
-    _cleanup_json_ cJSON *answer = inspect_container(instance);
+    cJSON *health = orchestrator_describe_health(call->api->options.orchestrator,
+                                                 json_string(instance, "Name", ""));
+    _cleanup_json_ cJSON *answer = inspect_container(instance, health);
     http_respond_json(call->request, 200, answer);
 }

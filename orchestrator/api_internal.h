@@ -53,6 +53,9 @@ bool api_refuse_unless_running(struct http_request *request, const cJSON *instan
 bool api_refuse_unless_upgrade(struct http_request *request);
 /* A number in the query; 0 where it is none. */
 uint16_t api_query_u16(struct http_request *request, const char *name);
+/* Docker's times in a query: seconds since 1970 with a fraction; 0 where there is none. 400 and
+ * false where it is something else. */
+bool api_query_time(struct http_request *request, const char *name, int64_t *ret_ns);
 /* --- filters (api_filters.c) ------------------------------------------------------------------ */
 
 /* The `filters` parameter as {"key":["value"...]}; Docker's older {"key":{"value":true}} too. 400
@@ -65,6 +68,9 @@ bool api_filter_matches(const cJSON *values, const char *text,
                         bool (*matches)(const char *text, const char *value));
 /* The first value is "true" or "1". */
 bool api_filter_is_true(const cJSON *filters, const char *key);
+
+/* orchestrator_listen()'s callback; userdata is the api. */
+void api_events_tell(void *userdata, const struct orchestrator_event *event);
 
 /* --- jobs (api_jobs.c) ----------------------------------------------------------------------- */
 
@@ -116,6 +122,7 @@ void api_container_kill(const struct api_call *call);
 void api_container_pause(const struct api_call *call);
 void api_container_unpause(const struct api_call *call);
 void api_container_remove(const struct api_call *call);
+void api_container_wait(const struct api_call *call);
 void api_container_attach(const struct api_call *call);
 void api_container_resize(const struct api_call *call);
 void api_container_top(const struct api_call *call);

@@ -72,20 +72,6 @@ static bool read_tail(struct http_request *request, int64_t *ret_tail)
     return true;
 }
 
-static bool has_time_limit(struct http_request *request)
-{
-    static const char *const names[] = {"since", "until"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const char *value = http_request_query(request, names[i]);
-        if (value && *value && !streq(value, "0")) {
-            http_respond_error(request, 400, EINVAL, "'%s' is not supported for logs: use tail",
-                               names[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool read_query(struct http_request *request, struct log_stream *logs,
                        struct log_query *query)
 {
@@ -98,7 +84,8 @@ static bool read_query(struct http_request *request, struct log_stream *logs,
                            "choose at least one stream: stdout=1 or stderr=1");
         return false;
     }
-    return !has_time_limit(request) && read_tail(request, &query->tail);
+    return api_query_time(request, "since", &query->since_ns) &&
+           api_query_time(request, "until", &query->until_ns) && read_tail(request, &query->tail);
 }
 
 void api_container_logs(const struct api_call *call)

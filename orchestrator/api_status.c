@@ -39,16 +39,22 @@ char *api_status_duration(int64_t duration_ms)
     return xasprintf("%lld years", hours / YEAR);
 }
 
-char *api_status_text(const char *state, int exit_code, int64_t started_ms, int64_t finished_ms,
-                      int64_t now_ms)
+/* Docker's moby, container/state.go: State.String(). */
+char *api_status_text(const char *state, const char *health, int exit_code, int64_t started_ms,
+                      int64_t finished_ms, int64_t now_ms)
 {
-    if (streq(state, "running") || streq(state, "stopping") || streq(state, "paused")) {
+    bool paused = streq(state, "paused");
+    if (streq(state, "running") || streq(state, "stopping") || paused) {
         _cleanup_free_ char *duration = api_status_duration(now_ms - started_ms);
-        return xasprintf("Up %s%s", duration, streq(state, "paused") ? " (Paused)" : "");
+        if (paused || !*health)
+            return xasprintf("Up %s%s", duration, paused ? " (Paused)" : "");
+        bool starting = streq(health, "starting");
+        return xasprintf("Up %s (%s%s)", duration, starting ? "health: " : "", health);
     }
-    if (streq(state, "exited")) {
+    if (streq(state, "exited") || streq(state, "restarting")) {
         _cleanup_free_ char *duration = api_status_duration(now_ms - finished_ms);
-        return xasprintf("Exited (%d) %s ago", exit_code, duration);
+        return xasprintf("%s (%d) %s ago", streq(state, "exited") ? "Exited" : "Restarting",
+                         exit_code, duration);
     }
     char *text = xstrdup(state);
     if (text)

@@ -120,8 +120,6 @@ static void on_vm_event(void *userdata, const struct vm_status *status)
     struct daemon *daemon = userdata;
     if (daemon->orchestrator)
         orchestrator_vm_event(daemon->orchestrator, status);
-    if (daemon->api)
-        api_vm_event(daemon->api, status);
     daemon_note_activity(daemon);
 }
 

@@ -48,6 +48,13 @@ static cJSON *make_instance(const char *service, const char *id_digit, const cha
     json_set_int(instance, "ExitCode", exit_code);
     json_set_int(instance, "StartedMs", (int64_t)(time(NULL) - 65) * 1000);
     json_set_int(instance, "FinishedMs", exit_code ? (int64_t)(time(NULL) - 5) * 1000 : 0);
+    json_set_string(instance, "Health", streq(service, "web") ? "healthy" : "");
+    json_set_int(instance, "RestartCount", 2);
+    json_set_bool(instance, "OOMKilled", streq(service, "job"));
+    json_set(instance, "Labels", cJSON_Parse("{\"tier\":\"front\"}"));
+    json_set(
+        instance, "Mounts",
+        cJSON_Parse("[{\"Type\":\"volume\",\"Name\":\"shop_data\",\"Destination\":\"/data\"}]"));
     json_set(
         instance, "Endpoints",
         cJSON_Parse("[{\"network\":\"shop_frontend\",\"interface\":\"eth0\",\"mac\":\"02:00:00:"
@@ -298,6 +305,8 @@ int runtime_logs_open(struct runtime *runtime, const char *instance, const struc
     (void)runtime;
     if (streq(instance, "shop-job-1"))
         return error_set(err, EIO, "the log cannot be read");
+    fakes.log_since_ns = query->since_ns;
+    fakes.log_until_ns = query->until_ns;
     struct log_reader *reader = new0(struct log_reader);
     reader->on_record = on_record;
     reader->on_end = on_end;
@@ -347,7 +356,7 @@ struct fake_server {
     uv_async_t wake;
     uv_sem_t ready;
     uv_mutex_t lock;
-    VEC(struct vm_status) events; /* to be sent */
+    int events; /* to be told */
     bool stopping;
     struct api *api;
 };
@@ -368,9 +377,8 @@ static void on_wake(uv_async_t *wake)
 {
     struct fake_server *server = wake->data;
     uv_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->events.count; i++)
-        api_vm_event(server->api, &server->events.items[i]);
-    server->events.count = 0;
+    for (; server->events > 0; server->events--)
+        fake_tell_event();
     bool stopping = server->stopping;
     uv_mutex_unlock(&server->lock);
     if (!stopping)
@@ -436,10 +444,10 @@ const char *fake_server_socket(const struct fake_server *server)
     return server->socket_path;
 }
 
-void fake_server_vm_event(struct fake_server *server, const struct vm_status *status)
+void fake_server_event(struct fake_server *server)
 {
     uv_mutex_lock(&server->lock);
-    vec_add(&server->events, *status);
+    server->events++;
     uv_mutex_unlock(&server->lock);
     uv_async_send(&server->wake);
 }
@@ -456,7 +464,6 @@ void fake_server_stop(struct fake_server *server)
     close(server->listen_fd);
     unlink(server->socket_path);
     rmdir(server->folder);
-    vec_done(&server->events);
     free(server->socket_path);
     free(server);
 }

@@ -16,6 +16,8 @@
  *   replayed, "out" and "err"
  * copy out: "/missing" is not there, "/broken" breaks off, everything else is FAKE_FILE_SIZE bytes
  * copy in: "/full" fails after a while, "/missing" at once
+ * events: the history is shop-web-1's "create" at second 1000 and "exec_create: ls" at second 2000
+ * wait: shop-job-1 answers 3 at once, shop-web-1 0 after a while, the others never
  * logs: shop-web-1 has 10 lines, shop-cache-1 writes for ever.
  * jobs: of project
  *   "shop"   three steps, success           "broken"  an error
@@ -36,7 +38,8 @@ struct fake_counters {
     atomic_int attaches_open, copies_open, tops_open;
     atomic_size_t copy_max_in_flight, copied_in;
     atomic_int resized_rows;
-    atomic_int readers_open;
+    atomic_int readers_open, waits_open;
+    atomic_llong log_since_ns, log_until_ns;
     atomic_size_t log_records;
     atomic_int jobs_started, jobs_cancelled, jobs_ended;
     atomic_int activity, stop_requests;
@@ -51,8 +54,8 @@ struct fake_server;
 /* Listens in a new folder; path names the socket. */
 struct fake_server *fake_server_start(void);
 const char *fake_server_socket(const struct fake_server *server);
-/* As if the runtime had said so; from any thread. */
-void fake_server_vm_event(struct fake_server *server, const struct vm_status *status);
+/* shop-job-1 dies; from any thread. */
+void fake_server_event(struct fake_server *server);
 /* Frees the API while clients may be connected, and checks that the loop is clean. */
 void fake_server_stop(struct fake_server *server);
 /* Waits up to 10 s for a counter to reach a value. */

@@ -31,6 +31,7 @@ static int tear_down(void **state)
     (void)state;
     fake_server_stop(server);
     assert_int_equal(fakes.readers_open, 0);
+    assert_int_equal(fakes.waits_open, 0);
     return 0;
 }
 
@@ -66,7 +67,7 @@ static void test_list_of_containers(void **state)
                            "\"Ports\":[{\"IP\":\"0.0.0.0\",\"PrivatePort\":80,\"PublicPort\":8080,"
                            "\"Type\":\"tcp\"}]"));
     assert_non_null(strstr(text, "\"com.docker.compose.service\":\"web\""));
-    assert_non_null(strstr(text, "\"Status\":\"Up About a minute\""));
+    assert_non_null(strstr(text, "\"Status\":\"Up About a minute (healthy)\""));
     assert_non_null(strstr(text, "\"IPAddress\":\"10.89.0.2\""));
 }
 
@@ -83,6 +84,11 @@ static void test_filters(void **state)
         {"filters=%7B%22label%22%3A%7B%22com.docker.compose.project%3Dshop%22%3Atrue%7D%7D", 2},
         {"filters=%7B%22label%22%3A%5B%22com.docker.compose.service%3Dweb%22%2C%22x%22%5D%7D", 0},
         {"filters=%7B%22status%22%3A%5B%22exited%22%5D%7D", 1},
+        {"filters=%7B%22exited%22%3A%5B%223%22%5D%7D", 1},
+        {"filters=%7B%22exited%22%3A%5B%220%22%5D%7D", 0},
+        {"filters=%7B%22health%22%3A%5B%22healthy%22%5D%7D", 1},
+        {"filters=%7B%22health%22%3A%5B%22none%22%5D%7D", 1},
+        {"filters=%7B%22label%22%3A%5B%22tier%3Dfront%22%5D%7D", 2},
         {"filters=%7B%22name%22%3A%5B%22web%22%2C%22cache%22%5D%7D", 2},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -107,6 +113,18 @@ static void test_inspect(void **state)
     const cJSON *status = json_object(container, "State");
     assert_int_equal(json_int(status, "ExitCode", -1), 3);
     assert_false(json_bool(status, "Running", true));
+    assert_true(json_bool(status, "OOMKilled", false));
+    assert_null(json_object(status, "Health"));
+    assert_int_equal(json_int(container, "RestartCount", 0), 2);
+    const cJSON *mount = cJSON_GetArrayItem(json_array(container, "Mounts"), 0);
+    assert_string_equal(json_string(mount, "Name", ""), "shop_data");
+    const cJSON *labels = json_object(json_object(container, "Config"), "Labels");
+    assert_string_equal(json_string(labels, "tier", ""), "front");
+    assert_string_equal(json_string(labels, "com.docker.compose.service", ""), "job");
+    _cleanup_json_ cJSON *web =
+        client_ask_json(path, "GET", "/containers/shop-web-1/json", NULL, 200);
+    const cJSON *health = json_object(json_object(web, "State"), "Health");
+    assert_string_equal(json_string(health, "Status", ""), "healthy");
     check_error("GET", "/containers/ghost/json", NULL, 404, "no such container: ghost");
 }
 
@@ -530,14 +548,28 @@ static void test_bad_log_queries(void **state)
                 "choose at least one stream: stdout=1 or stderr=1");
     check_error("GET", "/containers/shop-web-1/logs?stdout=1&tail=many", NULL, 400,
                 "invalid tail 'many': 'all' or a number");
-    check_error("GET", "/containers/shop-web-1/logs?stdout=1&since=5", NULL, 400,
-                "'since' is not supported for logs: use tail");
+    check_error("GET", "/containers/shop-web-1/logs?stdout=1&since=5m", NULL, 400,
+                "invalid since '5m': seconds since 1970, with a fraction if need be");
     check_error("GET", "/containers/ghost/logs?stdout=1", NULL, 404, "no such container: ghost");
     check_error("GET", "/containers/shop-job-1/logs?stdout=1", NULL, 500, "the log cannot be read");
 }
 
 /* The reader behind a client that does not read stands still; it goes on when the client does; it
  * is freed when the client leaves, in the middle of everything. */
+static void test_log_times(void **state)
+{
+    (void)state;
+    struct answer answer = {0};
+    client_ask(
+        path, "GET",
+        "/containers/shop-web-1/logs?stdout=1&since=1700000000.5&until=1700000001.0000000019", "",
+        NULL, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(fakes.log_since_ns, 1700000000500000000);
+    assert_int_equal(fakes.log_until_ns, 1700000001000000001);
+    answer_done(&answer);
+}
+
 static void test_log_backpressure(void **state)
 {
     (void)state;
@@ -590,6 +622,13 @@ static void test_server_leaves_first(void **state)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+static void read_line(int fd, struct answer *answer, char *line, size_t room)
+{
+    memset(line, 0, room);
+    for (size_t i = 0; i < room - 1 && !strchr(line, '\n'); i++)
+        assert_true(client_read_exactly(fd, answer, line + i, 1));
+}
+
 static void test_events(void **state)
 {
     (void)state;
@@ -599,17 +638,109 @@ static void test_events(void **state)
                 "", NULL);
     struct answer answer = {0};
     client_read_head(fd, &answer);
-    struct vm_status status = {.instance = "shop-job-1", .state = VM_STARTING};
-    fake_server_vm_event(server, &status);
-    status.state = VM_EXITED;
-    status.exit_code = 3;
-    fake_server_vm_event(server, &status);
-    char line[600] = "";
-    for (size_t i = 0; i < sizeof(line) - 1 && !strstr(line, "}\n"); i++)
-        assert_true(client_read_exactly(fd, &answer, line + i, 1));
-    assert_non_null(strstr(line, "{\"Type\":\"container\",\"Action\":\"die\",\"id\":\"cccc"));
+    fake_server_event(server);
+    char line[600];
+    read_line(fd, &answer, line, sizeof(line)); /* the chunk's size */
+    read_line(fd, &answer, line, sizeof(line));
+    assert_non_null(
+        str_after_prefix(line, "{\"Type\":\"container\",\"Action\":\"die\",\"id\":"
+                               "\"cccc\",\"status\":\"die\",\"from\":\"nginx:1.25\","
+                               "\"Actor\":{\"ID\":\"cccc\",\"Attributes\":{\"exitCode\":\"3\""));
     assert_non_null(strstr(line, "\"name\":\"shop-job-1\""));
-    assert_non_null(strstr(line, "\"exitCode\":\"3\""));
+    answer_done(&answer);
+}
+
+/* How many events the query gives, all of which are over. */
+static int count_events(const char *query)
+{
+    _cleanup_free_ char *target = xasprintf("/events?%s", query);
+    struct answer answer = {0};
+    client_ask(path, "GET", target, "", NULL, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.complete);
+    int count = 0;
+    for (const char *at = strbuf_text(&answer.body); (at = strstr(at, "\"Type\"")); at++)
+        count++;
+    answer_done(&answer);
+    return count;
+}
+
+static void test_past_events(void **state)
+{
+    (void)state;
+    assert_int_equal(count_events("until=3000"), 2);
+    assert_int_equal(count_events("since=1000&until=3000"), 2);
+    assert_int_equal(count_events("since=1000.000000001&until=3000"), 1);
+    assert_int_equal(count_events("since=1&until=1999.9"), 1);
+    assert_int_equal(count_events("since=1&until=2"), 0);
+    assert_int_equal(count_events("until=3000&filters=%7B%22event%22%3A%5B%22exec_create%22%5D%7D"),
+                     1);
+    assert_int_equal(count_events("until=3000&filters=%7B%22event%22%3A%5B%22exec%22%5D%7D"), 0);
+    assert_int_equal(count_events("until=3000&filters=%7B%22type%22%3A%5B%22network%22%5D%7D"), 0);
+    assert_int_equal(count_events("until=3000&filters=%7B%22container%22%3A%5B%22bbbb%22%5D%7D"),
+                     2);
+    assert_int_equal(
+        count_events("until=3000&filters=%7B%22container%22%3A%5B%22shop-job-1%22%5D%7D"), 0);
+    check_error("GET", "/events?since=yesterday", NULL, 400,
+                "invalid since 'yesterday': seconds since 1970, with a fraction if need be");
+    check_error("GET", "/events?filters=%7B%22colour%22%3A%5B%5D%7D", NULL, 400,
+                "invalid filter 'colour': known are label, type, event, container");
+}
+
+/* History, then what happens, then the end that was asked for. */
+static void test_events_until_later(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *target =
+        xasprintf("/events?since=1500&until=%lld", (long long)time(NULL) + 2);
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "GET", target, "", NULL);
+    struct answer answer = {0}, ping = {0};
+    client_ask(path, "GET", "/_ping", "", NULL, &ping); /* the other request was taken before */
+    fake_server_event(server);
+    client_read(fd, &answer);
+    assert_true(answer.complete);
+    const char *past = strstr(answer.body.data, "exec_create: ls");
+    assert_non_null(past);
+    assert_non_null(strstr(past, "\"Action\":\"die\""));
+    answer_done(&answer);
+    answer_done(&ping);
+}
+
+/* --- wait ------------------------------------------------------------------------------------ */
+
+static void check_wait(const char *target, const char *expected)
+{
+    struct answer answer = {0};
+    client_ask(path, "POST", target, "", NULL, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_true(answer.complete);
+    assert_string_equal(strbuf_text(&answer.body), expected);
+    answer_done(&answer);
+}
+
+static void test_wait(void **state)
+{
+    (void)state;
+    check_wait("/containers/shop-job-1/wait", "{\"StatusCode\":3}\n");
+    check_wait("/containers/shop-web-1/wait?condition=not-running", "{\"StatusCode\":0}\n");
+    check_error("POST", "/containers/shop-web-1/wait?condition=bored", NULL, 400,
+                "invalid condition 'bored': not-running, next-exit or removed");
+    check_error("POST", "/containers/ghost/wait", NULL, 404, "no such container: ghost");
+}
+
+/* The headers come before the end does; who leaves waits no longer. */
+static void test_client_leaves_wait(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "POST", "/containers/shop-web-1/wait?condition=next-exit", "", NULL);
+    struct answer answer = {0};
+    client_read_head(fd, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(fakes.waits_open, 1);
+    close(fd);
+    fake_wait(&fakes.waits_open, 0);
     answer_done(&answer);
 }
 
@@ -644,10 +775,15 @@ int main(void)
         TEST(test_client_leaves_job),
         TEST(test_logs),
         TEST(test_bad_log_queries),
+        TEST(test_log_times),
         TEST(test_log_backpressure),
         TEST(test_silent_client_leaves),
         TEST(test_server_leaves_first),
         TEST(test_events),
+        TEST(test_past_events),
+        TEST(test_events_until_later),
+        TEST(test_wait),
+        TEST(test_client_leaves_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

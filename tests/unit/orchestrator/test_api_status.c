@@ -36,21 +36,27 @@ static void test_states(void **state)
 {
     (void)state;
     static const struct {
-        const char *state;
+        const char *state, *health;
         int exit_code;
         const char *text;
     } cases[] = {
-        {"running", 0, "Up 10 seconds"},
-        {"stopping", 0, "Up 10 seconds"},
-        {"paused", 0, "Up 10 seconds (Paused)"},
-        {"exited", 137, "Exited (137) 4 seconds ago"},
-        {"created", 0, "Created"},
-        {"starting", 0, "Starting"},
-        {"", 0, ""},
+        {"running", "", 0, "Up 10 seconds"},
+        {"stopping", "", 0, "Up 10 seconds"},
+        {"paused", "", 0, "Up 10 seconds (Paused)"},
+        {"exited", "", 137, "Exited (137) 4 seconds ago"},
+        {"created", "", 0, "Created"},
+        {"starting", "", 0, "Starting"},
+        {"", "", 0, ""},
+        {"running", "starting", 0, "Up 10 seconds (health: starting)"},
+        {"running", "healthy", 0, "Up 10 seconds (healthy)"},
+        {"running", "unhealthy", 0, "Up 10 seconds (unhealthy)"},
+        {"paused", "healthy", 0, "Up 10 seconds (Paused)"},
+        {"restarting", "", 7, "Restarting (7) 4 seconds ago"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *text = api_status_text(cases[i].state, cases[i].exit_code, 90 * SECOND,
-                                                    96 * SECOND, 100 * SECOND);
+        _cleanup_free_ char *text =
+            api_status_text(cases[i].state, cases[i].health, cases[i].exit_code, 90 * SECOND,
+                            96 * SECOND, 100 * SECOND);
         assert_string_equal(text, cases[i].text);
     }
 }
