@@ -1,7 +1,7 @@
 # Warnings and hardening for everything we compile; -Werror comes from the presets.
 # Assertions stay in all presets: a broken invariant must not go on to change the host.
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
-add_compile_definitions(_GNU_SOURCE VMSTEAD_VERSION="${PROJECT_VERSION}")
+add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
   -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
   -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough -Wswitch-enum

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "cmd/http.h"
 
 #include <ctype.h>
@@ -114,7 +115,7 @@ uint64_t client_network_namespace(void)
 
 char *client_identity_headers(void)
 {
-    return xasprintf("Vmstead-Version: %s\r\nVmstead-Netns: %llu\r\n", VMSTEAD_VERSION,
+    return xasprintf("Vmstead-Version: %s\r\nVmstead-Netns: %llu\r\n", vmstead_version,
                      (unsigned long long)client_network_namespace());
 }
 

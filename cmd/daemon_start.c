@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "cmd/project.h"
 
 #include <errno.h>
@@ -177,10 +178,23 @@ static int start_daemon(const struct paths *paths, const char *socket_path, stru
 
 /* --- the right one -------------------------------------------------------------------------- */
 
-static bool is_ours(const cJSON *daemon)
+/* The version's word comes first: an older daemon is replaced wherever VMs run, since the next one
+ * finds them; a newer one's state would be more than we understand. */
+enum fit {
+    FIT_OURS,
+    FIT_OLDER,     /* than we are: to be replaced */
+    FIT_NEWER,     /* than we are: not ours to touch */
+    FIT_ELSEWHERE, /* in another network namespace: replaced where nothing runs */
+};
+
+static enum fit judge_daemon(const cJSON *daemon)
 {
-    return streq(json_string(daemon, "version", ""), VMSTEAD_VERSION) &&
-           (uint64_t)json_int(daemon, "network_namespace", 0) == client_network_namespace();
+    int difference = version_compare(json_string(daemon, "version", ""), vmstead_version);
+    if (difference > 0)
+        return FIT_NEWER;
+    if ((uint64_t)json_int(daemon, "network_namespace", 0) != client_network_namespace())
+        return FIT_ELSEWHERE;
+    return difference < 0 ? FIT_OLDER : FIT_OURS;
 }
 
 static bool has_running(const cJSON *projects)
@@ -194,14 +208,18 @@ static bool has_running(const cJSON *projects)
     return false;
 }
 
-static int refuse_daemon(const cJSON *daemon, struct error *err)
+static int refuse_newer(const cJSON *daemon, struct error *err)
+{
+    return error_set(err, EREMCHG,
+                     "the daemon (pid %d) is of version %s, this program of version %s: upgrade "
+                     "it, or use the newer one",
+                     (int)json_int(daemon, "pid", 0), json_string(daemon, "version", "?"),
+                     vmstead_version);
+}
+
+static int refuse_elsewhere(const cJSON *daemon, struct error *err)
 {
     int pid = (int)json_int(daemon, "pid", 0);
-    if (!streq(json_string(daemon, "version", ""), VMSTEAD_VERSION))
-        return error_set(err, EREMCHG,
-                         "virtual machines run under a daemon of version %s (pid %d), this is "
-                         "version %s: stop them with that version's 'vmstead down', or use it",
-                         json_string(daemon, "version", "?"), pid, VMSTEAD_VERSION);
     return error_set(err, EREMCHG,
                      "virtual machines run under a daemon in another network namespace (pid %d): "
                      "reach it with 'nsenter -t %d -n vmstead ...', or choose another VMSTEAD_ROOT",
@@ -217,20 +235,24 @@ static int wait_until_gone(const struct paths *paths, struct error *err)
     return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
 }
 
-static int replace_daemon(const struct paths *paths, const char *socket_path, const cJSON *daemon,
-                          struct error *err)
+static int replace_daemon(const struct paths *paths, const char *socket_path, struct error *err)
+{
+    _cleanup_json_ cJSON *answer = NULL;
+    int r = call_stranger(socket_path, "POST", "/vmstead/daemon/stop", &answer, err);
+    if (r == 0)
+        r = wait_until_gone(paths, err);
+    return r < 0 ? r : start_daemon(paths, socket_path, err);
+}
+
+static int replace_where_idle(const struct paths *paths, const char *socket_path,
+                              const cJSON *daemon, struct error *err)
 {
     _cleanup_json_ cJSON *projects = NULL;
     int r = call_stranger(socket_path, "GET", "/vmstead/projects", &projects, err);
     if (r < 0)
         return r;
-    if (has_running(projects))
-        return refuse_daemon(daemon, err);
-    _cleanup_json_ cJSON *answer = NULL;
-    r = call_stranger(socket_path, "POST", "/vmstead/daemon/stop", &answer, err);
-    if (r == 0)
-        r = wait_until_gone(paths, err);
-    return r < 0 ? r : start_daemon(paths, socket_path, err);
+    return has_running(projects) ? refuse_elsewhere(daemon, err)
+                                 : replace_daemon(paths, socket_path, err);
 }
 
 /* -ENOENT, -ECONNREFUSED or -ERESTART where there is none. Asking costs a tenth of a millisecond,
@@ -239,9 +261,19 @@ static int check_daemon(const struct paths *paths, const char *socket_path, stru
 {
     _cleanup_json_ cJSON *daemon = NULL;
     int r = call_stranger(socket_path, "GET", "/vmstead/daemon", &daemon, err);
-    if (r < 0 || is_ours(daemon))
+    if (r < 0)
         return r;
-    return replace_daemon(paths, socket_path, daemon, err);
+    switch (judge_daemon(daemon)) {
+    case FIT_OLDER:
+        return replace_daemon(paths, socket_path, err);
+    case FIT_NEWER:
+        return refuse_newer(daemon, err);
+    case FIT_ELSEWHERE:
+        return replace_where_idle(paths, socket_path, daemon, err);
+    case FIT_OURS:
+        break;
+    }
+    return 0;
 }
 
 static bool has_state(const struct paths *paths)

@@ -1,4 +1,5 @@
 /* `vmstead version` */
+#include "base/version.h"
 #include "cmd/command.h"
 
 #include <stdio.h>
@@ -20,11 +21,11 @@ static int run(const struct invocation *invocation, struct error *err)
     (void)err;
     const struct version_values *values = invocation->values;
     if (values && values->is_short)
-        puts(VMSTEAD_VERSION);
+        puts(vmstead_version);
     else if (values && values->format && streq(values->format, "json"))
-        puts("{\"version\":\"" VMSTEAD_VERSION "\"}");
+        printf("{\"version\":\"%s\"}\n", vmstead_version);
     else
-        puts("vmstead version " VMSTEAD_VERSION);
+        printf("vmstead version %s\n", vmstead_version);
     return 0;
 }
 

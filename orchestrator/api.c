@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "orchestrator/api_internal.h"
 
 #include <errno.h>
@@ -99,14 +100,14 @@ static bool client_fits(const struct api *api, struct http_request *request)
 {
     const char *version = http_request_header(request, "Vmstead-Version");
     const char *namespace = http_request_header(request, "Vmstead-Netns");
-    if ((!version || streq(version, VMSTEAD_VERSION)) &&
+    if ((!version || streq(version, vmstead_version)) &&
         (!namespace || streq(namespace, api->namespace_text)))
         return true;
     _cleanup_json_ cJSON *body = cJSON_CreateObject();
     json_set_string(body, "message",
                     "the daemon of this root has another version or runs in another network "
                     "namespace than this client");
-    json_set_string(body, "version", VMSTEAD_VERSION);
+    json_set_string(body, "version", vmstead_version);
     json_set_int(body, "network_namespace", (int64_t)api->network_namespace);
     http_respond_json(request, 412, body);
     return false;
@@ -195,7 +196,7 @@ static void on_request_end(void *userdata)
 
 static void api_set_headers(struct api *api)
 {
-    api->server_name = xasprintf("vmstead/%s", VMSTEAD_VERSION);
+    api->server_name = xasprintf("vmstead/%s", vmstead_version);
     api->namespace_text = xasprintf("%llu", (unsigned long long)api->network_namespace);
     api->headers[0] = (struct http_header){"Api-Version", API_VERSION};
     api->headers[1] = (struct http_header){"Ostype", "linux"};

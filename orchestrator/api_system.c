@@ -1,6 +1,7 @@
 /* The daemon itself: GET /_ping, /version, /info, /vmstead/daemon; POST /vmstead/daemon/stop. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/version.h"
 #include "orchestrator/api_internal.h"
 
 #include <stdio.h>
@@ -21,7 +22,7 @@ cJSON *api_describe_daemon(const struct api *api)
     const struct paths *paths = api->options.paths;
     _cleanup_free_ char *socket = paths_daemon_socket(paths);
     cJSON *description = cJSON_CreateObject();
-    json_set_string(description, "version", VMSTEAD_VERSION);
+    json_set_string(description, "version", vmstead_version);
     json_set_int(description, "pid", getpid());
     json_set_int(description, "started_ms", api->started_ms);
     json_set_int(description, "network_namespace", (int64_t)api->network_namespace);
@@ -78,7 +79,7 @@ void api_version(const struct api_call *call)
     _cleanup_json_ cJSON *answer = cJSON_CreateObject();
     cJSON *platform = cJSON_AddObjectToObject(answer, "Platform");
     json_set_string(platform, "Name", "vmstead");
-    json_set_string(answer, "Version", VMSTEAD_VERSION);
+    json_set_string(answer, "Version", vmstead_version);
     json_set_string(answer, "ApiVersion", API_VERSION);
     json_set_string(answer, "MinAPIVersion", API_VERSION_MIN);
     json_set_string(answer, "Os", "linux");
@@ -86,7 +87,7 @@ void api_version(const struct api_call *call)
     json_set_string(answer, "KernelVersion", host.release);
     cJSON *component = cJSON_CreateObject();
     json_set_string(component, "Name", "vmstead");
-    json_set_string(component, "Version", VMSTEAD_VERSION);
+    json_set_string(component, "Version", vmstead_version);
     cJSON_AddItemToArray(cJSON_AddArrayToObject(answer, "Components"), component);
     json_set(answer, "Vmstead", api_describe_daemon(call->api));
     http_respond_json(call->request, 200, answer);
@@ -115,7 +116,7 @@ void api_info(const struct api_call *call)
     json_set_string(answer, "Architecture", host.machine);
     json_set_int(answer, "NCPU", get_nprocs());
     json_set_int(answer, "MemTotal", (int64_t)system.totalram * system.mem_unit);
-    json_set_string(answer, "ServerVersion", VMSTEAD_VERSION);
+    json_set_string(answer, "ServerVersion", vmstead_version);
     json_set_string(answer, "DockerRootDir", call->api->options.paths->state);
     http_respond_json(call->request, 200, answer);
 }

@@ -147,6 +147,22 @@ static cJSON *describe_ports(void *userdata, const char *instance)
     return network_describe_ports(daemon->network, instance);
 }
 
+static int start_probe(void *userdata, const char *instance, const struct probe_options *options,
+                       void (*on_done)(void *userdata, const struct probe_result *result,
+                                       const struct error *err),
+                       void *done_userdata, struct probe **ret_probe, struct error *err)
+{
+    struct daemon *daemon = userdata;
+    return runtime_probe_start(daemon->runtime, instance, options, on_done, done_userdata,
+                               ret_probe, err);
+}
+
+static void abandon_probe(void *userdata, struct probe *probe)
+{
+    (void)userdata;
+    runtime_probe_abandon(probe);
+}
+
 static int open_logs(void *userdata, const char *instance, const struct log_query *query,
                      bool (*on_record)(void *userdata, const struct log_record *record),
                      void (*on_end)(void *userdata, const struct error *err), void *log_userdata,
@@ -248,6 +264,8 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                                              .describe_endpoints = describe_endpoints,
                                              .describe_ports = describe_ports,
                                              .acceleration_note = get_acceleration_note,
+                                             .start_probe = start_probe,
+                                             .abandon_probe = abandon_probe,
                                              .open_logs = open_logs,
                                              .signal = send_signal,
                                              .kill = kill_service,

@@ -27,8 +27,7 @@ static void read_spec(struct watch *watch, const cJSON *spec)
 {
     cJSON_Delete(watch->healthcheck);
     const cJSON *healthcheck = json_object(spec, "healthcheck");
-    bool can_probe = watch->supervisor->orchestrator->world.start_probe;
-    watch->healthcheck = healthcheck && can_probe ? cJSON_Duplicate(healthcheck, true) : NULL;
+    watch->healthcheck = healthcheck ? cJSON_Duplicate(healthcheck, true) : NULL;
     watch->restart.policy = restart_read_policy(json_object(spec, "restart"));
     watch->auto_remove = json_bool(spec, "auto_remove", false);
 }

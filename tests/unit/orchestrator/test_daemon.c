@@ -85,6 +85,21 @@ cJSON *network_describe_ports(struct network *network, const char *instance)
     return network_describe_endpoints(network, instance);
 }
 
+int runtime_probe_start(struct runtime *runtime, const char *instance,
+                        const struct probe_options *options,
+                        void (*on_done)(void *userdata, const struct probe_result *result,
+                                        const struct error *err),
+                        void *userdata, struct probe **ret_probe, struct error *err)
+{
+    (void)runtime, (void)options, (void)on_done, (void)userdata, (void)ret_probe;
+    return error_set(err, ENOTCONN, "'%s' does not run", instance);
+}
+
+void runtime_probe_abandon(struct probe *probe)
+{
+    (void)probe;
+}
+
 const struct store_schema *runtime_schema(void)
 {
     static const struct store_schema schema = {"runtime", no_scripts, 1};

@@ -1,0 +1,4 @@
+/* See version.h. */
+#include "base/version.h"
+
+const char vmstead_version[] = VMSTEAD_VERSION;
