@@ -45,6 +45,56 @@ int runtime_image_remove(struct runtime *runtime, const char *name, const cJSON 
     return 0;
 }
 
+/* --- volumes --------------------------------------------------------------------------------- */
+
+cJSON *runtime_describe_volumes(const struct runtime *runtime)
+{
+    (void)runtime;
+    return cJSON_Parse(
+        "[{\"name\":\"anon\",\"kind\":\"disk\",\"path\":\"/v/"
+        "anon\",\"project\":\"shop\",\"key\":\"\","
+        "\"anonymous\":true,\"labels\":{},\"created_ms\":1000,\"bytes\":100,\"users\":[]},"
+        "{\"name\":\"shop_data\",\"kind\":\"folder\",\"path\":\"/v/data\",\"project\":\"shop\","
+        "\"key\":\"data\",\"anonymous\":false,\"labels\":{\"k\":\"v\"},\"created_ms\":1000,"
+        "\"bytes\":50,\"users\":[\"shop-web-1\",\"shop-db-1\"]},"
+        "{\"name\":\"spare\",\"kind\":\"\",\"path\":\"\",\"project\":\"\",\"key\":\"\","
+        "\"anonymous\":false,\"labels\":{},\"created_ms\":1000,\"bytes\":7,\"users\":[]}]");
+}
+
+cJSON *runtime_describe_volume(const struct runtime *runtime, const char *name)
+{
+    _cleanup_json_ cJSON *list = runtime_describe_volumes(runtime);
+    cJSON *volume;
+    cJSON_ArrayForEach(volume, list) if (streq(json_string(volume, "name", ""),
+                                               name)) return cJSON_DetachItemViaPointer(list,
+                                                                                        volume);
+    return NULL;
+}
+
+int runtime_volume_create(struct runtime *runtime, const char *name, const cJSON *labels,
+                          char **ret_name, struct error *err)
+{
+    (void)runtime;
+    if (name && streq(name, "shop_data"))
+        return error_set(err, EEXIST, "there is a volume 'shop_data'");
+    if (name && !streq(name, "spare"))
+        return error_set(err, EINVAL, "'%s' is no name for a volume", name);
+    fakes.volume_labels = cJSON_GetArraySize(labels);
+    *ret_name = xstrdup(name ? name : "anon");
+    return 0;
+}
+
+int runtime_volume_remove(struct runtime *runtime, const char *name, struct error *err)
+{
+    _cleanup_json_ cJSON *volume = runtime_describe_volume(runtime, name);
+    if (!volume)
+        return error_set(err, ENOENT, "no such volume: %s", name);
+    if (streq(name, "shop_data"))
+        return error_set(err, EBUSY, "volume is in use - [shop-web-1, shop-db-1]");
+    fakes.volumes_removed++;
+    return 0;
+}
+
 /* --- attach ---------------------------------------------------------------------------------- */
 
 struct attach {

@@ -18,6 +18,7 @@
  * copy in: "/full" fails after a while, "/missing" at once
  * events: the history is shop-web-1's "create" at second 1000 and "exec_create: ls" at second 2000
  * wait: shop-job-1 answers 3 at once, shop-web-1 0 after a while, the others never
+ * volumes: "anon" and "spare" are unused, "shop_data" is used
  * logs: shop-web-1 has 10 lines, shop-cache-1 writes for ever.
  * jobs: of project
  *   "shop"   three steps, success           "broken"  an error
@@ -38,6 +39,7 @@ struct fake_counters {
     atomic_int attaches_open, copies_open, tops_open;
     atomic_size_t copy_max_in_flight, copied_in;
     atomic_int resized_rows;
+    atomic_int volume_labels, volumes_removed;
     atomic_int readers_open, waits_open;
     atomic_llong log_since_ns, log_until_ns;
     atomic_size_t log_records;
