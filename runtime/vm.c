@@ -69,6 +69,7 @@ void vm_free(struct vm *vm)
         disk_request_abandon(vm->disk);
     vm_forget_removal(vm);
     vm_forget_pauses(vm);
+    vm_fail_attachments(vm);
     channel_free(vm->channel);
     qmp_free(vm->qmp);
     console_free(vm->console);

@@ -69,6 +69,7 @@ struct vm {
     struct qmp *qmp;
     struct console *console;
     struct pause *pauses; /* asked for, QEMU has not answered yet */
+    struct attach *attaches;
 
     /* What has happened since QEMU was started (or adopted). */
     bool timed_out; /* the phase's deadline */
@@ -153,12 +154,22 @@ int vm_check_memory(struct operation *const *operations, size_t count, uint64_t 
 
 /* --- vm_services.c ---------------------------------------------------------------------------- */
 
+/* The VM where its agent is there; else as runtime_exec_start(). */
+int vm_find_running(struct runtime *runtime, const char *instance, struct vm **ret_vm,
+                    struct error *err);
 /* Those who wait for a pause hear that the VM has ended. */
 void vm_fail_pauses(struct vm *vm);
 /* They hear nothing: the daemon ends. */
 void vm_forget_pauses(struct vm *vm);
 /* Sets the state of an adopted VM to what its QEMU says. */
 void vm_ask_whether_paused(struct vm *vm);
+
+/* --- attach.c --------------------------------------------------------------------------------- */
+
+/* The VM has ended: those who are attached hear its exit code after its last words. */
+void vm_end_attachments(struct vm *vm);
+/* They hear an error at once. */
+void vm_fail_attachments(struct vm *vm);
 
 /* --- vm_store.c: table vms -------------------------------------------------------------------- */
 

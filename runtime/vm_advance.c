@@ -382,6 +382,7 @@ static bool step_drain(struct vm *vm)
     settle_status(vm);
     vm_set_phase(vm, VM_PHASE_IDLE, 0);
     vm_set_state(vm, VM_EXITED);
+    vm_end_attachments(vm);
     return true;
 }
 

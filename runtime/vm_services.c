@@ -7,9 +7,8 @@
 #include <errno.h>
 #include <signal.h>
 
-/* The VM where its agent can be asked. */
-static int find_running(struct runtime *runtime, const char *instance, struct vm **ret_vm,
-                        struct error *err)
+int vm_find_running(struct runtime *runtime, const char *instance, struct vm **ret_vm,
+                    struct error *err)
 {
     struct vm *vm = vm_find(runtime, instance);
     if (!vm)
@@ -26,7 +25,7 @@ static int find_running(struct runtime *runtime, const char *instance, struct vm
 static int find_answering(struct runtime *runtime, const char *instance, struct vm **ret_vm,
                           struct error *err)
 {
-    int r = find_running(runtime, instance, ret_vm, err);
+    int r = vm_find_running(runtime, instance, ret_vm, err);
     if (r < 0)
         return r;
     if ((*ret_vm)->status.state == VM_PAUSED)
@@ -69,6 +68,28 @@ int runtime_top_start(struct runtime *runtime, const char *instance,
     return r < 0 ? r : channel_top_start(vm->channel, on_done, userdata, ret_top, err);
 }
 
+int runtime_copy_out_start(struct runtime *runtime, const char *instance,
+                           const struct copy_out_options *options,
+                           const struct copy_out_callbacks *callbacks, void *userdata,
+                           struct copy_out **ret_copy, struct error *err)
+{
+    struct vm *vm;
+    int r = find_answering(runtime, instance, &vm, err);
+    return r < 0 ? r
+                 : channel_copy_out_start(vm->channel, options, callbacks, userdata, ret_copy, err);
+}
+
+int runtime_copy_in_start(struct runtime *runtime, const char *instance,
+                          const struct copy_in_options *options,
+                          const struct copy_in_callbacks *callbacks, void *userdata,
+                          struct copy_in **ret_copy, struct error *err)
+{
+    struct vm *vm;
+    int r = find_answering(runtime, instance, &vm, err);
+    return r < 0 ? r
+                 : channel_copy_in_start(vm->channel, options, callbacks, userdata, ret_copy, err);
+}
+
 /* --- signals -------------------------------------------------------------------------------- */
 
 int runtime_vm_signal(struct runtime *runtime, const char *instance, int signal_number,
@@ -88,7 +109,7 @@ int runtime_vm_signal(struct runtime *runtime, const char *instance, int signal_
 int runtime_vm_kill(struct runtime *runtime, const char *instance, struct error *err)
 {
     struct vm *vm;
-    int r = find_running(runtime, instance, &vm, err);
+    int r = vm_find_running(runtime, instance, &vm, err);
     if (r < 0)
         return r;
     vm->kill_asked = true;
@@ -156,7 +177,7 @@ int runtime_vm_set_paused(struct runtime *runtime, const char *instance, bool pa
                           struct error *err)
 {
     struct vm *vm;
-    int r = find_running(runtime, instance, &vm, err);
+    int r = vm_find_running(runtime, instance, &vm, err);
     if (r < 0)
         return r;
     if (vm->phase != VM_PHASE_RUNNING || !vm->qmp)

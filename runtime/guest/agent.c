@@ -5,6 +5,8 @@
 #include "runtime/guest/job.h"
 #include "runtime/guest/probe.h"
 #include "runtime/guest/process.h"
+#include "runtime/guest/receiver.h"
+#include "runtime/guest/sender.h"
 #include "runtime/guest/task.h"
 #include "runtime/guest/top.h"
 #include "runtime/guest/wire.h"
@@ -150,6 +152,10 @@ static void agent_on_message(void *userdata, const struct message *message)
         top_start(agent, message);
     } else if (message->type == MESSAGE_ATTACH_START) {
         attachment_start(agent, message);
+    } else if (message->type == MESSAGE_COPY_OUT_START) {
+        sender_start(agent, message);
+    } else if (message->type == MESSAGE_COPY_IN_START) {
+        receiver_start(agent, message);
     } else {
         job_take_message(agent, message);
     }

@@ -237,10 +237,9 @@ enum top_tag {
 enum copy_tag {
     COPY_PATH = 1,         /* text */
     COPY_FOLLOW = 2,       /* empty; out: a symlink at the path's end is followed */
-    COPY_CONTENTS = 3,     /* empty; out: a folder is named "." */
-    COPY_ONLY_STAT = 4,    /* empty; out */
-    COPY_NO_OVERWRITE = 5, /* empty; in: nothing replaces a folder, no folder replaces anything */
-    COPY_KEEP_OWNERS = 6   /* empty; in: else everything is root's */
+    COPY_ONLY_STAT = 3,    /* empty; out */
+    COPY_NO_OVERWRITE = 4, /* empty; in: nothing replaces a folder, no folder replaces anything */
+    COPY_KEEP_OWNERS = 5   /* empty; in: else everything is root's */
 };
 
 enum entry_tag {

@@ -1,7 +1,7 @@
 /* What the agent does for the daemon besides execs: probes, the list of processes. The agent's code
  * in a process of its own, as in test_agent.c. */
 #include "agent_harness.h"
-#include "agent_peer.h"
+#include "agent_service.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -19,35 +19,6 @@
 #include <cmocka.h>
 
 #define QUIET_SERVICE "while :; do sleep 1000; done"
-
-struct fixture {
-    struct agent_peer peer;
-    struct harness harness;
-};
-
-static struct fixture *start(const char *script)
-{
-    struct fixture *fixture = new0(struct fixture);
-    agent_peer_start(&fixture->peer);
-    harness_init(&fixture->harness, fixture->peer.path, 0);
-    assert_true(harness_wait(&fixture->harness, &fixture->harness.ready, 10000));
-    const char *argv[] = {"sh", "-c", script, NULL};
-    _cleanup_json_ cJSON *identity = cJSON_CreateObject();
-    _cleanup_free_ char *user = xasprintf("%u:%u", getuid(), getgid());
-    json_set_string(identity, "instance", "shop-web-1");
-    json_set_string(identity, "user", user);
-    json_set(identity, "argv", json_from_strv((char *const *)argv));
-    channel_send_identity(fixture->harness.channel, identity, NULL);
-    assert_true(harness_wait(&fixture->harness, &fixture->harness.started, 10000));
-    return fixture;
-}
-
-static void finish(struct fixture *fixture)
-{
-    harness_done(&fixture->harness);
-    agent_peer_stop(&fixture->peer);
-    free(fixture);
-}
 
 /* --- probes --------------------------------------------------------------------------------- */
 
@@ -99,19 +70,16 @@ static void check_probe(struct fixture *fixture, struct probe_options options,
     strbuf_done(&seen.output);
 }
 
-/* "sleep SECONDS" as no other process of the machine has it: this test may run twice at a time, and
- * what outlives its agent must not be counted in the next run. Texts live for 15 more. */
-static char *own_sleep(const char *before, int number, const char *after)
+/* A length of sleep that no other test on this machine has. */
+static char *sleep_of(unsigned seconds)
 {
-    static char texts[16][80];
-    static size_t next;
-    char *text = texts[next++ % 16];
-    snprintf(text, sizeof(texts[0]), "%sleep 20.%d%d%s", before, number, (int)getpid(), after);
-    return text;
+    return xasprintf("sleep %u.%d", seconds, (int)getpid());
 }
 
-static int count_processes(struct fixture *fixture, const char *pattern)
+/* Processes whose command line has that sleep. */
+static int count_sleeps(struct fixture *fixture, unsigned seconds)
 {
+    _cleanup_free_ char *pattern = xasprintf("sleep %u[.]%d", seconds, (int)getpid());
     const char *argv[] = {"pgrep", "-fc", pattern, NULL};
     struct harness_exec exec;
     assert_true(harness_exec(&fixture->harness, &exec, argv, NULL));
@@ -122,7 +90,7 @@ static int count_processes(struct fixture *fixture, const char *pattern)
 
 static void commands_are_probes(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     const char *argv[] = {"echo", "two words", NULL}, *missing[] = {"no-such-program", NULL};
     (void)state;
     check_probe(fixture, (struct probe_options){.argv = argv}, PROBE_GOOD, 0, "two words\n");
@@ -134,15 +102,16 @@ static void commands_are_probes(void **state)
     /* What a probe leaves behind holds its output open: nobody waits for that. */
     check_probe(fixture, (struct probe_options){.shell = "sleep 4713 & echo fine"}, PROBE_GOOD, 0,
                 "fine\n");
-    finish(fixture);
+    fixture_finish(fixture);
 }
 
 static void a_probe_that_takes_too_long_is_killed_with_all_it_started(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     (void)state;
-    struct probe_options options = {.shell = own_sleep("echo begun; s", 4, " | cat"),
-                                    .timeout_ms = 300};
+    _cleanup_free_ char *nap = sleep_of(4714);
+    _cleanup_free_ char *script = xasprintf("echo begun; %s | cat", nap);
+    struct probe_options options = {.shell = script, .timeout_ms = 300};
     struct seen seen = probe(fixture, &options);
     assert_int_equal(seen.outcome, PROBE_TIMED_OUT);
     assert_int_equal(seen.exit_code, -1);
@@ -150,13 +119,13 @@ static void a_probe_that_takes_too_long_is_killed_with_all_it_started(void **sta
     assert_in_range(seen.took_ms, 300, 3000);
     strbuf_done(&seen.output);
     harness_idle(&fixture->harness, 100);
-    assert_int_equal(count_processes(fixture, own_sleep("[s]", 4, "")), 0);
-    finish(fixture);
+    assert_int_equal(count_sleeps(fixture, 4714), 0);
+    fixture_finish(fixture);
 }
 
 static void a_probe_says_four_kibibytes_at_most(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     (void)state;
     struct probe_options options = {.shell = "head -c 1000000 /dev/zero | tr '\\0' x; exit 1",
                                     .timeout_ms = 10000};
@@ -164,7 +133,7 @@ static void a_probe_says_four_kibibytes_at_most(void **state)
     assert_int_equal(seen.exit_code, 1);
     assert_int_equal(seen.output.length, PROBE_OUTPUT_MAX);
     strbuf_done(&seen.output);
-    finish(fixture);
+    fixture_finish(fixture);
 }
 
 /* Answers every connection with this text, in a process of its own; NULL: with nothing at all. */
@@ -219,7 +188,7 @@ static void check_http(struct fixture *fixture, const char *answer, enum probe_o
 
 static void http_is_judged_by_its_status(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     (void)state;
     check_http(fixture, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", PROBE_GOOD,
                "HTTP/1.1 200 OK");
@@ -233,12 +202,12 @@ static void http_is_judged_by_its_status(void **state)
                 "\"https://localhost/\" is no http:// URL");
     check_probe(fixture, (struct probe_options){.http_url = "http://127.0.0.1:99999/"}, PROBE_BAD,
                 1, "the URL \"http://127.0.0.1:99999/\" names no host and port");
-    finish(fixture);
+    fixture_finish(fixture);
 }
 
 static void tcp_is_a_connection(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     uint16_t port;
     pid_t server = serve(NULL, &port);
     (void)state;
@@ -247,27 +216,28 @@ static void tcp_is_a_connection(void **state)
     check_probe(fixture, (struct probe_options){.tcp_port = port}, PROBE_GOOD, 0, good);
     stop(server);
     check_probe(fixture, (struct probe_options){.tcp_port = port}, PROBE_BAD, 1, bad);
-    finish(fixture);
+    fixture_finish(fixture);
 }
 
 static void a_probe_ends_with_its_channel(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
     struct seen seen = {0};
     struct probe *handle;
-    struct probe_options options = {.shell = own_sleep("s", 5, ""), .timeout_ms = 60000};
+    _cleanup_free_ char *nap = sleep_of(4715);
+    struct probe_options options = {.shell = nap, .timeout_ms = 60000};
     (void)state;
     for (int i = 0; i < 2; i++)
         assert_int_equal(channel_probe_start(fixture->harness.channel, &options, on_probe_done,
                                              &seen, &handle, NULL),
                          0);
     harness_idle(&fixture->harness, 200);
-    assert_int_equal(count_processes(fixture, own_sleep("[s]", 5, "")), 4); /* and the two shells */
+    assert_int_equal(count_sleeps(fixture, 4715), 4); /* and the two shells */
     runtime_probe_abandon(handle);
     harness_idle(&fixture->harness, 200);
-    assert_int_equal(count_processes(fixture, own_sleep("[s]", 5, "")), 2);
+    assert_int_equal(count_sleeps(fixture, 4715), 2);
     assert_false(seen.done);
-    finish(fixture);
+    fixture_finish(fixture);
     assert_true(seen.lost);
 }
 
@@ -287,7 +257,7 @@ static void on_list(void *userdata, const struct top_process *processes, size_t 
     for (size_t i = 0; i < count; i++) {
         const struct top_process *process = &processes[i];
         assert_true(i == 0 || process[0].pid > process[-1].pid);
-        if (!streq(process->command, own_sleep("sh -c s", 6, "; true a b")))
+        if (!streq(process->command, "sh -c sleep 4716; true a b"))
             continue;
         list->found = true;
         assert_string_equal(process->user, getuid() ? process->user : "root");
@@ -300,18 +270,14 @@ static void on_list(void *userdata, const struct top_process *processes, size_t 
 
 static void processes_are_listed(void **state)
 {
-    struct fixture *fixture = start(own_sleep("s", 6, "; true a b"));
+    struct fixture *fixture = fixture_start("sleep 4716; true a b", false, false);
     struct list list = {0};
     struct top *top;
     (void)state;
-    for (int tries = 0; tries < 50 && !list.found; tries++) { /* the shell may yet be in fork */
-        list.done = false;
-        assert_int_equal(channel_top_start(fixture->harness.channel, on_list, &list, &top, NULL),
-                         0);
-        assert_true(harness_wait(&fixture->harness, &list.done, 10000));
-    }
+    assert_int_equal(channel_top_start(fixture->harness.channel, on_list, &list, &top, NULL), 0);
+    assert_true(harness_wait(&fixture->harness, &list.done, 10000));
     assert_true(list.found);
-    finish(fixture);
+    fixture_finish(fixture);
 }
 
 /* --- detached execs ------------------------------------------------------------------------- */
@@ -329,8 +295,9 @@ static int run_detached(struct fixture *fixture, const char *const *argv)
 
 static void a_detached_exec_outlives_its_daemon(void **state)
 {
-    struct fixture *fixture = start(QUIET_SERVICE);
-    const char *argv[] = {"sh", "-c", own_sleep("echo lost; s", 7, "; true"), NULL};
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
+    _cleanup_free_ char *nap = sleep_of(4717), *script = xasprintf("echo lost; %s; true", nap);
+    const char *argv[] = {"sh", "-c", script, NULL};
     const char *missing[] = {"no-such-program", NULL};
     (void)state;
     assert_int_equal(run_detached(fixture, argv), 0);
@@ -338,8 +305,8 @@ static void a_detached_exec_outlives_its_daemon(void **state)
     harness_done(&fixture->harness);
     harness_init(&fixture->harness, fixture->peer.path, 0);
     assert_true(harness_wait(&fixture->harness, &fixture->harness.started, 10000));
-    assert_int_equal(count_processes(fixture, own_sleep("[s]", 7, "")), 2);
-    finish(fixture);
+    assert_int_equal(count_sleeps(fixture, 4717), 2);
+    fixture_finish(fixture);
 }
 
 int main(void)
