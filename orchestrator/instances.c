@@ -44,6 +44,48 @@ static struct state_instances list_instances(const struct orchestrator *orchestr
     return instances;
 }
 
+static cJSON *describe_mounts(const cJSON *vm_spec)
+{
+    cJSON *list = cJSON_CreateArray();
+    const cJSON *mount;
+    cJSON_ArrayForEach(mount, json_array(vm_spec, "mounts"))
+    {
+        cJSON *item = cJSON_CreateObject();
+        json_set_string(item, "Type", json_string(mount, "type", ""));
+        json_set_string(item, "Name", json_string(mount, "volume", NULL));
+        json_set_string(item, "Source", json_string(mount, "source", ""));
+        json_set_string(item, "Destination", json_string(mount, "target", ""));
+        json_set_bool(item, "RW", !json_bool(mount, "read_only", false));
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+/* The service's own, and those by which Docker's tools know who belongs to what. */
+static cJSON *describe_labels(const struct state_instance *instance, const cJSON *vm_spec)
+{
+    const cJSON *own = json_object(vm_spec, "labels");
+    cJSON *labels = own ? cJSON_Duplicate(own, true) : cJSON_CreateObject();
+    _cleanup_free_ char *number = xasprintf("%lld", (long long)instance->number);
+    json_set_string(labels, "com.docker.compose.project", instance->project);
+    json_set_string(labels, "com.docker.compose.service", instance->service);
+    json_set_string(labels, "com.docker.compose.container-number", number);
+    json_set_string(labels, "com.docker.compose.oneoff", instance->oneoff ? "True" : "False");
+    return labels;
+}
+
+static void describe_spec(struct orchestrator *orchestrator, const struct state_instance *instance,
+                          cJSON *value)
+{
+    _cleanup_json_ cJSON *spec = NULL;
+    _cleanup_error_ struct error err = {0};
+    if (state_read_spec(orchestrator->store, instance->project, "vm", instance->name, &spec, &err) <
+        0)
+        log_error("cannot read the spec of '%s': %s", instance->name, error_text(&err));
+    json_set(value, "Labels", describe_labels(instance, spec));
+    json_set(value, "Mounts", describe_mounts(spec));
+}
+
 static cJSON *describe(struct orchestrator *orchestrator, const struct state_instance *instance,
                        const struct vm_status *status)
 {
@@ -62,12 +104,15 @@ static cJSON *describe(struct orchestrator *orchestrator, const struct state_ins
     json_set_string(value, "State", restarting ? "restarting" : vm_state_name(status->state));
     json_set_string(value, "Health", instance->health);
     json_set_int(value, "RestartCount", instance->restarts);
+    json_set_bool(value, "OneOff", instance->oneoff);
+    json_set_string(value, "Desired", instance->is_wanted ? "running" : "stopped");
     json_set_bool(value, "OOMKilled", instance->oom);
     json_set_int(value, "ExitCode", status->exit_code);
     json_set_string(value, "Reason", vm_exit_reason_name(status->reason));
     json_set_int(value, "StartedMs", status->started_at_ms);
     json_set_int(value, "FinishedMs", status->finished_at_ms);
     json_set_int(value, "Pid", status->pid);
+    describe_spec(orchestrator, instance, value);
     json_set(value, "Endpoints", world->describe_endpoints(world->userdata, instance->name));
     /* Kept for who has ended, but nobody answers there: Docker shows none then. */
     json_set(value, "Ports",
@@ -107,10 +152,11 @@ bool orchestrator_is_idle(const struct orchestrator *orchestrator)
     return idle;
 }
 
-static cJSON *describe_project(struct orchestrator *orchestrator, const char *name)
+static cJSON *describe_project(struct orchestrator *orchestrator,
+                               const struct state_project_row *project)
 {
     size_t counts[VM_STATE_COUNT] = {0};
-    struct state_instances instances = list_instances(orchestrator, name);
+    struct state_instances instances = list_instances(orchestrator, project->name);
     for (size_t i = 0; i < instances.list.count; i++) {
         struct vm_status status;
         read_status(orchestrator, instances.list.items[i].name, &status);
@@ -122,9 +168,11 @@ static cJSON *describe_project(struct orchestrator *orchestrator, const char *na
             strbuf_addf(&text, "%s%s(%zu)", text.length ? ", " : "", vm_state_name(state),
                         counts[state]);
     cJSON *value = cJSON_CreateObject();
-    json_set_string(value, "Name", name);
+    json_set_string(value, "Name", project->name);
     json_set_string(value, "Status", strbuf_text(&text));
     json_set_int(value, "Instances", (int64_t)instances.list.count);
+    json_set_string(value, "Directory", project->directory);
+    json_set(value, "ConfigFiles", cJSON_Duplicate(project->files, true));
     state_instances_done(&instances);
     return value;
 }
@@ -132,12 +180,13 @@ static cJSON *describe_project(struct orchestrator *orchestrator, const char *na
 cJSON *orchestrator_projects(struct orchestrator *orchestrator)
 {
     cJSON *list = cJSON_CreateArray();
-    _cleanup_strv_ char **names = NULL;
+    struct state_projects projects = {0};
     _cleanup_error_ struct error err = {0};
-    if (state_list_projects(orchestrator->store, &names, &err) < 0)
+    if (state_list_projects(orchestrator->store, &projects, &err) < 0)
         log_error("cannot list the projects: %s", error_text(&err));
-    for (size_t i = 0; names && names[i]; i++)
-        cJSON_AddItemToArray(list, describe_project(orchestrator, names[i]));
+    for (size_t i = 0; i < projects.list.count; i++)
+        cJSON_AddItemToArray(list, describe_project(orchestrator, &projects.list.items[i]));
+    state_projects_done(&projects);
     return list;
 }
 

@@ -237,11 +237,14 @@ void job_cancel(struct job *job);
 /* The instances of a project (NULL: of all), in order of creation:
  *   [{"Id": 64 hex, "Name":"shop-web-1", "Project", "Service", "Number":1, "Image": as written,
  *     "ImageID", "Command":"nginx -g 'daemon off;'", "CreatedMs":N,
- *     "State":"running"|"exited"|"created"|"restarting"|..., "ExitCode":N, "Reason":
- * vm_exit_reason_name, "StartedMs":N, "FinishedMs":N, "Pid":N, "Endpoints":[...], "Ports":[...]
- * (empty for who does not run)}] all false: only those that run. Owned by the caller. */
+ *     "State":"running"|"exited"|"created"|"restarting"|..., "Health", "RestartCount":N,
+ * "OOMKilled":B, "OneOff":B, "Desired":"running"|"stopped", "Labels":{K:V}, "ExitCode":N, "Reason":
+ * vm_exit_reason_name, "StartedMs":N, "FinishedMs":N, "Pid":N, "Mounts":[{"Type","Name"
+ * (volume),"Source","Destination","RW":B}], "Endpoints":[...], "Ports":[...] (empty for who does
+ * not run)}] all false: only those that run. Owned by the caller. */
 cJSON *orchestrator_instances(struct orchestrator *orchestrator, const char *project, bool all);
-/* [{"Name","Status":"running(3)","Instances":3}] */
+/* [{"Name","Status":"running(3)","Instances":3,"Directory":S,"ConfigFiles":[S...]}], without those
+ * of standalone instances. */
 cJSON *orchestrator_projects(struct orchestrator *orchestrator);
 /* The instance's name for a name, an ID or an ID's unambiguous prefix (12 digits as ps shows, or
  * more). -ENOENT, or -EEXIST where a prefix fits several. Owned by the caller. */

@@ -196,20 +196,54 @@ int state_find_project(struct store *store, const char *instance, char **ret_pro
     return r < 0 ? r : 0;
 }
 
-int state_list_projects(struct store *store, char ***ret_names, struct error *err)
+int state_list_projects(struct store *store, struct state_projects *ret_projects, struct error *err)
 {
-    _cleanup_statement_ sqlite3_stmt *rows =
-        store_query(store, err, "SELECT name FROM projects ORDER BY name", "");
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        store, err,
+        "SELECT name, directory, files FROM projects WHERE NOT standalone ORDER BY name", "");
     if (!rows)
         return -err->code;
-    _cleanup_strv_ char **names = NULL;
+    struct state_projects projects = {0};
     int r;
-    while ((r = store_step(store, rows, err)) > 0)
-        strv_add(&names, xstrdup(store_column_text(rows, 0)));
+    while ((r = store_step(store, rows, err)) > 0) {
+        cJSON *files = NULL;
+        const char *text = store_column_text(rows, 2);
+        r = json_parse(text, strlen(text), &files, err);
+        if (r < 0)
+            break;
+        vec_add(&projects.list,
+                (struct state_project_row){.name = xstrdup(store_column_text(rows, 0)),
+                                           .directory = xstrdup(store_column_text(rows, 1)),
+                                           .files = files});
+    }
     if (r < 0)
-        return r;
-    *ret_names = TAKE_PTR(names);
-    return 0;
+        state_projects_done(&projects);
+    else
+        *ret_projects = projects;
+    return r;
+}
+
+void state_projects_done(struct state_projects *projects)
+{
+    for (size_t i = 0; i < projects->list.count; i++) {
+        free(projects->list.items[i].name);
+        free(projects->list.items[i].directory);
+        cJSON_Delete(projects->list.items[i].files);
+    }
+    vec_done(&projects->list);
+}
+
+int state_read_spec(struct store *store, const char *project, const char *kind, const char *name,
+                    cJSON **ret_spec, struct error *err)
+{
+    _cleanup_statement_ sqlite3_stmt *rows = store_query(
+        store, err, "SELECT spec FROM resources WHERE project = ? AND kind = ? AND name = ?", "sss",
+        project, kind, name);
+    if (!rows)
+        return -err->code;
+    int r = store_step(store, rows, err);
+    const char *text = r > 0 ? store_column_text(rows, 0) : "";
+    return r > 0 ? json_parse(text, strlen(text), ret_spec, err) : r;
 }
 
 int state_set_instance_state(struct store *store, const char *instance, const char *state,

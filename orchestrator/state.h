@@ -41,11 +41,23 @@ struct state_instances {
 int state_list_instances(struct store *store, const char *project,
                          struct state_instances *ret_instances, struct error *err);
 void state_instances_done(struct state_instances *instances);
+/* What a resource was made from; NULL where it is not there. Owned by the caller. */
+int state_read_spec(struct store *store, const char *project, const char *kind, const char *name,
+                    cJSON **ret_spec, struct error *err);
 /* The project of an instance. -ENOENT; owned by the caller. */
 int state_find_project(struct store *store, const char *instance, char **ret_project,
                        struct error *err);
-/* Names, sorted. */
-int state_list_projects(struct store *store, char ***ret_names, struct error *err);
+struct state_project_row {
+    char *name, *directory;
+    cJSON *files; /* an array */
+};
+struct state_projects {
+    VEC(struct state_project_row) list;
+};
+/* By name; without those of standalone instances. */
+int state_list_projects(struct store *store, struct state_projects *ret_projects,
+                        struct error *err);
+void state_projects_done(struct state_projects *projects);
 
 /* Remembers the state last seen of an instance. 1 where it differs from the one before, 0 where it
  * does not or there is no such instance. */

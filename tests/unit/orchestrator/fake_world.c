@@ -362,6 +362,17 @@ static bool end_dying(struct fake_world *world)
     return true;
 }
 
+/* The one that waits longest and is not held. */
+static size_t find_answerable(const struct fake_world *world)
+{
+    size_t index = 0;
+    while (world->held && index < world->pending.count &&
+           world->pending.items[index]->verb == OPERATION_WAIT &&
+           streq(world->pending.items[index]->name, world->held))
+        index++;
+    return index;
+}
+
 bool fake_world_tick(struct fake_world *world)
 {
     if (end_dying(world))
@@ -369,7 +380,9 @@ bool fake_world_tick(struct fake_world *world)
     if (world->pending.count == 0)
         return false;
     bool at_once = world->answer == FAKE_AT_ONCE; /* then the last, which was just started */
-    size_t index = at_once ? world->pending.count - 1 : 0;
+    size_t index = at_once ? world->pending.count - 1 : find_answerable(world);
+    if (index >= world->pending.count)
+        return false;
     struct operation *operation = world->pending.items[index];
     take_pending(world, index);
     world->now_ms += 1000;

@@ -32,6 +32,7 @@ struct fake_world {
     const char *acceleration_note; /* what there is to say of it; NULL: nothing */
     const char *image_id;
     const cJSON *image_config; /* of every image; NULL: none */
+    const char *held;          /* conditions on this instance take for ever; NULL: none */
     const char *unhealthy;     /* conditions on this instance fail; NULL: none does */
     /* An instance's end, as the runtime tells it; NULL: nobody listens. */
     void (*on_vm_event)(void *userdata, const struct vm_status *status);

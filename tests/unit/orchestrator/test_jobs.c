@@ -5,8 +5,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "fake_world.h"
-#include "orchestrator/orchestrator.h"
+#include "job_host.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -15,125 +14,14 @@
 
 #define SHOP "shop/compose.yaml"
 
-struct host { /* one daemon's life: a loop, a store, a world */
-    uv_loop_t loop;
-    uv_idle_t pump; /* answers one operation per turn of the loop */
-    struct store *store;
-    struct fake_world world;
-    struct orchestrator *orchestrator;
-};
-
-struct end { /* of a job */
-    struct host *host;
-    struct job *job;
-    bool came;
-    struct error err;
-    size_t events, warnings, messages, changes;
-    size_t cancel_after; /* events; 0: never */
-};
-
-static void on_pump(uv_idle_t *pump)
-{
-    struct host *host = pump->data;
-    fake_world_tick(&host->world);
-}
-
-static void host_init(struct host *host, enum fake_answer answer, const char *store_path,
-                      const char *world_path)
-{
-    _cleanup_error_ struct error err = {0};
-    *host = (struct host){0};
-    assert_int_equal(uv_loop_init(&host->loop), 0);
-    uv_idle_init(&host->loop, &host->pump);
-    host->pump.data = host;
-    uv_idle_start(&host->pump, on_pump);
-    fake_world_init(&host->world, answer, world_path);
-    assert_ok(store_open(store_path ? store_path : ":memory:", &host->store, &err), &err);
-    struct orchestrator_world world = fake_world_for_orchestrator(&host->world);
-    const struct provider *providers[FAKE_KINDS];
-    memcpy(providers, world.providers, sizeof(providers));
-    world.providers = providers;
-    assert_ok(orchestrator_new(&host->loop, NULL, host->store, &world, &host->orchestrator, &err),
-              &err);
-    memset(providers, 0, sizeof(providers)); /* it has a copy */
-    assert_ok(orchestrator_adopt(host->orchestrator, &err), &err);
-}
-
-static void host_done(struct host *host)
-{
-    orchestrator_free(host->orchestrator);
-    while (fake_world_tick(&host->world))
-        ;
-    uv_close((uv_handle_t *)&host->pump, NULL);
-    uv_run(&host->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&host->loop), 0);
-    store_close(host->store);
-    fake_world_done(&host->world);
-}
-
-static void on_event(void *userdata, const cJSON *event)
-{
-    struct end *end = userdata;
-    const char *type = json_string(event, "type", "?");
-    end->events++;
-    end->warnings += streq(type, "warning");
-    end->messages += streq(type, "message");
-    end->changes += streq(type, "step") && !streq(json_string(event, "kind", ""), "image") &&
-                    !streq(json_string(event, "text", ""), "Running");
-    if (end->events == end->cancel_after)
-        job_cancel(end->job);
-}
-
-static void on_end(void *userdata, const struct error *err)
-{
-    struct end *end = userdata;
-    assert_false(end->came);
-    end->came = true;
-    error_copy(&end->err, err);
-}
-
-static const struct job_callbacks callbacks = {on_event, on_end};
-
-static void wait_for(struct host *host, struct end *end)
-{
-    for (size_t turns = 0; !end->came; turns++) {
-        assert_true(turns < 10000);
-        uv_run(&host->loop, UV_RUN_NOWAIT);
-    }
-}
-
-/* Up of a file's services; the code of its error. */
-static int up(struct host *host, const char *file, struct end *end)
-{
-    _cleanup_error_ struct error err = {0};
-    struct up_options options = {.timeout_ms = -1};
-    end->host = host;
-    assert_ok(orchestrator_up(host->orchestrator, stack_load(file), &options, &callbacks, end,
-                              &end->job, &err),
-              &err);
-    wait_for(host, end);
-    int code = end->err.code;
-    error_done(&end->err);
-    return code;
-}
-
 static int up_simply(struct host *host, const char *file)
 {
-    struct end end = {0};
-    return up(host, file, &end);
+    return host_up(host, file, NULL, NULL);
 }
 
 static int down(struct host *host)
 {
-    struct end end = {.host = host};
-    struct down_options options = {.timeout_ms = -1};
-    assert_int_equal(
-        orchestrator_down(host->orchestrator, "shop", &options, &callbacks, &end, &end.job, NULL),
-        0);
-    wait_for(host, &end);
-    int code = end.err.code;
-    error_done(&end.err);
-    return code;
+    return host_down(host, "shop", NULL);
 }
 
 static void assert_complete(struct host *host)
@@ -146,38 +34,6 @@ static void assert_complete(struct host *host)
     assert_int_equal(cJSON_GetArraySize(instances), 3);
 }
 
-static void assert_nothing_left(struct host *host)
-{
-    if (fake_world_count(&host->world) != 0) {
-        _cleanup_free_ char *text = json_print(host->world.things);
-        fail_msg("left: %s", text);
-    }
-    _cleanup_json_ cJSON *instances = orchestrator_instances(host->orchestrator, NULL, true);
-    _cleanup_json_ cJSON *projects = orchestrator_projects(host->orchestrator);
-    assert_int_equal(cJSON_GetArraySize(instances), 0);
-    assert_int_equal(cJSON_GetArraySize(projects), 0);
-    assert_true(orchestrator_is_idle(host->orchestrator));
-}
-
-static void assert_before(const struct host *host, const char *one, const char *two)
-{
-    size_t first = fake_world_find_log(&host->world, one);
-    size_t second = fake_world_find_log(&host->world, two);
-    assert_int_not_equal(first, SIZE_MAX);
-    assert_int_not_equal(second, SIZE_MAX);
-    assert_true(first < second);
-}
-
-static char *id_of(struct host *host, const char *name)
-{
-    _cleanup_json_ cJSON *instances = orchestrator_instances(host->orchestrator, "shop", true);
-    const cJSON *instance;
-    cJSON_ArrayForEach(instance,
-                       instances) if (streq(json_string(instance, "Name", ""),
-                                            name)) return xstrdup(json_string(instance, "Id", ""));
-    return NULL;
-}
-
 static void test_up_and_down(void **state)
 {
     (void)state;
@@ -187,16 +43,16 @@ static void test_up_and_down(void **state)
         assert_int_equal(up_simply(&host, SHOP), 0);
         assert_complete(&host);
         assert_false(orchestrator_is_idle(host.orchestrator));
-        assert_before(&host, "start vm shop-cache-1", "start vm shop-api-1");
-        assert_before(&host, "start vm shop-api-1", "start vm shop-web-1");
-        assert_before(&host, "ensure image nginx:1.25", "ensure network shop_frontend");
+        host_assert_before(&host, "start vm shop-cache-1", "start vm shop-api-1");
+        host_assert_before(&host, "start vm shop-api-1", "start vm shop-web-1");
+        host_assert_before(&host, "ensure image nginx:1.25", "ensure network shop_frontend");
         fake_world_clear_log(&host.world);
         assert_int_equal(down(&host), 0);
-        assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1");
-        assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
-        assert_before(&host, "remove endpoint shop-web-1/shop_frontend",
-                      "remove network shop_frontend");
-        assert_nothing_left(&host);
+        host_assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1");
+        host_assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
+        host_assert_before(&host, "remove endpoint shop-web-1/shop_frontend",
+                           "remove network shop_frontend");
+        host_assert_nothing_left(&host);
         assert_int_equal(down(&host), 0); /* again: no error */
     }
 }
@@ -209,7 +65,7 @@ static void test_up_again_touches_nothing(void **state)
     assert_int_equal(up_simply(&host, SHOP), 0);
     fake_world_clear_log(&host.world);
     struct end end = {0};
-    assert_int_equal(up(&host, SHOP, &end), 0);
+    assert_int_equal(host_up(&host, SHOP, NULL, &end), 0);
     assert_int_equal(end.changes, 0);
     assert_int_equal(host.world.log.count, 3); /* the images were looked at */
     assert_complete(&host);
@@ -222,9 +78,9 @@ static void test_slow_machine_is_told_once(void **state)
     host_init(&host, FAKE_LATER, NULL, NULL);
     host.world.acceleration_note = "VMs are emulated";
     struct end first = {0}, again = {0};
-    assert_int_equal(up(&host, SHOP, &first), 0);
+    assert_int_equal(host_up(&host, SHOP, NULL, &first), 0);
     assert_int_equal(first.messages, 1);
-    assert_int_equal(up(&host, SHOP, &again), 0);
+    assert_int_equal(host_up(&host, SHOP, NULL, &again), 0);
     assert_int_equal(again.messages, 0);
     assert_int_equal(down(&host), 0);
     host_done(&host);
@@ -236,12 +92,12 @@ static void test_exited_instance_keeps_its_id(void **state)
     _cleanup_(host_done) struct host host;
     host_init(&host, FAKE_LATER, NULL, NULL);
     assert_int_equal(up_simply(&host, SHOP), 0);
-    _cleanup_free_ char *before = id_of(&host, "shop-api-1");
+    _cleanup_free_ char *before = host_id_of(&host, "shop-api-1");
     fake_world_exit_vm(&host.world, "shop-api-1");
     fake_world_clear_log(&host.world);
     assert_int_equal(up_simply(&host, SHOP), 0);
     assert_complete(&host);
-    _cleanup_free_ char *after = id_of(&host, "shop-api-1");
+    _cleanup_free_ char *after = host_id_of(&host, "shop-api-1");
     assert_string_equal(before, after);
     assert_int_equal(fake_world_find_log(&host.world, "start vm shop-web-1"), SIZE_MAX);
     assert_int_equal(fake_world_find_log(&host.world, "ensure vm shop-api-1"), SIZE_MAX);
@@ -253,15 +109,16 @@ static void test_changed_service_alone_is_recreated(void **state)
     _cleanup_(host_done) struct host host;
     host_init(&host, FAKE_LATER, NULL, NULL);
     assert_int_equal(up_simply(&host, SHOP), 0);
-    _cleanup_free_ char *api = id_of(&host, "shop-api-1"), *web = id_of(&host, "shop-web-1");
+    _cleanup_free_ char *api = host_id_of(&host, "shop-api-1"),
+                        *web = host_id_of(&host, "shop-web-1");
     fake_world_clear_log(&host.world);
     assert_int_equal(up_simply(&host, "shop_service_changed/compose.yaml"), 0);
     assert_complete(&host);
-    _cleanup_free_ char *new_api = id_of(&host, "shop-api-1"),
-                        *new_web = id_of(&host, "shop-web-1");
+    _cleanup_free_ char *new_api = host_id_of(&host, "shop-api-1"),
+                        *new_web = host_id_of(&host, "shop-web-1");
     assert_string_not_equal(api, new_api);
     assert_string_equal(web, new_web);
-    assert_before(&host, "remove vm shop-api-1", "ensure vm shop-api-1");
+    host_assert_before(&host, "remove vm shop-api-1", "ensure vm shop-api-1");
     assert_int_equal(fake_world_find_log(&host.world, "remove endpoint shop-api-1/shop_backend"),
                      SIZE_MAX);
 }
@@ -275,13 +132,13 @@ static void test_changed_network_is_recreated_with_all_on_it(void **state)
     fake_world_clear_log(&host.world);
     assert_int_equal(up_simply(&host, "shop_network_changed/compose.yaml"), 0);
     assert_complete(&host);
-    assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
-    assert_before(&host, "remove endpoint shop-cache-1/shop_backend",
-                  "remove network shop_backend");
-    assert_before(&host, "remove network shop_backend", "ensure network shop_backend");
+    host_assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
+    host_assert_before(&host, "remove endpoint shop-cache-1/shop_backend",
+                       "remove network shop_backend");
+    host_assert_before(&host, "remove network shop_backend", "ensure network shop_backend");
     assert_int_equal(fake_world_find_log(&host.world, "stop vm shop-web-1"), SIZE_MAX);
     assert_int_equal(down(&host), 0);
-    assert_nothing_left(&host);
+    host_assert_nothing_left(&host);
 }
 
 static void test_another_image_recreates(void **state)
@@ -294,20 +151,13 @@ static void test_another_image_recreates(void **state)
     host.world.image_id = "sha256:2";
     assert_int_equal(up_simply(&host, SHOP), 0);
     assert_complete(&host);
-    assert_before(&host, "remove vm shop-web-1", "ensure vm shop-web-1");
+    host_assert_before(&host, "remove vm shop-web-1", "ensure vm shop-web-1");
 }
 
 static int stop(struct host *host, bool kill)
 {
-    struct end end = {.host = host};
     struct act_options options = {.timeout_ms = 1000, .kill = kill};
-    assert_int_equal(orchestrator_act(host->orchestrator, "shop", ACT_STOP, &options, &callbacks,
-                                      &end, &end.job, NULL),
-                     0);
-    wait_for(host, &end);
-    int code = end.err.code;
-    error_done(&end.err);
-    return code;
+    return host_act(host, "shop", ACT_STOP, &options);
 }
 
 static void test_stop_keeps_all_but_the_vms_running(void **state)
@@ -320,8 +170,8 @@ static void test_stop_keeps_all_but_the_vms_running(void **state)
     size_t things = fake_world_count(&host.world);
     fake_world_clear_log(&host.world);
     assert_int_equal(stop(&host, false), 0);
-    assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1");
-    assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
+    host_assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1");
+    host_assert_before(&host, "stop vm shop-api-1", "stop vm shop-cache-1");
     assert_int_equal(fake_world_count(&host.world), things);
     assert_string_equal(fake_world_vm_state(&host.world, "shop-web-1"), "exited");
     assert_true(orchestrator_is_idle(host.orchestrator));
@@ -336,13 +186,14 @@ static void test_orphan_is_left_alone_with_a_warning(void **state)
     host_init(&host, FAKE_LATER, NULL, NULL);
     assert_int_equal(up_simply(&host, SHOP), 0);
     struct end end = {0};
-    assert_int_equal(up(&host, "shop_service_gone/compose.yaml", &end), 0);
+    assert_int_equal(host_up(&host, "shop_service_gone/compose.yaml", NULL, &end), 0);
     assert_int_equal(end.warnings, 1);
     assert_complete(&host);
     fake_world_clear_log(&host.world);
     assert_int_equal(down(&host), 0);
-    assert_before(&host, "stop vm shop-web-1", "stop vm shop-api-1"); /* it still depends on it */
-    assert_nothing_left(&host);
+    host_assert_before(&host, "stop vm shop-web-1",
+                       "stop vm shop-api-1"); /* it still depends on it */
+    host_assert_nothing_left(&host);
 }
 
 static void test_refused_before_anything_is_made(void **state)
@@ -353,7 +204,7 @@ static void test_refused_before_anything_is_made(void **state)
     host.world.refuse = "shop-web-1";
     assert_int_equal(up_simply(&host, SHOP), EADDRINUSE);
     assert_int_equal(host.world.starts, 0); /* no image is fetched for it either */
-    assert_nothing_left(&host);
+    host_assert_nothing_left(&host);
 }
 
 static void test_missing_image_makes_nothing(void **state)
@@ -364,7 +215,7 @@ static void test_missing_image_makes_nothing(void **state)
         host_init(&host, FAKE_LATER, NULL, NULL);
         host.world.fail_at = image;
         assert_int_equal(up_simply(&host, SHOP), EIO);
-        assert_nothing_left(&host);
+        host_assert_nothing_left(&host);
     }
 }
 
@@ -393,7 +244,7 @@ static void test_every_step_fails_in_turn(void **state)
                 assert_complete(&host);
             }
             assert_int_equal(down(&host), 0);
-            assert_nothing_left(&host);
+            host_assert_nothing_left(&host);
         }
 }
 
@@ -413,7 +264,7 @@ static void test_every_step_of_down_fails_in_turn(void **state)
             assert_complete(&host);
         }
         assert_int_equal(down(&host), 0);
-        assert_nothing_left(&host);
+        host_assert_nothing_left(&host);
     }
 }
 
@@ -424,7 +275,7 @@ static void test_cancel_at_every_event(void **state)
         _cleanup_(host_done) struct host host;
         host_init(&host, FAKE_LATER, NULL, NULL);
         struct end end = {.cancel_after = after};
-        int code = up(&host, SHOP, &end);
+        int code = host_up(&host, SHOP, NULL, &end);
         if (end.events < after) {
             assert_int_equal(code, 0);
             assert_true(after > 20);
@@ -436,7 +287,7 @@ static void test_cancel_at_every_event(void **state)
             assert_complete(&host);
         }
         assert_int_equal(down(&host), 0);
-        assert_nothing_left(&host);
+        host_assert_nothing_left(&host);
     }
 }
 
@@ -447,26 +298,27 @@ static void test_jobs_of_a_project_take_turns(void **state)
     host_init(&host, FAKE_LATER, NULL, NULL);
     struct up_options all = {.timeout_ms = -1};
     struct down_options stop = {.timeout_ms = -1};
-    struct end first = {0}, second = {0}, third = {0}, other = {0};
-    assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks, &first,
-                                     &first.job, NULL),
+    struct end first = {.host = &host}, second = {.host = &host}, third = {.host = &host},
+               other = {.host = &host};
+    assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &end_callbacks,
+                                     &first, &first.job, NULL),
                      0);
-    assert_int_equal(
-        orchestrator_down(host.orchestrator, "shop", &stop, &callbacks, &second, &second.job, NULL),
-        0);
-    assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks, &third,
-                                     &third.job, NULL),
+    assert_int_equal(orchestrator_down(host.orchestrator, "shop", &stop, &end_callbacks, &second,
+                                       &second.job, NULL),
+                     0);
+    assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &end_callbacks,
+                                     &third, &third.job, NULL),
                      0);
     job_cancel(third.job); /* it never began */
     assert_int_equal(orchestrator_up(host.orchestrator, stack_load("shared_network/compose.yaml"),
-                                     &all, &callbacks, &other, &other.job, NULL),
+                                     &all, &end_callbacks, &other, &other.job, NULL),
                      0);
-    wait_for(&host, &third);
+    end_wait(&third);
     assert_int_equal(third.err.code, ECANCELED);
     assert_false(first.came);
-    wait_for(&host, &other);
+    end_wait(&other);
     assert_false(second.came); /* the other project did not wait for this one */
-    wait_for(&host, &second);
+    end_wait(&second);
     assert_true(first.came);
     assert_int_equal(first.err.code + second.err.code + other.err.code, 0);
     assert_false(fake_world_has(&host.world, "network/shop_frontend"));
@@ -481,9 +333,9 @@ static void test_detached_job_goes_on(void **state)
     host_init(&host, FAKE_LATER, NULL, NULL);
     struct up_options all = {.timeout_ms = -1};
     struct job *job = NULL;
-    assert_int_equal(
-        orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks, NULL, &job, NULL),
-        0);
+    assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &end_callbacks,
+                                     NULL, &job, NULL),
+                     0);
     job_detach(job);
     for (int i = 0; i < 100; i++)
         uv_run(&host.loop, UV_RUN_NOWAIT);
@@ -498,7 +350,7 @@ static void test_orchestrator_goes_while_a_job_runs(void **state)
         host_init(&host, FAKE_LATER, NULL, NULL);
         struct up_options all = {.timeout_ms = -1};
         struct end end = {0};
-        assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &callbacks,
+        assert_int_equal(orchestrator_up(host.orchestrator, stack_load(SHOP), &all, &end_callbacks,
                                          &end, &end.job, NULL),
                          0);
         for (int i = 0; i < turns; i++)
@@ -514,7 +366,7 @@ static void test_instances_are_found(void **state)
     _cleanup_(host_done) struct host host;
     host_init(&host, FAKE_AT_ONCE, NULL, NULL);
     assert_int_equal(up_simply(&host, SHOP), 0);
-    _cleanup_free_ char *id = id_of(&host, "shop-web-1");
+    _cleanup_free_ char *id = host_id_of(&host, "shop-web-1");
     _cleanup_free_ char *by_name = NULL, *by_id = NULL, *by_prefix = NULL;
     _cleanup_error_ struct error err = {0};
     assert_ok(orchestrator_find_instance(host.orchestrator, "shop-web-1", &by_name, &err), &err);
@@ -598,7 +450,7 @@ static void run_without_fault(const struct disk *disk, bool complete_first)
         assert_complete(&host);
     }
     assert_int_equal(down(&host), 0);
-    assert_nothing_left(&host);
+    host_assert_nothing_left(&host);
 }
 
 /* before: brought up undisturbed first; NULL: nothing is there. file NULL: down. */

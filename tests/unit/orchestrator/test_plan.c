@@ -196,9 +196,9 @@ static void test_down_forgets_all(void **state)
     assert_int_equal(state_forget_project(store, "shop", &err), 1);
     _cleanup_(observed_freep) struct observed *after = stack_observe(store, "shop", VM_EXITED);
     assert_int_equal(after->resources.count + after->instances.count + after->services.count, 0);
-    _cleanup_strv_ char **projects = NULL;
+    struct state_projects projects = {0};
     assert_ok(state_list_projects(store, &projects, &err), &err);
-    assert_int_equal(strv_length(projects), 0);
+    assert_int_equal(projects.list.count, 0);
 }
 
 int main(void)
