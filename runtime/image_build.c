@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "runtime/image_buildah.h"
 #include "runtime/image_cache.h"
 #include "runtime/image_dockerfile.h"
 #include "runtime/image_reference.h"
@@ -129,7 +130,7 @@ void image_build_free(struct image_build *build)
     if (!build)
         return;
     for (size_t i = 0; i < build->local.count; i++) {
-        free(build->local.items[i].id);
+        free(build->local.items[i].hex);
         free(build->local.items[i].name);
     }
     vec_done(&build->local);
@@ -231,10 +232,10 @@ bool image_build_needs(const struct image_build *build, const char *source)
     return false;
 }
 
-static bool has_local(const struct image_build *build, const char *id)
+static bool is_local(const struct image_build *build, const char *hex)
 {
     for (size_t i = 0; i < build->local.count; i++)
-        if (streq(build->local.items[i].id, id))
+        if (streq(build->local.items[i].hex, hex))
             return true;
     return false;
 }
@@ -258,10 +259,11 @@ static void resolve_base(struct image_build *build, const char *images, const ch
     _cleanup_free_ char *source = source_of(build, name);
     _cleanup_free_ char *id = source ? find_local(build, images, source) : NULL;
     cJSON_AddItemToArray(facts, cJSON_CreateString(id ? id : source ? source : name));
-    if (id && !has_local(build, id))
-        vec_add(&build->local, (struct image_build_base){xstrdup(id), xstrdup(name)});
-    if (id)
-        strv_add(&build->resolved, xstrdup(id + strlen("sha256:")));
+    const char *hex = id ? id + strlen("sha256:") : NULL;
+    if (hex && !is_local(build, hex))
+        vec_add(&build->local, (struct image_build_base){xstrdup(hex), xstrdup(name)});
+    if (hex)
+        strv_add(&build->resolved, xstrdup(hex));
     else
         strv_add(&build->resolved, xstrdup(source ? source + strlen("docker://") : ""));
 }
@@ -316,8 +318,8 @@ const struct image_build_base *image_build_missing_base(const struct image_build
                                                         const char *images)
 {
     for (size_t i = 0; i < build->local.count; i++) {
-        _cleanup_free_ char *path = NULL;
-        if (image_build_find_rootfs(images, build->local.items[i].id, &path, NULL) < 0)
+        _cleanup_free_ char *stored = image_buildah_find(images, build->local.items[i].hex);
+        if (!stored)
             return &build->local.items[i];
     }
     return NULL;
@@ -325,7 +327,21 @@ const struct image_build_base *image_build_missing_base(const struct image_build
 
 /* --- buildah -------------------------------------------------------------------------------- */
 
-int image_build_prepare(const struct image_build *build, const char *folder, struct error *err)
+/* Ids of the cache -> those of buildah's store, which differ where a base was imported. */
+static char **name_stored_bases(const struct image_build *build, const char *images)
+{
+    char **names = NULL;
+    for (size_t i = 0; i < build->file.bases.count; i++) {
+        char *id = is_local(build, build->resolved[i])
+                       ? image_buildah_find(images, build->resolved[i])
+                       : NULL;
+        strv_add(&names, id ? id : xstrdup(build->resolved[i]));
+    }
+    return names;
+}
+
+int image_build_prepare(const struct image_build *build, const char *images, const char *folder,
+                        struct error *err)
 {
     /* Only of a context that we cannot read does buildah resolve short names; as Docker does. */
     static const char registries[] = "unqualified-search-registries = [\"docker.io\"]\n"
@@ -335,8 +351,9 @@ int image_build_prepare(const struct image_build *build, const char *folder, str
     _cleanup_free_ char *config = xasprintf("%s/registries.conf", folder);
     _cleanup_free_ char *text = NULL;
     _cleanup_free_ const char **names = xcalloc(build->file.bases.count + 1, sizeof(*names));
+    _cleanup_strv_ char **stored = name_stored_bases(build, images);
     for (size_t i = 0; i < build->file.bases.count; i++)
-        names[i] = *build->resolved[i] ? build->resolved[i] : NULL;
+        names[i] = *stored[i] ? stored[i] : NULL;
     if (!is_remote(build))
         text = image_dockerfile_rewrite(&build->file, names);
     else if (build->inline_text)
@@ -347,16 +364,6 @@ int image_build_prepare(const struct image_build *build, const char *folder, str
     if (r == 0)
         r = fs_write_file_atomic(config, registries, strlen(registries), 0600, err);
     return r;
-}
-
-char **image_build_tool(const char *images)
-{
-    char **argv = NULL;
-    strv_add(&argv, xstrdup("buildah"));
-    strv_add(&argv, xasprintf("--root=%s/buildah/store", images));
-    strv_add(&argv, xasprintf("--runroot=%s/buildah/run", images));
-    strv_add(&argv, xstrdup("--storage-driver=vfs"));
-    return argv;
 }
 
 /* Names that buildah and what it starts look at themselves: their values go on the command line. */
@@ -416,7 +423,7 @@ char **image_build_argv(const struct image_build *build, const char *images, con
     /* Docker's format keeps HEALTHCHECK. --pull=true is "if newer". */
     static const char *const fixed[] = {"build",    "--isolation=chroot", "--format=docker",
                                         "--layers", "--force-rm",         NULL};
-    char **argv = image_build_tool(images);
+    char **argv = image_buildah_argv(images);
     for (size_t i = 0; fixed[i]; i++)
         strv_add(&argv, xstrdup(fixed[i]));
     strv_add(&argv, xasprintf("--pull=%s", build->pull ? "true" : "false"));
@@ -435,7 +442,7 @@ char **image_build_argv(const struct image_build *build, const char *images, con
 char *image_build_translate(const struct image_build *build, const char *line)
 {
     for (size_t i = 0; i < build->local.count; i++) {
-        const char *hex = build->local.items[i].id + strlen("sha256:");
+        const char *hex = build->local.items[i].hex;
         const char *found = strstr(line, hex);
         if (found)
             return xasprintf("%.*s%s%s", (int)(found - line), line, build->local.items[i].name,
@@ -447,71 +454,4 @@ char *image_build_translate(const struct image_build *build, const char *line)
 bool image_build_has_heredoc(const struct image_build *build)
 {
     return build->file.has_heredoc;
-}
-
-/* --- buildah's store ------------------------------------------------------------------------ */
-
-int image_build_read_id(const char *folder, char **ret_id, struct error *err)
-{
-    _cleanup_free_ char *path = xasprintf("%s/id", folder), *text = NULL;
-    int r = fs_read_file(path, 4096, &text, NULL, err);
-    if (r < 0)
-        return error_prefix(err, "buildah told no image id");
-    text[strcspn(text, "\n")] = '\0';
-    *ret_id = TAKE_PTR(text);
-    return 0;
-}
-
-static cJSON *read_list(const char *images, const char *name)
-{
-    _cleanup_free_ char *path = xasprintf("%s/buildah/store/%s", images, name), *text = NULL;
-    size_t length;
-    cJSON *list = NULL;
-    if (fs_read_file(path, 256 << 20, &text, &length, NULL) < 0 ||
-        json_parse(text, length, &list, NULL) < 0)
-        return NULL;
-    return list;
-}
-
-/* The vfs driver keeps every layer as a whole tree: an image's uppermost is its root filesystem. */
-int image_build_find_rootfs(const char *images, const char *id, char **ret_path, struct error *err)
-{
-    const char *hex = str_after_prefix(id, "sha256:");
-    _cleanup_json_ cJSON *list = read_list(images, "vfs-images/images.json");
-    const cJSON *image;
-    cJSON_ArrayForEach(image, list)
-    {
-        const char *layer = json_string(image, "layer", "");
-        if (!hex || !streq(json_string(image, "id", ""), hex) || !*layer || strchr(layer, '/'))
-            continue;
-        _cleanup_free_ char *path = xasprintf("%s/buildah/store/vfs/dir/%s", images, layer);
-        if (!fs_exists(path))
-            break;
-        *ret_path = TAKE_PTR(path);
-        return 0;
-    }
-    return error_set(err, ENOENT, "buildah's store has no files of image '%s'", id);
-}
-
-static const cJSON *find_layer(const cJSON *layers, const char *id)
-{
-    const cJSON *layer;
-    cJSON_ArrayForEach(layer, layers) if (streq(json_string(layer, "id", ""), id)) return layer;
-    return NULL;
-}
-
-int64_t image_build_store_bytes(const char *images)
-{
-    _cleanup_json_ cJSON *layers = read_list(images, "vfs-layers/layers.json");
-    int64_t bytes = 0;
-    const cJSON *layer;
-    cJSON_ArrayForEach(layer, layers)
-    {
-        int depth = 0; /* a whole tree each: what it adds, and what all below it do */
-        for (const cJSON *at = layer; at && depth < 256; depth++) {
-            bytes += json_int(at, "diff-size", 0);
-            at = find_layer(layers, json_string(at, "parent", ""));
-        }
-    }
-    return bytes;
 }

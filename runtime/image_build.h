@@ -33,8 +33,8 @@ bool image_build_needs(const struct image_build *build, const char *source);
 
 /* A base of the cache that is not in buildah's store any more, or never was. */
 struct image_build_base {
-    char *id; /* "sha256:..." */
-    char *name;
+    char *hex;  /* its id's digits */
+    char *name; /* as the Dockerfile has it */
 };
 /* Looks up the bases in the cache. The key is the hash of all that the result depends on; "" where
  * only buildah can know (a context behind a URL). */
@@ -46,22 +46,15 @@ bool image_build_may_be_cached(const struct image_build *build);
 const struct image_build_base *image_build_missing_base(const struct image_build *build,
                                                         const char *images);
 
-/* Writes what the command line names into `folder`. */
-int image_build_prepare(const struct image_build *build, const char *folder, struct error *err);
+/* Writes what the command line names into `folder`; buildah's store has all local bases by now. */
+int image_build_prepare(const struct image_build *build, const char *images, const char *folder,
+                        struct error *err);
 /* Owned by the caller. Values of build arguments go through the environment, where other users do
  * not see them. */
 char **image_build_argv(const struct image_build *build, const char *images, const char *folder);
 char **image_build_environment(const struct image_build *build);
 
-/* "buildah" with its store; to which a command is added. Owned by the caller. */
-char **image_build_tool(const char *images);
 /* A line of buildah's with the bases named as the Dockerfile does. Owned by the caller. */
 char *image_build_translate(const struct image_build *build, const char *line);
 /* Does the Dockerfile have what buildah understands since 1.33 only? */
 bool image_build_has_heredoc(const struct image_build *build);
-/* The id that buildah wrote into `folder`, as "sha256:...". Owned by the caller. */
-int image_build_read_id(const char *folder, char **ret_id, struct error *err);
-/* The root filesystem of an image in buildah's store. Owned by the caller. */
-int image_build_find_rootfs(const char *images, const char *id, char **ret_path, struct error *err);
-/* How much its layers take at the most. */
-int64_t image_build_store_bytes(const char *images);

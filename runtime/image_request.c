@@ -3,13 +3,14 @@
  *   LOOKUP -> LOCK -> PREPARE
  *     -> an image reference: INSPECT -> COMPARE -> COPY -> LAYOUT -> CONFIG -> UNPACK
  *     -> a bootstrap:        SOURCES -> BOOTSTRAP -> FILES -> RUN ... -> LEAVE
- *     -> a build:            BUILD -> BUILT -> BUILD_CONFIG      (and BASES before LOCK)
+ *     -> a build (with BASES before LOCK), for each base that buildah lacks EXTRACT -> TAR -> PACK
+ *        -> IMPORT, then     READY -> BUILD -> BUILT -> BUILD_CONFIG
  *     -> EROFS -> INSTALL -> CLEANUP -> DONE
  *
  * Whatever finds the image in the cache goes straight to CLEANUP, and so does every failure and
  * every cancel. A phase is a job in the thread pool, a program, or the wait for a lock. When it
- * ends, request_advance() chooses the next one. While a job runs, the loop's side does no more than
- * note that the request was cancelled. */
+ * ends, image_request_advance() chooses the next one. While a job runs, the loop's side does no
+ * more than note that the request was cancelled. */
 #include "runtime/image_request_internal.h"
 
 #include "base/alloc.h"
@@ -24,9 +25,10 @@
 #include <errno.h>
 
 static const char *const phase_names[] = {
-    "lookup", "bases",        "lock",    "prepare",   "inspect", "compare", "copy",  "layout",
-    "config", "unpack",       "sources", "bootstrap", "files",   "run",     "leave", "build",
-    "built",  "build config", "erofs",   "install",   "cleanup", "done"};
+    "lookup", "bases",        "lock",   "prepare", "inspect",   "compare", "copy",
+    "layout", "config",       "unpack", "sources", "bootstrap", "files",   "run",
+    "leave",  "extract",      "tar",    "pack",    "import",    "ready",   "build",
+    "built",  "build config", "erofs",  "install", "cleanup",   "done"};
 static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a name for each phase");
 
 enum { LOCK_TIMEOUT_MS = 2 * 3600 * 1000 }; /* somebody else may be fetching a large image */
@@ -199,8 +201,9 @@ static enum image_phase next_phase(const struct image_request *request)
     case PHASE_LOCK:
         return PHASE_PREPARE;
     case PHASE_PREPARE:
-        return request->making.result      ? PHASE_CLEANUP
-               : request->making.build     ? PHASE_BUILD
+        return request->making.result ? PHASE_CLEANUP
+               : request->making.build
+                   ? image_step_missing_base(&request->making) ? PHASE_EXTRACT : PHASE_READY
                : request->making.bootstrap ? PHASE_SOURCES
                                            : PHASE_INSPECT;
     case PHASE_INSPECT:
@@ -225,6 +228,16 @@ static enum image_phase next_phase(const struct image_request *request)
         return PHASE_BOOTSTRAP;
     case PHASE_BOOTSTRAP:
         return PHASE_FILES;
+    case PHASE_EXTRACT:
+        return PHASE_TAR;
+    case PHASE_TAR:
+        return PHASE_PACK;
+    case PHASE_PACK:
+        return PHASE_IMPORT;
+    case PHASE_IMPORT:
+        return PHASE_READY;
+    case PHASE_READY:
+        return image_step_missing_base(&request->making) ? PHASE_EXTRACT : PHASE_BUILD;
     case PHASE_BUILD:
         return PHASE_BUILT;
     case PHASE_BUILT:

@@ -23,6 +23,11 @@ enum image_phase {
     PHASE_FILES,        /* bootstrap's files */
     PHASE_RUN,          /* one of bootstrap's commands */
     PHASE_LEAVE,        /* what they were lent goes */
+    PHASE_EXTRACT,      /* fsck.erofs: a base that buildah does not have */
+    PHASE_TAR,          /* as its layer */
+    PHASE_PACK,         /* as an image */
+    PHASE_IMPORT,       /* skopeo, into buildah's store */
+    PHASE_READY,        /* the Dockerfile as buildah gets it */
     PHASE_BUILD,        /* buildah build */
     PHASE_BUILT,        /* its id; is that image there already? */
     PHASE_BUILD_CONFIG, /* buildah inspect */

@@ -4,11 +4,13 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "runtime/image_buildah.h"
 #include "runtime/image_cache.h"
 #include "runtime/image_failure.h"
 #include "runtime/image_mirrors.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* --- jobs ----------------------------------------------------------------------------------- */
 
@@ -130,7 +132,7 @@ static int check_means(struct image_making *making)
 {
     static const char *const for_oci[] = {"skopeo", "umoci", "mkfs.erofs", NULL};
     static const char *const for_bootstrap[] = {"apt-get", "mmdebstrap", "mkfs.erofs", NULL};
-    static const char *const for_build[] = {"buildah", "mkfs.erofs", NULL};
+    static const char *const for_build[] = {"buildah", "mkfs.erofs", "skopeo", "tar", NULL};
     bool builds = making->bootstrap || making->build;
     if (builds && geteuid() != 0)
         return error_set(&making->err, EPERM,
@@ -157,9 +159,9 @@ int image_step_prepare(struct image_making *making)
     r = check_means(making);
     if (r == 0)
         r = image_cache_make_folder(making->images, making->key, &making->folder, &making->err);
-    return r == 0 && making->build
-               ? image_build_prepare(making->build, making->folder, &making->err)
-               : r;
+    if (r == 0 && making->build && image_step_missing_base(making))
+        r = image_buildah_clear_import(making->folder, &making->err);
+    return r;
 }
 
 int image_step_compare(struct image_making *making)
@@ -207,9 +209,35 @@ int image_step_leave(struct image_making *making)
     return image_bootstrap_leave(making->bootstrap, rootfs, &making->err);
 }
 
+const char *image_step_missing_base(const struct image_making *making)
+{
+    const struct image_build_base *base = image_build_missing_base(making->build, making->images);
+    return base ? base->hex : NULL;
+}
+
+int image_step_pack(struct image_making *making)
+{
+    snprintf(making->imported, sizeof(making->imported), "%s", image_step_missing_base(making));
+    return image_buildah_pack(making->images, making->imported, making->folder, &making->err);
+}
+
+/* Once more where another base is missing. */
+int image_step_ready(struct image_making *making)
+{
+    const struct image_build_base *base = image_build_missing_base(making->build, making->images);
+    if (base && streq(base->hex, making->imported))
+        return error_set(&making->err, EIO,
+                         "image '%s' cannot be built: its base '%s' is not in buildah's store, "
+                         "though it was put there",
+                         making->name, base->name);
+    if (base)
+        return image_buildah_clear_import(making->folder, &making->err);
+    return image_build_prepare(making->build, making->images, making->folder, &making->err);
+}
+
 int image_step_built(struct image_making *making)
 {
-    int r = image_build_read_id(making->folder, &making->built_id, &making->err);
+    int r = image_buildah_read_id(making->folder, &making->built_id, &making->err);
     if (r < 0)
         return r;
     free(making->damage);
@@ -342,6 +370,25 @@ int image_step_has_run(struct image_making *making, const struct spawn_result *r
     return 0;
 }
 
+int image_step_extract(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_buildah_extract_argv(making->images, image_step_missing_base(making));
+    return 0;
+}
+
+int image_step_tar(struct image_making *making, char ***ret_argv)
+{
+    (void)making;
+    *ret_argv = image_buildah_tar_argv();
+    return 0;
+}
+
+int image_step_import(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_buildah_import_argv(making->images, image_step_missing_base(making));
+    return 0;
+}
+
 int image_step_build(struct image_making *making, char ***ret_argv)
 {
     *ret_argv = image_build_argv(making->build, making->images, making->folder);
@@ -357,7 +404,7 @@ void image_step_add_build_environment(struct image_making *making, char ***envir
 
 int image_step_build_config(struct image_making *making, char ***ret_argv)
 {
-    char **argv = image_build_tool(making->images);
+    char **argv = image_buildah_argv(making->images);
     strv_add(&argv, xstrdup("inspect"));
     strv_add(&argv, xstrdup("--type=image"));
     strv_add(&argv, xstrdup("--format={{.Config}}"));
@@ -369,10 +416,12 @@ int image_step_build_config(struct image_making *making, char ***ret_argv)
 static int add_build_rootfs(struct image_making *making, char ***argv)
 {
     char *path = NULL;
-    int r = image_build_find_rootfs(making->images, making->built_id, &path, &making->err);
-    if (r == 0)
-        strv_add(argv, path);
-    return r;
+    int r = image_buildah_find_rootfs(making->images, making->built_id + strlen("sha256:"), &path,
+                                      &making->err);
+    if (r < 0)
+        return error_prefix(&making->err, "image '%s'", making->name);
+    strv_add(argv, path);
+    return 0;
 }
 
 int image_step_erofs(struct image_making *making, char ***ret_argv)

@@ -31,7 +31,8 @@ struct image_making {
     bool is_built; /* the reference is a name that a build gave */
     cJSON *result; /* set: the image is ready, nothing is left to do */
     char *built_id;
-    size_t command; /* of bootstrap's, the next */
+    char imported[HASH_HEX_SIZE]; /* the last base that buildah's store was given */
+    size_t command;               /* of bootstrap's, the next */
     struct error err;
 };
 
@@ -44,6 +45,8 @@ int image_step_compare(struct image_making *making); /* does the registry have w
 int image_step_layout(struct image_making *making);  /* id and configuration of what was fetched */
 int image_step_files(struct image_making *making);   /* bootstrap's files */
 int image_step_leave(struct image_making *making);   /* what its commands were lent */
+int image_step_pack(struct image_making *making);    /* a base for buildah */
+int image_step_ready(struct image_making *making);   /* the Dockerfile, with its bases' ids */
 int image_step_built(struct image_making *making);   /* did buildah make what is there already? */
 int image_step_install(struct image_making *making); /* hash, rename, reference */
 int image_step_cleanup(struct image_making *making); /* the folder and the locks go */
@@ -60,6 +63,11 @@ int image_step_sources(struct image_making *making, char ***ret_argv);
 int image_step_bootstrap(struct image_making *making, char ***ret_argv);
 /* The next of bootstrap's commands; image_step_next_command() tells which, NULL: none is left. */
 const char *image_step_next_command(const struct image_making *making);
+/* The id (its digits) of a base that is not in buildah's store; NULL: none is left. */
+const char *image_step_missing_base(const struct image_making *making);
+int image_step_extract(struct image_making *making, char ***ret_argv);
+int image_step_tar(struct image_making *making, char ***ret_argv);
+int image_step_import(struct image_making *making, char ***ret_argv);
 int image_step_run(struct image_making *making, char ***ret_argv);
 int image_step_build(struct image_making *making, char ***ret_argv);
 int image_step_build_config(struct image_making *making, char ***ret_argv);

@@ -116,6 +116,15 @@ both=$(ensure "$(build top app '{"dockerfile_inline":"FROM mid\nRUN echo top >/t
 check_contains "said" "$(cat progress)" "waiting for image 'mid' to be built"
 check_eq "two results" "$(jq -r .how <<<"$both" | xargs)" "built built"
 
+step "a base that buildah's store has lost comes from the cache"
+rm -rf "$cache/images/buildah"
+lost=$(ensure "$(build lost app '{"dockerfile_inline":"FROM app\nRUN cat /hello >/copy; stat -c %u:%a /bin/busybox"}')") || fail "$lost"
+check_eq "its files" "$(in_image "$lost" copy)" "$(in_image "$lost" hello)"
+check_eq "its configuration" "$(jq -c '.config | [.StopSignal, .Healthcheck.Test[0], .Volumes]' <<<"$lost")" \
+  '["SIGINT","CMD-SHELL",{"/data":{}}]'
+check_eq "another" "$(how "$(ensure "$(build lost2 app '{"dockerfile_inline":"FROM app\nRUN cat /hello >/other"}')")")" built
+! grep -q "unpacking the base" progress || fail "it was imported twice"
+
 step "what fails"
 refused "a failing command" "'RUN echo out; echo why >&2; exit 7' failed with exit code 7; it said last:
   out
@@ -132,7 +141,7 @@ check_eq "nothing is left of them" "$(ls "$cache/images/tmp"; jq length "$cache/
 
 step "Docker's archives keep their health check"
 buildah --root "$cache/images/buildah/store" --runroot "$cache/images/buildah/run" --storage-driver vfs \
-  push -q app:latest docker-archive:"$TEST_DIR/app.tar":app:latest
+  push -q lost2 docker-archive:"$TEST_DIR/app.tar":app:latest
 check_eq "HEALTHCHECK" "$(ensure "docker-archive:$TEST_DIR/app.tar" | jq -c .config.Healthcheck.Test)" '["CMD-SHELL","test -e /hello"]'
 
 step "a build boots"
