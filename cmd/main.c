@@ -56,6 +56,7 @@ static void print_overview(FILE *stream)
         "  COMPOSE_FILE, COMPOSE_PROJECT_NAME   as -f (separated by ':') and -p\n"
         "  COMPOSE_PROFILES                     as --profile (separated by ',')\n"
         "  VMSTEAD_ROOT                         folder for state, sockets and cached images\n"
+        "  VMSTEAD_BUILD_CACHE_MB               how large the layers kept between builds may grow\n"
         "  NO_COLOR                             no colours\n\n"
         "Run 'vmstead help COMMAND' for more on a command.\n");
     fputs(strbuf_text(&text), stream);

@@ -106,6 +106,15 @@ int64_t image_buildah_bytes(const char *images)
     return bytes;
 }
 
+int64_t image_buildah_limit(void)
+{
+    const char *text = getenv("VMSTEAD_BUILD_CACHE_MB");
+    uint32_t megabytes = 20000;
+    if (text)
+        str_to_u32(text, &megabytes);
+    return (int64_t)megabytes * 1000 * 1000;
+}
+
 /* --- imports -------------------------------------------------------------------------------- */
 
 char **image_buildah_extract_argv(const char *images, const char *hex)
@@ -138,6 +147,11 @@ static cJSON *make_config(const cJSON *image, const char *layer)
     _cleanup_free_ char *digest = xasprintf("sha256:%s", layer);
     json_set_string(rootfs, "type", "layers");
     cJSON_AddItemToArray(cJSON_AddArrayToObject(rootfs, "diff_ids"), cJSON_CreateString(digest));
+    /* buildah wants an entry for each layer. */
+    cJSON *history = cJSON_CreateObject();
+    json_set_string(history, "created", "1970-01-01T00:00:00Z");
+    json_set_string(history, "created_by", "vmstead");
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(config, "history"), history);
     return config;
 }
 

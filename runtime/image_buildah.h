@@ -20,6 +20,10 @@ int image_buildah_find_rootfs(const char *images, const char *hex, char **ret_pa
 /* How much the layers take at the most. */
 int64_t image_buildah_bytes(const char *images);
 
+/* Above it, a build ends with clearing away the layers that no name needs: $VMSTEAD_BUILD_CACHE_MB,
+ * else 20 GB. */
+int64_t image_buildah_limit(void);
+
 /* Importing, run in `folder`: clear, extract (base/), tar (import/layer), pack (import/ as
  * containers-transports(5)'s dir:), import. fsck.erofs knows no extended attributes: file
  * capabilities of the base are lost. */

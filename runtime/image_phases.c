@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "runtime/image_failure.h"
 
@@ -49,6 +50,8 @@ static const struct {
                             QUERY_TIMEOUT_MS},
     [PHASE_EROFS] = {"making the file system", NULL, image_step_erofs, NULL, WORK_TIMEOUT_MS},
     [PHASE_INSTALL] = {"checking image", .job = image_step_install},
+    [PHASE_SWEEP] = {"clearing the build cache", NULL, image_step_sweep, NULL, WORK_TIMEOUT_MS},
+    [PHASE_PRUNE] = {NULL, NULL, image_step_prune, NULL, WORK_TIMEOUT_MS},
     [PHASE_CLEANUP] = {.job = image_step_cleanup},
 };
 
@@ -148,12 +151,21 @@ static void explain_failure(struct image_request *request, const struct spawn_re
                               &request->making.err);
 }
 
+/* The image is there by then. */
+static bool is_optional(enum image_phase phase)
+{
+    return phase == PHASE_SWEEP || phase == PHASE_PRUNE;
+}
+
 static void program_done(void *userdata, const struct spawn_result *result)
 {
     struct image_request *request = userdata;
     request->spawn = NULL;
     uv_timer_stop(&request->timer);
-    if (result->exit_status != 0 && !request->cancelled)
+    if (result->exit_status != 0 && is_optional(request->phase))
+        log_warning("image '%s': %s: %s", request->making.name, image_phase_name(request->phase),
+                    result->errors);
+    else if (result->exit_status != 0 && !request->cancelled)
         explain_failure(request, result);
     else if (result->exit_status == 0 && phases[request->phase].read)
         phases[request->phase].read(&request->making, result);

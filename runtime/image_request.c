@@ -25,10 +25,10 @@
 #include <errno.h>
 
 static const char *const phase_names[] = {
-    "lookup", "bases",        "lock",   "prepare", "inspect",   "compare", "copy",
-    "layout", "config",       "unpack", "sources", "bootstrap", "files",   "run",
-    "leave",  "extract",      "tar",    "pack",    "import",    "ready",   "build",
-    "built",  "build config", "erofs",  "install", "cleanup",   "done"};
+    "lookup",  "bases",  "lock",    "prepare",   "inspect", "compare", "copy",         "layout",
+    "config",  "unpack", "sources", "bootstrap", "files",   "run",     "leave",        "extract",
+    "tar",     "pack",   "import",  "ready",     "build",   "built",   "build config", "erofs",
+    "install", "sweep",  "prune",   "cleanup",   "done"};
 static_assert(ARRAY_SIZE(phase_names) == PHASE_COUNT, "a name for each phase");
 
 enum { LOCK_TIMEOUT_MS = 2 * 3600 * 1000 }; /* somebody else may be fetching a large image */
@@ -247,6 +247,10 @@ static enum image_phase next_phase(const struct image_request *request)
     case PHASE_EROFS:
         return PHASE_INSTALL;
     case PHASE_INSTALL:
+        return request->making.prunes ? PHASE_SWEEP : PHASE_CLEANUP;
+    case PHASE_SWEEP:
+        return PHASE_PRUNE;
+    case PHASE_PRUNE:
         return PHASE_CLEANUP;
     case PHASE_CLEANUP:
     case PHASE_DONE:

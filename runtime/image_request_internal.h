@@ -33,6 +33,8 @@ enum image_phase {
     PHASE_BUILD_CONFIG, /* buildah inspect */
     PHASE_EROFS,        /* mkfs.erofs */
     PHASE_INSTALL,      /* hash, rename, reference */
+    PHASE_SWEEP,        /* buildah rm: what killed builds left, where the store is too large */
+    PHASE_PRUNE,        /* buildah rmi: the layers that no name needs */
     PHASE_CLEANUP,      /* the folder and the locks go */
     PHASE_DONE,
     PHASE_COUNT

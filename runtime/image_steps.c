@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 /* --- jobs ----------------------------------------------------------------------------------- */
 
@@ -251,7 +252,12 @@ int image_step_install(struct image_making *making)
     int r = image_cache_install(making->images, making->folder, making->image, &making->result,
                                 &making->err);
     tell_how(making, making->bootstrap || making->build ? "built" : "fetched");
-    return r < 0 ? r : write_refs(making);
+    if (r == 0)
+        r = write_refs(making);
+    making->prunes = r == 0 && making->build &&
+                     image_buildah_bytes(making->images) > image_buildah_limit() &&
+                     flock(making->tool_lock, LOCK_EX | LOCK_NB) == 0;
+    return r;
 }
 
 int image_step_cleanup(struct image_making *making)
@@ -410,6 +416,22 @@ int image_step_build_config(struct image_making *making, char ***ret_argv)
     strv_add(&argv, xstrdup("--format={{.Config}}"));
     strv_add(&argv, xstrdup(making->built_id + strlen("sha256:")));
     *ret_argv = argv;
+    return 0;
+}
+
+int image_step_sweep(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_buildah_argv(making->images);
+    strv_add(ret_argv, xstrdup("rm"));
+    strv_add(ret_argv, xstrdup("--all"));
+    return 0;
+}
+
+int image_step_prune(struct image_making *making, char ***ret_argv)
+{
+    *ret_argv = image_buildah_argv(making->images);
+    strv_add(ret_argv, xstrdup("rmi"));
+    strv_add(ret_argv, xstrdup("--prune"));
     return 0;
 }
 

@@ -28,6 +28,7 @@ struct image_making {
     struct image_oci_facts facts;
     char *targets; /* apt-get's index targets */
     cJSON *image;  /* "id", "architecture", "config" */
+    bool prunes;   /* buildah's store is too large, and nobody else uses it now */
     bool is_built; /* the reference is a name that a build gave */
     cJSON *result; /* set: the image is ready, nothing is left to do */
     char *built_id;
@@ -71,6 +72,8 @@ int image_step_import(struct image_making *making, char ***ret_argv);
 int image_step_run(struct image_making *making, char ***ret_argv);
 int image_step_build(struct image_making *making, char ***ret_argv);
 int image_step_build_config(struct image_making *making, char ***ret_argv);
+int image_step_sweep(struct image_making *making, char ***ret_argv);
+int image_step_prune(struct image_making *making, char ***ret_argv);
 int image_step_erofs(struct image_making *making, char ***ret_argv);
 /* image_step_build()'s: values of build arguments. */
 void image_step_add_build_environment(struct image_making *making, char ***environment);

@@ -125,6 +125,13 @@ check_eq "its configuration" "$(jq -c '.config | [.StopSignal, .Healthcheck.Test
 check_eq "another" "$(how "$(ensure "$(build lost2 app '{"dockerfile_inline":"FROM app\nRUN cat /hello >/other"}')")")" built
 ! grep -q "unpacking the base" progress || fail "it was imported twice"
 
+step "a store that is too large is cleared of what no name needs"
+layers() { ls "$cache/images/buildah/store/vfs/dir" | wc -l; }
+before=$(layers)
+VMSTEAD_BUILD_CACHE_MB=0 ensure "$(build lost app '{"dockerfile_inline":"FROM app\nRUN echo anew >/copy"}')" >/dev/null
+[ "$(layers)" -le "$before" ] || fail "$(layers) layers, after $before"
+kept=$(ensure "$(build lost3 app '{"dockerfile_inline":"FROM lost2\nRUN true"}')") || fail "what has a name: $kept; $(cat progress)"
+
 step "what fails"
 refused "a failing command" "'RUN echo out; echo why >&2; exit 7' failed with exit code 7; it said last:
   out
