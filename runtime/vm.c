@@ -77,6 +77,7 @@ void vm_free(struct vm *vm)
     log_store_free(vm->log);
     deadline_free(vm->tick);
     deadline_free(vm->timeout);
+    deadline_free(vm->room);
     error_done(&vm->failure);
     free(vm->logging);
     strv_free(vm->volumes);

@@ -62,6 +62,7 @@ struct vm {
 
     struct deadline *tick;    /* vm_kick() */
     struct deadline *timeout; /* of the phase */
+    struct deadline *room;    /* while the host's disk is full; else NULL */
     struct disk_request *disk;
     struct removal *removal;
     struct process_watch *watch;
@@ -78,7 +79,8 @@ struct vm {
     bool service_failed;
     bool kill_asked; /* runtime_vm_kill() */
     bool disk_done, files_gone;
-    bool found; /* by the adoption, in /proc */
+    bool disk_full; /* the host's; QEMU has stopped the guest */
+    bool found;     /* by the adoption, in /proc */
     bool adopted;
 };
 
@@ -140,6 +142,12 @@ void vm_complete(struct vm *vm, cJSON *result, struct error *err);
 void vm_undo_ensure(struct vm *vm);
 /* Ends a REMOVE, and vm with it. */
 void vm_complete_removal(struct vm *vm);
+
+/* --- vm_full_disk.c --------------------------------------------------------------------------- */
+
+/* QEMU has stopped the guest because the host's disk is full (an event, or seen by an adoption). */
+void vm_disk_is_full(struct vm *vm);
+void vm_on_qmp_event(void *userdata, const cJSON *event);
 
 /* --- vm_check.c ------------------------------------------------------------------------------- */
 

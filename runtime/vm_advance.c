@@ -196,6 +196,8 @@ static bool step_boot(struct vm *vm)
         error_set(&err, ETIMEDOUT, "'%s' did not boot: no sign of its agent in time", instance);
     else if (vm->channel_closed)
         error_set(&err, EIO, "'%s' did not boot: the agent's channel broke", instance);
+    else if (vm->disk_full)
+        error_set(&err, ENOSPC, "'%s' cannot start: the host's disk is full", instance);
     if (err.code)
         return fail_start(vm, &err);
     if (!vm->channel_ready || shares_with_starting(vm))
@@ -231,6 +233,8 @@ static bool step_service(struct vm *vm)
         return fail_start(vm, &err);
     if (vm->process_gone || vm->channel_closed)
         error_set(&err, EIO, "'%s' went away before its service had started", vm->status.instance);
+    else if (vm->disk_full)
+        error_set(&err, ENOSPC, "'%s' cannot start: the host's disk is full", vm->status.instance);
     else if (vm->timed_out)
         error_set(&err, ETIMEDOUT, "the service of '%s' did not start within %d s",
                   vm->status.instance, (vm->volumes ? FILL_TIMEOUT_MS : SERVICE_TIMEOUT_MS) / 1000);

@@ -183,10 +183,10 @@ static char *add_share(struct vm_mounts *mounts, const struct vm_share *share)
 /* A disk is one device, however many places it is mounted at. */
 static char *add_disk(struct vm_mounts *mounts, const char *path)
 {
-    size_t index = 0, count = strv_length(mounts->disks);
-    while (index < count && !streq(mounts->disks[index], path))
+    size_t index = 0;
+    while (mounts->disks && mounts->disks[index] && !streq(mounts->disks[index], path))
         index++;
-    if (index == count)
+    if (!mounts->disks || !mounts->disks[index])
         strv_add(&mounts->disks, xstrdup(path));
     return xasprintf("volume%zu", index);
 }

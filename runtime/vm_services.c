@@ -28,6 +28,9 @@ static int find_answering(struct runtime *runtime, const char *instance, struct 
     int r = vm_find_running(runtime, instance, ret_vm, err);
     if (r < 0)
         return r;
+    if ((*ret_vm)->disk_full)
+        return error_set(err, ENOTCONN, "'%s' waits until there is room on the host's disk ('%s')",
+                         instance, runtime->paths->state);
     if ((*ret_vm)->status.state == VM_PAUSED)
         return error_set(err, ENOTCONN, "'%s' is paused: `vmstead unpause` it first", instance);
     if (process_is_stopped(&(*ret_vm)->process))
@@ -199,8 +202,12 @@ static void on_status_known(void *userdata, const cJSON *result, const struct er
     struct vm *vm = userdata;
     if (err || vm->phase != VM_PHASE_RUNNING || vm->pauses)
         return;
-    enum vm_state state =
-        streq(json_string(result, "status", ""), "paused") ? VM_PAUSED : VM_RUNNING;
+    const char *status = json_string(result, "status", "");
+    if (streq(status, "io-error")) {
+        vm_disk_is_full(vm);
+        return;
+    }
+    enum vm_state state = streq(status, "paused") ? VM_PAUSED : VM_RUNNING;
     if (vm->status.state != state)
         vm_set_state(vm, state);
 }

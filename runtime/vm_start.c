@@ -156,7 +156,7 @@ static int connect_sockets(struct vm *vm, struct error *err)
     _cleanup_free_ char *qmp = qemu_qmp_socket(vm->run_folder);
     _cleanup_free_ char *console = qemu_console_socket(vm->run_folder);
     _cleanup_free_ char *console_log = vm_file(vm, "console.log");
-    static const struct qmp_callbacks qmp_callbacks = {0};
+    static const struct qmp_callbacks qmp_callbacks = {.on_event = vm_on_qmp_event};
     int r = console_new(loop, console, console_log, on_console_closed, vm, &vm->console, err);
     if (r == 0)
         r = qmp_new(loop, qmp, &qmp_callbacks, vm, &vm->qmp, err);
@@ -171,6 +171,7 @@ static int connect_sockets(struct vm *vm, struct error *err)
 
 int vm_connect(struct vm *vm, struct error *err)
 {
+    vm->disk_full = false;
     vm->process_gone = vm->channel_closed = vm->console_closed = false;
     vm->channel_ready = vm->service_started = vm->service_exited = vm->service_failed = false;
     vm->kill_asked = false;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/str.h"
+#include "runtime/share.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -176,7 +177,7 @@ static int start_ensure(struct runtime *runtime, struct operation *operation, st
 {
     struct volume *volume = NULL;
     int r = find_or_make(runtime, operation, &volume, err);
-    if (r < 0)
+    if (r < 0 || !volume)
         return r;
     if (volume->operation)
         return error_set(err, EBUSY, "volume '%s' is busy: another operation on it has not ended",
@@ -230,6 +231,11 @@ void volume_cancel_operation(void *self, struct operation *operation)
 static int check_operation(const struct runtime *runtime, const struct operation *operation,
                            struct error *err)
 {
+    if (json_bool(operation->spec, "shared", false)) {
+        int r = share_probe(err);
+        if (r < 0)
+            return error_prefix(err, "volume '%s' is shared", operation->name);
+    }
     if (volume_find(runtime, operation->name))
         return 0;
     if (json_bool(operation->spec, "external", false))

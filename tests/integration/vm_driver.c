@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -271,6 +272,7 @@ static int open_driver(struct driver *driver, struct error *err)
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     struct driver driver = {0};
     _cleanup_error_ struct error err = {0};
     log_set_level_from_environment();

@@ -107,4 +107,34 @@ check "removed" remove_volume data
 check_eq "nothing is left" "$(driver volumes)" "[]"
 nothing_left() { [ -z "$(ls -A "$VMSTEAD_ROOT/state/volumes")" ]; }
 eventually 5 nothing_left
+
+step "the writable layer has the size that was asked for, and a full one is the guest's problem"
+small=$(vm_spec small app '[]' '{"disk_bytes": 67108864}')
+check_contains "too small" "$(make_vm tiny "$(vm_spec tiny app '[]' '{"disk_bytes": 1048576}')" 2>&1 || true)" "32 MiB at least"
+check "started" run_vm small "$small"
+check_eq "full" "$(in_vm small 'head -c 200000000 /dev/zero >/big 2>/dev/null || echo full; rm /big; echo again >/ok; cat /ok')" "full
+again"
+remove_vm small
+
+step "the host's disk is full: the VM waits, and loses nothing"
+tight=$VMSTEAD_ROOT/state/volumes
+mount -t tmpfs -o size=40m tmpfs "$tight"
+trap 'umount -l "$tight"; end_test' EXIT
+volume data single >/dev/null
+fat=$(vm_spec fat app '[{"type":"volume","volume":"data","target":"/data"}]')
+check "started" run_vm fat "$fat"
+fallocate -l 25M "$tight/ballast"
+write='head -c 25000000 /dev/zero | tr "\0" v | dd of=/data/much bs=1M conv=fsync 2>/dev/null && sha256sum </data/much'
+(in_vm fat "$write" >"$TEST_DIR/written" 2>"$TEST_DIR/daemon.log"; echo "$?" >"$TEST_DIR/code") &
+eventually 60 grep -q "the host's disk is full" "$TEST_DIR/daemon.log"
+sleep 3
+check "it waits" [ ! -e "$TEST_DIR/code" ]
+rm "$tight/ballast"
+eventually 60 [ -s "$TEST_DIR/code" ]
+check_eq "then it went on" "$(cat "$TEST_DIR/code" "$TEST_DIR/written")" "0
+$(head -c 25000000 /dev/zero | tr '\0' v | sha256sum)"
+remove_vm fat
+remove_volume data
+umount -l "$tight"
+trap end_test EXIT
 leaves_nothing
