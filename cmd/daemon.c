@@ -9,17 +9,21 @@
 #include <unistd.h>
 
 struct daemon_values {
-    bool background;
+    bool background, shutdown;
 };
 
 static const struct option_row rows[] = {
     {"background", 0, OPTION_FLAG, offsetof(struct daemon_values, background), NULL, NULL, 0, 0,
      "Write diagnostics to STATE/daemon.log instead of standard error"},
+    {"shutdown", 0, OPTION_FLAG, offsetof(struct daemon_values, shutdown), NULL, NULL, 0, 0,
+     "Have the daemon that runs stop all virtual machines in good order, and leave"},
 };
 
 static int run(const struct invocation *invocation, struct error *err)
 {
     const struct daemon_values *values = invocation->values;
+    if (values->shutdown)
+        return daemon_shutdown(invocation, err);
     _cleanup_free_ char *program = daemon_program();
     execl(program, "vmstead-daemon", values->background ? "--background" : NULL, NULL);
     return error_set(err, errno, "cannot run '%s': %s; it is installed together with vmstead",
@@ -34,6 +38,8 @@ const struct command command_daemon = {
         "Other commands start the daemon by themselves when none answers, and it leaves when\n"
         "nothing has run for a minute. Run it by hand to see its diagnostics, or from a\n"
         "service manager to keep it. Virtual machines outlive it: the next daemon finds them.\n\n"
+        "With --shutdown everything stops, as for a reboot of the host; what `restart:` always or\n"
+        "unless-stopped keeps running comes back with the next daemon.\n\n"
         "Environment:\n"
         "  VMSTEAD_IDLE_SECONDS   leave after so long with nothing to do (default 60; 0: never)\n"
         "  VMSTEAD_LOG            error, warning (default), info or debug",

@@ -21,6 +21,7 @@
 #define ANSWER_TIMEOUT_MS 30000 /* adoption of many VMs comes first */
 #define START_TIMEOUT_MS 15000
 #define LEAVE_TIMEOUT_MS 15000
+#define SHUTDOWN_TIMEOUT_MS 600000 /* services have grace periods, one after the other */
 #define POLL_MS 5
 #define LOG_TAIL_BYTES 2048
 
@@ -227,12 +228,12 @@ static int refuse_elsewhere(const cJSON *daemon, struct error *err)
 }
 
 /* The lock file is held as long as the daemon lives. */
-static int wait_until_gone(const struct paths *paths, struct error *err)
+static int wait_until_gone(const struct paths *paths, uint64_t timeout_ms, struct error *err)
 {
     _cleanup_free_ char *lock_path = xasprintf("%s/daemon.lock", paths->run);
     _cleanup_close_ int fd = -1;
-    int r = fs_lock_file(lock_path, LEAVE_TIMEOUT_MS, &fd, err);
-    return r < 0 ? error_prefix(err, "the old daemon does not leave") : 0;
+    int r = fs_lock_file(lock_path, timeout_ms, &fd, err);
+    return r < 0 ? error_prefix(err, "the daemon does not leave") : 0;
 }
 
 static int replace_daemon(const struct paths *paths, const char *socket_path, struct error *err)
@@ -240,7 +241,7 @@ static int replace_daemon(const struct paths *paths, const char *socket_path, st
     _cleanup_json_ cJSON *answer = NULL;
     int r = call_stranger(socket_path, "POST", "/vmstead/daemon/stop", &answer, err);
     if (r == 0)
-        r = wait_until_gone(paths, err);
+        r = wait_until_gone(paths, LEAVE_TIMEOUT_MS, err);
     return r < 0 ? r : start_daemon(paths, socket_path, err);
 }
 
@@ -306,4 +307,18 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
             r = check_daemon(&paths, socket_path, err);
     }
     return r < 0 ? r : client_new(socket_path, ret_client, err);
+}
+
+int daemon_shutdown(const struct invocation *invocation, struct error *err)
+{
+    _cleanup_(client_freep) struct client *client = NULL;
+    int r = daemon_open(invocation, DAEMON_IF_ANY, &client, err);
+    if (r < 0 || !client)
+        return r;
+    _cleanup_(paths_done) struct paths paths = {0};
+    r = paths_init(&paths, err);
+    if (r == 0)
+        r = client_call(client, "POST", "/vmstead/daemon/shutdown", NULL, ANSWER_TIMEOUT_MS, NULL,
+                        err);
+    return r < 0 ? r : wait_until_gone(&paths, SHUTDOWN_TIMEOUT_MS, err);
 }

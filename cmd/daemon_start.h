@@ -1,6 +1,7 @@
 /* Opens a client to the right daemon: the one of this root, of our version, in our network
- * namespace. Where none answers one is started in the background; one that differs is replaced when
- * nothing runs under it, and never used silently. */
+ * namespace. Where none answers one is started in the background. An older one is replaced,
+ * whatever runs under it; one of another namespace where nothing does. None that differs is used
+ * silently. */
 #pragma once
 
 #include "base/paths.h"
@@ -16,5 +17,7 @@ enum daemon_need {
 /* Checks for root first. The client is owned by the caller. */
 int daemon_open(const struct invocation *invocation, enum daemon_need need,
                 struct client **ret_client, struct error *err);
+/* Has the daemon, if there is one or something for one to know, stop all VMs and leave. */
+int daemon_shutdown(const struct invocation *invocation, struct error *err);
 /* Where the daemon's own program is: beside ours, or in ../libexec/vmstead. Owned by the caller. */
 char *daemon_program(void);

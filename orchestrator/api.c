@@ -53,6 +53,7 @@ static const struct route {
     {"DELETE", "/images/{*}", api_image_remove, 0},
     {"GET", "/vmstead/daemon", api_daemon, ANY_CLIENT},
     {"POST", "/vmstead/daemon/stop", api_daemon_stop, ANY_CLIENT},
+    {"POST", "/vmstead/daemon/shutdown", api_daemon_shutdown, ANY_CLIENT},
     {"GET", "/vmstead/instances", api_project_instances, 0},
     {"GET", "/vmstead/projects", api_projects_list, 0},
     {"GET", "/vmstead/projects/{}/instances", api_project_instances, 0},

@@ -20,6 +20,7 @@ struct api_options {
     bool systemd;                    /* the socket is systemd's */
     int64_t idle_seconds;            /* for GET /vmstead/daemon */
     void (*on_stop)(void *userdata); /* a client wants the daemon to leave; its answer has left */
+    void (*on_shutdown)(void *userdata); /* the VMs, too */
     void (*on_activity)(void *userdata); /* a request or a job has ended */
     void *userdata;
 };

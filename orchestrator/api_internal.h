@@ -112,6 +112,7 @@ void api_version(const struct api_call *call);
 void api_info(const struct api_call *call);
 void api_daemon(const struct api_call *call);
 void api_daemon_stop(const struct api_call *call);
+void api_daemon_shutdown(const struct api_call *call);
 void api_containers_list(const struct api_call *call);
 void api_container_inspect(const struct api_call *call);
 void api_container_logs(const struct api_call *call);

@@ -64,6 +64,16 @@ void api_daemon_stop(const struct api_call *call)
     http_respond_json(call->request, 200, answer);
 }
 
+/* The answer comes first: how far it is shows in the lock file, which is free at the end. */
+void api_daemon_shutdown(const struct api_call *call)
+{
+    _cleanup_json_ cJSON *answer = cJSON_CreateObject();
+    json_set_int(answer, "pid", getpid());
+    http_request_notify_sent(call->request, call->api->options.on_shutdown,
+                             call->api->options.userdata);
+    http_respond_json(call->request, 200, answer);
+}
+
 /* Go's names of architectures, as Docker's clients expect them. */
 static const char *go_architecture(const char *machine)
 {

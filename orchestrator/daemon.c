@@ -66,6 +66,18 @@ static void on_stop_request(void *userdata)
     daemon_leave(userdata, "asked by a client");
 }
 
+static void on_all_stopped(void *userdata, const struct error *err)
+{
+    daemon_leave(userdata, err->code ? "not every VM could be stopped" : "all VMs were stopped");
+}
+
+static void on_shutdown_request(void *userdata)
+{
+    struct daemon *daemon = userdata;
+    log_info("stopping all VMs: asked by a client");
+    orchestrator_shutdown(daemon->orchestrator, on_all_stopped, daemon);
+}
+
 /* A client that connects while we look must find either us or no socket: so the socket is taken
  * away first, and put back where somebody had been quicker. Whoever finds none starts a daemon,
  * which waits for our lock. */
@@ -315,6 +327,7 @@ static int daemon_serve(struct daemon *daemon, struct error *err)
                                         .systemd = daemon->socket.systemd,
                                         .idle_seconds = (int64_t)(daemon->idle_ms / 1000),
                                         .on_stop = on_stop_request,
+                                        .on_shutdown = on_shutdown_request,
                                         .on_activity = on_activity,
                                         .userdata = daemon};
     int code = api_new(&options, &daemon->api, err);

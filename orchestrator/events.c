@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <signal.h>
+
 /* 1, or 0 where there is no such instance. */
 static int insert_event(struct store *store, const char *instance, const char *action,
                         const char *attributes, struct error *err)
@@ -93,6 +95,15 @@ void events_note(struct orchestrator *orchestrator, const char *instance, const 
         log_error("%s: cannot record the event '%s': %s", instance, action, error_text(&err));
 }
 
+static void note_signal(struct orchestrator *orchestrator, const struct plan_step *step)
+{
+    _cleanup_json_ cJSON *attributes = cJSON_CreateObject();
+    _cleanup_free_ char *number =
+        xasprintf("%lld", (long long)json_int(step->spec, "signal", SIGKILL));
+    json_set_string(attributes, "signal", number);
+    events_note(orchestrator, step->name, "kill", attributes);
+}
+
 void events_note_step(struct orchestrator *orchestrator, const struct plan_step *step)
 {
     if (!streq(step->kind, "vm"))
@@ -107,10 +118,12 @@ void events_note_step(struct orchestrator *orchestrator, const struct plan_step 
     case OPERATION_REMOVE:
         events_note(orchestrator, step->name, "destroy", NULL);
         break;
+    case OPERATION_KILL:
+        note_signal(orchestrator, step);
+        break;
     case OPERATION_START: /* these show in the VM's state (supervisor.c) */
     case OPERATION_PAUSE:
     case OPERATION_UNPAUSE:
-    case OPERATION_KILL:
     case OPERATION_WAIT:
     case OPERATION_VERB_COUNT:
         break;

@@ -16,6 +16,6 @@ enum { EVENTS_KEPT = 1000 };
  * store. */
 void events_note(struct orchestrator *orchestrator, const char *instance, const char *action,
                  const cJSON *attributes);
-/* A step of a plan was carried out: create, stop, destroy. Before the journal learns of it, which
- * forgets who was destroyed. */
+/* A step of a plan was carried out: create, kill, stop, destroy. Before the journal learns of it,
+ * which forgets who was destroyed. */
 void events_note_step(struct orchestrator *orchestrator, const struct plan_step *step);

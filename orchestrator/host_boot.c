@@ -70,7 +70,8 @@ static void on_started(void *userdata, const struct error *err)
 static void start_project(struct boot_start *start)
 {
     static const struct job_callbacks callbacks = {.on_end = on_started};
-    struct act_options options = {.selection.instances = start->instances, .timeout_ms = -1};
+    struct act_options options = {
+        .selection.instances = start->instances, .timeout_ms = -1, .in_order = true};
     struct job *job;
     _cleanup_error_ struct error err = {0};
     if (orchestrator_act(start->orchestrator, start->project, ACT_START, &options, &callbacks,
@@ -135,4 +136,78 @@ void host_boot_start(struct orchestrator *orchestrator)
     }
     vec_done(&starts.list);
     let_go(orchestrator, pending);
+}
+
+/* --- going down ------------------------------------------------------------------------------- */
+
+struct host_stop {
+    struct orchestrator *orchestrator;
+    size_t pending; /* projects, and ourselves until all were begun */
+    struct error failure;
+    void (*on_done)(void *userdata, const struct error *err);
+    void *userdata;
+};
+
+/* An empty boot is none that ever was: the next daemon starts what should run, booted or not. */
+static void end_stop(struct host_stop *stop)
+{
+    if (--stop->pending > 0)
+        return;
+    if (stop->failure.code == 0)
+        state_write_boot(stop->orchestrator->store, "", &stop->failure);
+    stop->on_done(stop->userdata, &stop->failure);
+}
+
+static void on_stopped(void *userdata, const struct error *err)
+{
+    struct host_stop *stop = userdata;
+    if (err->code)
+        log_error("%s", error_text(err));
+    if (err->code && stop->failure.code == 0)
+        error_copy(&stop->failure, err);
+    end_stop(stop);
+}
+
+static void stop_project(struct host_stop *stop, const char *project)
+{
+    static const struct job_callbacks callbacks = {.on_end = on_stopped};
+    struct act_options options = {.timeout_ms = -1, .keep_wish = true};
+    struct job *job;
+    _cleanup_error_ struct error err = {0};
+    stop->pending++;
+    if (orchestrator_act(stop->orchestrator, project, ACT_STOP, &options, &callbacks, stop, &job,
+                         &err) < 0)
+        on_stopped(stop, &err);
+}
+
+void orchestrator_shutdown(struct orchestrator *orchestrator,
+                           void (*on_done)(void *userdata, const struct error *err), void *userdata)
+{
+    if (orchestrator->going_down)
+        return;
+    struct host_stop *stop = orchestrator->going_down = new0(struct host_stop);
+    *stop = (struct host_stop){
+        .orchestrator = orchestrator, .pending = 1, .on_done = on_done, .userdata = userdata};
+    supervisor_retire(orchestrator->supervisor);
+    for (size_t i = 0; i < orchestrator->jobs.count; i++)
+        job_cancel(orchestrator->jobs.items[i]);
+    struct state_instances instances = {0};
+    state_list_instances(orchestrator->store, NULL, &instances, &stop->failure);
+    for (size_t i = 0; i < instances.list.count; i++) {
+        const char *project = instances.list.items[i].project;
+        bool is_first = true;
+        for (size_t j = 0; j < i && is_first; j++)
+            is_first = !streq(instances.list.items[j].project, project);
+        if (is_first)
+            stop_project(stop, project);
+    }
+    state_instances_done(&instances);
+    end_stop(stop);
+}
+
+void host_stop_free(struct host_stop *stop)
+{
+    if (stop)
+        error_done(&stop->failure);
+    free(stop);
 }

@@ -13,3 +13,5 @@ int host_boot_is_new(struct orchestrator *orchestrator, struct error *err);
 /* Starts who should run by its policy, in each project's order of dependencies, projects side by
  * side. The boot counts as seen when all of them have been tried. */
 void host_boot_start(struct orchestrator *orchestrator);
+/* What orchestrator_shutdown() has begun; NULL is fine. */
+void host_stop_free(struct host_stop *stop);

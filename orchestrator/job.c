@@ -148,6 +148,8 @@ static int begin_step(void *userdata, const struct plan_step *step, int64_t *ret
 {
     struct job *job = userdata;
     struct store *store = job->orchestrator->store;
+    if (streq(step->kind, "vm") && !job_runs_beside(job))
+        supervisor_let_be(job->orchestrator->supervisor, step->name);
     if (is_journalled(step))
         return journal_begin(store, job->project, step, ret_entry, err);
     int64_t signal_number = json_int(step->spec, "signal", 0);
@@ -156,12 +158,20 @@ static int begin_step(void *userdata, const struct plan_step *step, int64_t *ret
     return 0;
 }
 
+static void note_event(struct job *job, const struct plan_step *step)
+{
+    events_note_step(job->orchestrator, step);
+    if (job->kind == JOB_ACT && job->wishes.verb == ACT_RESTART && streq(step->kind, "vm") &&
+        step->verb == OPERATION_START)
+        events_note(job->orchestrator, step->name, "restart", NULL);
+}
+
 static int finish_step(void *userdata, int64_t entry, const struct plan_step *step, bool success,
                        struct error *err)
 {
     struct job *job = userdata;
     if (success)
-        events_note_step(job->orchestrator, step);
+        note_event(job, step);
     if (!is_journalled(step))
         return 0;
     int r = journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
@@ -332,6 +342,8 @@ static int begin(struct job *job, struct error *err)
 {
     if (job->cancelled)
         return error_set(err, ECANCELED, "cancelled");
+    if (job->orchestrator->going_down && !job->wishes.act.keep_wish)
+        return error_set(err, ESHUTDOWN, "everything is being stopped for the host's sake");
     if (job->kind == JOB_REVIVE &&
         orchestrator_is_concerned(job->orchestrator, job, job->wishes.instance))
         return error_set(err, EBUSY, "another command is about '%s'", job->wishes.instance);

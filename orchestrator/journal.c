@@ -73,7 +73,8 @@ static int write_intent(struct store *store, const char *project, const struct p
     if (step->instance)
         return write_instance(store, project, step, err);
     bool is_vm = streq(step->kind, "vm");
-    return is_vm && step->verb != OPERATION_REMOVE ? write_wish(store, step, err) : 0;
+    bool is_wish = is_vm && step->verb != OPERATION_REMOVE && !step->keep_wish;
+    return is_wish ? write_wish(store, step, err) : 0;
 }
 
 /* What an operation leaves of its resource in the store. */

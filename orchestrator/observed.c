@@ -141,5 +141,7 @@ const struct observed_resource *observed_next_of(const struct observed *observed
 
 bool observed_may_run(const struct observed_instance *instance)
 {
-    return !instance->missing && instance->state != VM_CREATED && instance->state != VM_EXITED;
+    if (instance->missing)
+        return false;
+    return instance->restarting || (instance->state != VM_CREATED && instance->state != VM_EXITED);
 }

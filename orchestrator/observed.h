@@ -25,6 +25,7 @@ struct observed_instance {
     bool oneoff;
     bool missing; /* the runtime knows no such VM; state says nothing then */
     enum vm_state state;
+    bool restarting; /* its policy is about to start it again */
 };
 
 struct observed_dependency {

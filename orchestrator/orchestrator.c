@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "orchestrator/condition.h"
 #include "orchestrator/control.h"
+#include "orchestrator/host_boot.h"
 #include "orchestrator/job.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/state.h"
@@ -127,6 +128,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
     while (orchestrator->exit_waits.count > 0)
         exit_wait_free(orchestrator->exit_waits.items[0]);
     control_free(orchestrator->control);
+    host_stop_free(orchestrator->going_down);
     uv_close((uv_handle_t *)orchestrator->kick, on_kick_closed);
     free((void *)orchestrator->world.providers);
     free(orchestrator);
@@ -143,8 +145,14 @@ int orchestrator_observe(struct orchestrator *orchestrator, const char *project,
         struct vm_status status;
         instance->missing = orchestrator->world.vm_status(orchestrator->world.userdata,
                                                           instance->name, &status) < 0;
-        if (!instance->missing)
-            instance->state = status.state;
+        if (instance->missing)
+            continue;
+        instance->state = status.state;
+        struct supervision supervision;
+        instance->restarting =
+            status.state == VM_EXITED &&
+            supervisor_look(orchestrator->supervisor, instance->name, &supervision) &&
+            supervision.restarting;
     }
     return r;
 }

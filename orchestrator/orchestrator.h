@@ -79,6 +79,13 @@ void orchestrator_free(struct orchestrator *orchestrator);
 /* After network_adopt and runtime_adopt: the journal's unfinished entries are settled, and who
  * should run by its policy and does not is started. */
 int orchestrator_adopt(struct orchestrator *orchestrator, struct error *err);
+/* For the host's sake: jobs are cancelled and further ones refused, everything that runs is
+ * stopped, dependents first, projects side by side. What is wanted of it stays, so the next daemon
+ * brings back what should run. on_done is the last call of all; with an error for what could not be
+ * stopped. */
+void orchestrator_shutdown(struct orchestrator *orchestrator,
+                           void (*on_done)(void *userdata, const struct error *err),
+                           void *userdata);
 /* runtime_new's on_event; userdata is the orchestrator. */
 void orchestrator_vm_event(void *self, const struct vm_status *status);
 /* True where no instance runs or is about to be restarted, and no job runs: the daemon may leave
@@ -171,6 +178,8 @@ struct act_options {
     bool no_deps;      /* RESTART: not those who depend on them; START: wait for nobody */
     bool wait;         /* START, RESTART: as in up_options */
     int64_t wait_timeout_ms;
+    bool in_order;  /* START: who is named waits for who is named, as their services do */
+    bool keep_wish; /* STOP: for the host's sake, no user's wish; by policy it comes back */
 };
 
 /* `run`. The model's service is already what the one-off is to be: its command, environment, ports,

@@ -38,6 +38,7 @@ struct plan_step {
     struct plan_instance *instance; /* the ensuring of a VM: its row; else NULL */
     bool quiet;                     /* looked at again only: no news unless it fails */
     bool optional;                  /* a failure is a warning */
+    bool keep_wish;                 /* STOP: nobody wished it; see act_options */
 };
 
 enum plan_action { /* what becomes of a thing, for people */

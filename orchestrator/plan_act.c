@@ -148,11 +148,15 @@ static void add_stops(struct act *act)
     _cleanup_free_ bool *stopped = xcalloc(count + 1, sizeof(*stopped));
     for (size_t i = 0; i < count; i++) {
         bool stops = act->verb == ACT_STOP || act->verb == ACT_RESTART ||
+                     (act->verb == ACT_KILL && instance_at(act, i)->restarting) ||
                      (act->verb == ACT_START && is_interrupted(instance_at(act, i))) ||
                      (act->verb == ACT_REMOVE && (options->force || options->stop));
         stopped[i] = act->chosen[i] && stops;
     }
     remove_add_stops(act->plan, act->observed, stopped, &how, act->stops);
+    for (size_t i = 0; i < count; i++)
+        if (act->stops[i] != NO_STEP)
+            act->plan->steps.items[act->stops[i]].keep_wish = options->keep_wish;
     for (size_t i = 0; i < count; i++)
         if (act->verb == ACT_STOP && act->stops[i] != NO_STEP)
             plan_change(act->plan, PLAN_STOP, "vm", instance_at(act, i)->name,
@@ -208,12 +212,13 @@ static void wait_for_instance(struct act *act, size_t waiter, size_t index,
     (dependency->required ? plan_order : plan_order_weakly)(act->plan, act->starts[waiter], after);
 }
 
-/* Where services are meant: instances that are named themselves start at once. */
+/* Where services are meant: instances that are named themselves start at once, unless said so. */
 static void wait_for_dependencies(struct act *act, size_t index)
 {
     const struct observed_service *service =
         observed_find_service(act->observed, instance_at(act, index)->service);
-    bool waits = strv_length(act->options->selection.instances) == 0 && !act->options->no_deps;
+    bool named = strv_length(act->options->selection.instances) > 0;
+    bool waits = (!named || act->options->in_order) && !act->options->no_deps;
     for (size_t i = 0; waits && service && i < service->depends_on.count; i++)
         for (size_t j = 0; j < act->observed->instances.count; j++)
             if (act->chosen[j] && !instance_at(act, j)->oneoff &&
@@ -291,7 +296,7 @@ static bool is_in_state(const struct observed_instance *instance, enum act_verb 
     if (instance->missing)
         return false;
     if (verb == ACT_KILL)
-        return observed_may_run(instance);
+        return observed_may_run(instance) && !instance->restarting;
     return instance->state == (verb == ACT_PAUSE ? VM_RUNNING : VM_PAUSED);
 }
 
