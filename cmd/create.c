@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
     UP_ROW_REMOVE_ORPHANS(struct create_values),
     UP_ROW_SCALE(struct create_values),
     {"yes", 'y', OPTION_FLAG, offsetof(struct create_values, yes), NULL, NULL, 0, 0,
-     "Ask nothing (vmstead create never does)"},
+     "Recreate volumes that are not as the file describes them, without asking"},
 };
 
 static int run(const struct invocation *invocation, struct error *err)
@@ -33,6 +33,7 @@ static int run(const struct invocation *invocation, struct error *err)
     struct up_choices choices = values->choices;
     choices.no_start = true;
     choices.timeout_ms = -1;
+    choices.changed_volumes = values->yes ? "recreate" : NULL;
     int r = project_load_services(invocation->global, invocation->operands, &model, err);
     if (r == 0)
         r = project_check_services(model, invocation->operands, invocation->operand_count, err);

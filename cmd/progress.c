@@ -141,7 +141,7 @@ void progress_event(struct progress *progress, const cJSON *event, uint64_t now_
     if (progress->mode == PROGRESS_JSON || progress->mode == PROGRESS_QUIET)
         return;
     const char *type = json_string(event, "type", "");
-    if (streq(type, "warning") || streq(type, "message"))
+    if (streq(type, "warning") || streq(type, "message") || streq(type, "question"))
         print_message(progress, event);
     const struct progress_item *item = progress_list_apply(progress->list, event, now_ms);
     if (progress->mode == PROGRESS_PLAIN && item)

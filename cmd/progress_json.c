@@ -37,7 +37,7 @@ cJSON *progress_json(const cJSON *event)
         json_set_string(line, "status", status_word(json_string(event, "state", "")));
         json_set_string(line, "text", *text ? text : progress_default_text(event));
         set_amount(line, event);
-    } else if (streq(type, "warning") || streq(type, "message")) {
+    } else if (streq(type, "warning") || streq(type, "message") || streq(type, "question")) {
         if (streq(type, "warning"))
             json_set_string(line, "status", "Warning");
         json_set_string(line, "text", json_string(event, "text", ""));

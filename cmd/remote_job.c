@@ -16,7 +16,7 @@ struct remote_job {
     struct strbuf pending;
     uv_timer_t *tick;
     int64_t id; /* 0: not known yet */
-    bool cancel_wanted, had_steps;
+    bool cancel_wanted, had_steps, has_asked;
     bool ended;          /* the last line was there */
     bool concluded;      /* on_end was called */
     struct error result; /* what it said */
@@ -88,6 +88,7 @@ static void on_line(void *userdata, char *line, size_t length)
         if (job->on_event)
             job->on_event(job->watch_userdata, event);
     } else {
+        job->has_asked = job->has_asked || streq(type, "question");
         job->had_steps = job->had_steps || streq(type, "step");
         if (job->progress)
             progress_event(job->progress, event, clock_monotonic_ms());
@@ -167,6 +168,11 @@ void remote_job_cancel(struct remote_job *job)
 bool remote_job_had_steps(const struct remote_job *job)
 {
     return job->had_steps;
+}
+
+bool remote_job_has_asked(const struct remote_job *job)
+{
+    return job->has_asked;
 }
 
 void remote_job_free(struct remote_job *job)

@@ -21,6 +21,8 @@ void remote_job_watch(struct remote_job *job, void (*on_event)(void *userdata, c
 void remote_job_cancel(struct remote_job *job);
 /* Whether a step reported anything: a job on an unknown project has none. */
 bool remote_job_had_steps(const struct remote_job *job);
+/* Whether it asked something ("question" lines), and ended for it. */
+bool remote_job_has_asked(const struct remote_job *job);
 /* Detaches where it still runs; call before client_free(). */
 void remote_job_free(struct remote_job *job);
 DEFINE_FREEP(struct remote_job *, remote_job_free)

@@ -163,6 +163,8 @@ int run_request_make(const struct invocation *invocation, struct run_request *re
     json_set(body, "model", cJSON_CreateRaw(model_text));
     json_set_string(body, "service", model ? subject : name);
     json_set_bool(options, "standalone", model == NULL);
+    if (model)
+        json_set(options, "files", json_from_strv(model->files));
     ret_request->project = TAKE_PTR(name);
     ret_request->body = json_print(body);
     ret_request->tty = tty;

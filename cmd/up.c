@@ -5,8 +5,8 @@
 #include "base/vec.h"
 #include "cmd/daemon_start.h"
 #include "cmd/plan.h"
-#include "cmd/plan_view.h"
 #include "cmd/project.h"
+#include "cmd/prompt.h"
 #include "cmd/up_options.h"
 
 #include <errno.h>
@@ -54,7 +54,7 @@ static const struct option_row rows[] = {
     {"wait-timeout", 0, OPTION_NUMBER, UP_CHOICE(struct up_values, wait_timeout_s), "SECONDS", "0",
      0, 604800, "How long to wait at most; 0: for ever"},
     {"yes", 'y', OPTION_FLAG, offsetof(struct up_values, yes), NULL, NULL, 0, 0,
-     "Ask nothing (vmstead up never does: what changes in volumes loses no data)"},
+     "Recreate volumes that are not as the file describes them, without asking"},
 };
 
 static bool stays_attached(const struct up_values *values)
@@ -107,14 +107,36 @@ static int check_services(const struct invocation *invocation, const struct mode
     return r;
 }
 
+/* One go, and where the daemon asks about volumes a second one with the answer. */
+static int bring_up(const struct invocation *invocation, struct client *client,
+                    const struct model *model, struct up_choices choices, struct error *err)
+{
+    bool detach = !stays_attached(invocation->values) || choices.wait;
+    for (;;) {
+        bool has_asked = false;
+        _cleanup_free_ char *body = NULL;
+        int r = up_request_print(&choices, model, invocation->operands, invocation->operand_count,
+                                 &body, err);
+        if (r == 0 && choices.dry_run)
+            return plan_run(invocation, client, model->name, body, err);
+        if (r == 0)
+            r = up_run(invocation, client, model, body, detach, &has_asked, err);
+        if (!has_asked || choices.changed_volumes)
+            return r;
+        error_done(err);
+        choices.changed_volumes =
+            prompt_yes("Recreate them, and lose what they hold?") ? "recreate" : "keep";
+    }
+}
+
 static int run(const struct invocation *invocation, struct error *err)
 {
     const struct up_values *values = invocation->values;
     _cleanup_(model_freep) struct model *model = NULL;
     _cleanup_(client_freep) struct client *client = NULL;
-    _cleanup_free_ char *body = NULL;
     struct up_choices choices = values->choices;
     choices.wait = choices.wait || choices.wait_timeout_s;
+    choices.changed_volumes = values->yes ? "recreate" : NULL;
     int r = check_attached(values, err);
     if (r == 0)
         r = project_need_root(invocation, err);
@@ -123,15 +145,8 @@ static int run(const struct invocation *invocation, struct error *err)
     if (r == 0)
         r = check_services(invocation, model, err);
     if (r == 0)
-        r = up_request_print(&choices, model, invocation->operands, invocation->operand_count,
-                             &body, err);
-    if (r == 0)
         r = daemon_open(invocation, DAEMON_START, &client, err);
-    if (r != 0)
-        return r;
-    if (choices.dry_run)
-        return plan_run(invocation, client, model->name, body, err);
-    return up_run(invocation, client, model, body, !stays_attached(values) || choices.wait, err);
+    return r != 0 ? r : bring_up(invocation, client, model, choices, err);
 }
 
 const struct command command_up = {

@@ -20,6 +20,6 @@ struct up_values {
 };
 
 /* Brings the project up by its job and, unless detached, stays. body: the request's. Returns the
- * exit status, or -errno with err set. */
+ * exit status, or -errno with err set. *ret_asked: the job ended because of a question. */
 int up_run(const struct invocation *invocation, struct client *client, const struct model *model,
-           const char *body, bool detach, struct error *err);
+           const char *body, bool detach, bool *ret_asked, struct error *err);

@@ -50,6 +50,7 @@ struct up {
     VEC(struct watched *) watched;
     char **wanted, **shown; /* services: those waited for, those whose logs are shown */
     struct event_watch *events;
+    bool has_asked;  /* the job */
     bool rescan;     /* somebody new may be there */
     bool aborting;   /* an exit that counts ends all */
     bool status_set; /* by that exit */

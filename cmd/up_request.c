@@ -78,6 +78,9 @@ static int add_options(cJSON *options, const struct up_choices *choices, const s
     json_set_int(options, "wait_timeout_ms", choices->wait_timeout_s * 1000);
     json_set_string(options, "build", build_word(choices));
     json_set_string(options, "pull", own_pull ? choices->pull : "default");
+    json_set_string(options, "changed_volumes",
+                    choices->changed_volumes ? choices->changed_volumes : "ask");
+    json_set(options, "files", json_from_strv(model->files));
     json_set_bool(options, "dry_run", choices->dry_run);
     return 0;
 }

@@ -16,6 +16,9 @@ struct up_choices {
     int64_t wait_timeout_s; /* 0: none */
     const char *pull;       /* NULL or "policy": as the file says */
     char **scale;           /* "SERVICE=NUMBER" */
+    /* What to do with volumes that are not as the file describes them: "ask" (NULL), "keep",
+     * "recreate". */
+    const char *changed_volumes;
 };
 
 /* -EINVAL where options exclude each other, or a scale is none or of no service of the model. The

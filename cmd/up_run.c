@@ -123,6 +123,7 @@ static void enter_attached(struct up *up)
 /* The first job has ended, well or not. */
 static void leave_job(struct up *up)
 {
+    up->has_asked = remote_job_has_asked(up->job);
     if (up->job_result.code && !up->interrupted) {
         error_move(&up->failure, &up->job_result);
         set_phase(up, UP_DONE);
@@ -240,7 +241,7 @@ static int prepare(struct up *up, struct error *err)
 }
 
 int up_run(const struct invocation *invocation, struct client *client, const struct model *model,
-           const char *body, bool detach, struct error *err)
+           const char *body, bool detach, bool *ret_asked, struct error *err)
 {
     struct up up = {.invocation = invocation,
                     .values = invocation->values,
@@ -260,6 +261,7 @@ int up_run(const struct invocation *invocation, struct client *client, const str
         else
             r = up.status;
     }
+    *ret_asked = up.has_asked && r == -EEXIST;
     up_done(&up);
     return r;
 }
