@@ -146,10 +146,10 @@ static int copy_in(struct copy *copy, const char *source, const char *target, st
         r = put(copy, NULL, &place, err);
     } else {
         bool slash = str_ends_with(source, "/") || str_ends_with(source, "/.");
-        _cleanup_free_ char *end =
-            xasprintf("%s%s", resolved, str_ends_with(target, "/") ? "/" : "");
-        r = copy_place_find(source, host_kind(source, copy->values->follow || slash),
-                            kind == COPY_FOLDER ? resolved : end, kind, &place, err);
+        bool add_slash = str_ends_with(target, "/") && !str_ends_with(resolved, "/");
+        _cleanup_free_ char *end = xasprintf("%s%s", resolved, add_slash ? "/" : "");
+        r = copy_place_find(source, host_kind(source, copy->values->follow || slash), end, kind,
+                            &place, err);
         if (r == 0)
             r = put(copy, source, &place, err);
     }

@@ -60,10 +60,7 @@ int job_command_run(const struct invocation *invocation, struct client *client, 
     uv_run(client_loop(client), UV_RUN_NOWAIT);
     if (ret_had_steps)
         *ret_had_steps = remote_job_had_steps(course.job);
-    if (command->keep)
-        *command->keep = course.job;
-    else
-        remote_job_free(course.job);
+    remote_job_free(course.job);
     return conclude(&course, err);
 }
 

@@ -3,8 +3,6 @@
 
 #include "cmd/target.h"
 
-struct remote_job;
-
 struct job_command {
     const char *verb;  /* the last part of the job's path: "stop" */
     const char *title; /* of the progress: "Stopping" */
@@ -12,7 +10,6 @@ struct job_command {
     bool quiet_images; /* none of images */
     void (*on_event)(void *userdata, const cJSON *event); /* remote_job_watch(); may be NULL */
     void *userdata;
-    struct remote_job **keep; /* gets the job at its end, its stream still open; may be NULL */
 };
 
 /* Runs the job and waits. Ctrl-C cancels it: the exit status is then 130. *ret_had_steps (may be

@@ -1,19 +1,19 @@
 /* `vmstead run`: a one-off instance of a service, or outside any project one of an image. A job
  * makes and starts it; then we are attached; then it says how it ended.
  *
- *     job ──instance, end──> attach ──end──> status ──> leave the job's stream (which removes with
- * --rm) */
+ *     job ──instance, end──> attach ──end──> status ──> removed with --rm */
 #include "base/alloc.h"
 #include "cmd/attach_stream.h"
 #include "cmd/daemon_start.h"
 #include "cmd/job_command.h"
 #include "cmd/output.h"
 #include "cmd/project.h"
-#include "cmd/remote_job.h"
 #include "cmd/run_request.h"
 
 #include <errno.h>
 #include <unistd.h>
+
+#define REMOVE_TIMEOUT_MS 60000
 
 static const struct option_row rows[] = {
     {"build", 0, OPTION_FLAG, offsetof(struct run_values, build), NULL, NULL, 0, 0,
@@ -67,19 +67,43 @@ static void on_event(void *userdata, const cJSON *event)
 }
 
 static int attach(const struct run_values *values, struct client *client,
-                  const struct started *started, bool tty, struct error *err)
+                  const struct started *started, bool tty, bool *ret_detached, struct error *err)
 {
     struct attach_options options = {.instance = started->name,
                                      .tty = tty,
                                      .attach_stdin = values->interactive,
                                      .logs = true,
                                      .sig_proxy = true};
-    bool detached = false;
-    int r = attach_stream_run(client, &options, &detached, err);
-    if (detached) {
+    int r = attach_stream_run(client, &options, ret_detached, err);
+    if (*ret_detached) {
         _cleanup_free_ char *text = xasprintf("%s runs on", started->name);
         output_note(text);
     }
+    return r;
+}
+
+/* --rm: with its anonymous volumes. What fails here does not change how the command ended. */
+static void remove_instance(struct client *client, const char *name)
+{
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *escaped = client_escape(name);
+    _cleanup_free_ char *path = xasprintf("/containers/%s?force=1&v=1", escaped);
+    if (client_call(client, "DELETE", path, NULL, REMOVE_TIMEOUT_MS, NULL, &err) < 0 &&
+        err.code != ENOENT)
+        output_warning(error_text(&err));
+}
+
+static int follow(const struct run_values *values, struct client *client,
+                  const struct started *started, bool tty, struct error *err)
+{
+    if (values->detach) {
+        _cleanup_free_ char *line = xasprintf("%s\n", started->id);
+        return output_write(line, strlen(line), err);
+    }
+    bool detached = false;
+    int r = attach(values, client, started, tty, &detached, err);
+    if (values->remove && !detached)
+        remove_instance(client, started->name);
     return r;
 }
 
@@ -87,24 +111,20 @@ static int course(const struct invocation *invocation, struct client *client,
                   const struct run_request *request, struct error *err)
 {
     const struct run_values *values = invocation->values;
-    _cleanup_(remote_job_freep) struct remote_job *job = NULL;
     struct started started = {0};
     const struct job_command command = {.verb = "run",
                                         .title = "Running",
                                         .quiet_images = values->quiet_pull,
                                         .on_event = on_event,
-                                        .userdata = &started,
-                                        .keep = &job};
+                                        .userdata = &started};
     int r =
         job_command_run(invocation, client, request->project, &command, request->body, NULL, err);
+    if (r != 0 && values->remove && started.name)
+        remove_instance(client, started.name);
     if (r == 0 && !started.name)
         r = error_set(err, EPROTO, "the daemon did not say what it has started");
-    if (r == 0 && values->detach) {
-        _cleanup_free_ char *line = xasprintf("%s\n", started.id);
-        r = output_write(line, strlen(line), err);
-    } else if (r == 0) {
-        r = attach(values, client, &started, request->tty, err);
-    }
+    if (r == 0)
+        r = follow(values, client, &started, request->tty, err);
     free(started.name);
     free(started.id);
     return r;

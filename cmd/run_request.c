@@ -72,8 +72,8 @@ static int print_options(const struct invocation *invocation, bool tty, cJSON *o
     json_set_bool(options, "no_deps", values->no_deps);
     json_set_bool(options, "tty", tty);
     json_set_bool(options, "stdin", values->interactive && !values->detach);
-    json_set_bool(options, "remove", values->remove);
-    json_set_bool(options, "detach", values->detach);
+    /* Who attaches removes it itself, after its last words. */
+    json_set_bool(options, "remove", values->remove && values->detach);
     json_set_string(options, "build", build_word(values));
     json_set_string(options, "pull", streq(values->pull, "policy") ? "default" : values->pull);
     return 0;
