@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "orchestrator/api_internal.h"
+#include "orchestrator/exec_detached.h"
 #include "orchestrator/exec_session.h"
 
 #include <errno.h>
@@ -25,7 +26,10 @@ struct api_exec {
     uint16_t rows, columns;
     bool own; /* of /vmstead/exec: nobody asks for the outcome */
     struct exec_session *session;
+    struct exec_detached *detached; /* until it is known whether it was started */
+    struct http_request *waiting;   /* for that; NULL once the client has left */
     bool started, running;
+    bool on_its_own; /* detached: nobody hears of its end */
     int exit_code;
     int64_t changed_ms;
     struct api_exec *next;
@@ -39,6 +43,8 @@ static void exec_free(struct api_exec *exec)
         return;
     if (exec->session)
         exec_session_free(exec->session);
+    if (exec->detached)
+        exec_detached_abandon(exec->detached);
     strv_free(exec->argv);
     strv_free(exec->environment);
     free(exec->user);
@@ -72,7 +78,7 @@ static void execs_expire(struct api *api)
     size_t kept = 0;
     for (struct api_exec *exec = api->execs, *next; exec; exec = next) {
         next = exec->next;
-        bool in_use = exec->session;
+        bool in_use = exec->session || exec->detached;
         bool expired = now_ms - exec->changed_ms > KEEP_MS || kept >= KEEP_COUNT;
         if (!in_use && expired)
             exec_remove(exec);
@@ -122,9 +128,9 @@ static void on_close(void *userdata)
 static const struct exec_session_callbacks session_callbacks = {.on_exit = on_exited,
                                                                 .on_close = on_close};
 
-static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *err)
+static struct exec_options exec_options_of(const struct api_exec *exec)
 {
-    const struct exec_options options = {
+    return (struct exec_options){
         .argv = (const char *const *)exec->argv,
         .environment = (const char *const *)exec->environment,
         .user = exec->user,
@@ -134,6 +140,11 @@ static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *er
         .columns = exec->columns,
         .attach_stdin = exec->attach_stdin,
     };
+}
+
+static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *err)
+{
+    const struct exec_options options = exec_options_of(exec);
     exec->running = true;
     int code = exec_session_new(exec->api->options.runtime, exec->instance, &options, wire,
                                 &session_callbacks, exec, &exec->session, err);
@@ -143,6 +154,56 @@ static int exec_run(struct api_exec *exec, enum exec_wire wire, struct error *er
         exec->started = true;
     return code;
 }
+
+/* --- detached -------------------------------------------------------------------------------- */
+
+static void respond_detached(struct api_exec *exec, struct http_request *request,
+                             const struct error *err)
+{
+    if (err->code == ENOENT || err->code == EACCES) {
+        http_respond_error(request, 400, err->code, "%s", error_text(err));
+    } else if (err->code) {
+        api_respond_failure(request, err);
+    } else {
+        _cleanup_json_ cJSON *answer = cJSON_CreateObject();
+        json_set_string(answer, "Id", exec->id);
+        http_respond_json(request, 200, answer);
+    }
+}
+
+static void on_detached(void *userdata, const struct error *err)
+{
+    struct api_exec *exec = userdata;
+    exec->detached = NULL;
+    exec->running = exec->on_its_own = err->code == 0;
+    exec->exit_code = err->code == ENOENT ? 127 : 126;
+    exec->changed_ms = clock_realtime_ms();
+    if (exec->waiting)
+        respond_detached(exec, TAKE_PTR(exec->waiting), err);
+}
+
+static void on_detached_leave(void *userdata)
+{
+    struct api_exec *exec = userdata;
+    exec->waiting = NULL;
+}
+
+/* exec is registered. */
+static void exec_run_detached(struct api_exec *exec, struct http_request *request)
+{
+    const struct exec_options options = exec_options_of(exec);
+    _cleanup_error_ struct error err = {0};
+    if (exec_detached_start(exec->api->options.runtime, exec->instance, &options, on_detached, exec,
+                            &exec->detached, &err) < 0) {
+        api_respond_failure(request, &err);
+        return;
+    }
+    exec->started = exec->running = true;
+    exec->waiting = request;
+    http_request_defer(request, on_detached_leave, exec);
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
 
 /* NULL where the text is missing or empty: the service's own. */
 static char *optional_text(const cJSON *body, const char *key)
@@ -206,21 +267,29 @@ void api_exec_start(const struct api_call *call)
         http_respond_error(call->request, 409, EALREADY, "exec %s has already run", exec->id);
         return;
     }
-    if (!detach && api_refuse_unless_upgrade(call->request))
-        return;
-    if (detach)
-        exec->attach_stdin = false;
-    _cleanup_error_ struct error err = {0};
-    if (exec_run(exec, exec->tty ? EXEC_WIRE_RAW : EXEC_WIRE_DOCKER, &err) < 0) {
-        api_respond_failure(call->request, &err);
-        return;
-    }
     if (detach) {
-        http_respond(call->request, 200, NULL, "");
-        exec_session_discard(exec->session);
-    } else {
-        exec_session_attach(exec->session, call->request);
+        exec_run_detached(exec, call->request);
+        return;
     }
+    if (api_refuse_unless_upgrade(call->request))
+        return;
+    _cleanup_error_ struct error err = {0};
+    if (exec_run(exec, exec->tty ? EXEC_WIRE_RAW : EXEC_WIRE_DOCKER, &err) < 0)
+        api_respond_failure(call->request, &err);
+    else
+        exec_session_attach(exec->session, call->request);
+}
+
+/* Of one that runs on its own: as far as its instance does. */
+static bool exec_is_running(const struct api_call *call, const struct api_exec *exec)
+{
+    if (!exec->on_its_own)
+        return exec->running;
+    _cleanup_json_ cJSON *list = api_list_instances(call->api, NULL, false);
+    const cJSON *instance;
+    cJSON_ArrayForEach(
+        instance, list) if (streq(json_string(instance, "Id", ""), exec->instance_id)) return true;
+    return false;
 }
 
 void api_exec_inspect(const struct api_call *call)
@@ -228,12 +297,12 @@ void api_exec_inspect(const struct api_call *call)
     const struct api_exec *exec = exec_find(call);
     if (!exec)
         return;
+    bool has_code = exec->started && !exec->running && !exec->on_its_own;
     _cleanup_json_ cJSON *answer = cJSON_CreateObject();
     json_set_string(answer, "ID", exec->id);
-    json_set_bool(answer, "Running", exec->running);
+    json_set_bool(answer, "Running", exec_is_running(call, exec));
     json_set(answer, "ExitCode",
-             exec->started && !exec->running ? cJSON_CreateNumber(exec->exit_code)
-                                             : cJSON_CreateNull());
+             has_code ? cJSON_CreateNumber(exec->exit_code) : cJSON_CreateNull());
     json_set_string(answer, "ContainerID", exec->instance_id);
     json_set_int(answer, "Pid", 0);
     json_set_bool(answer, "OpenStdin", exec->attach_stdin);
@@ -315,10 +384,31 @@ static cJSON *find_target(const struct api_call *call, const cJSON *body)
     return instance;
 }
 
+static void start_own(const struct api_call *call, struct api_exec *exec)
+{
+    _cleanup_error_ struct error err = {0};
+    exec->api = call->api;
+    if (exec_run(exec, EXEC_WIRE_OWN, &err) < 0) {
+        api_respond_failure(call->request, &err);
+        exec_free(exec);
+        return;
+    }
+    exec_register(call->api, exec);
+    exec_session_attach(exec->session, call->request);
+}
+
+static void start_own_detached(const struct api_call *call, struct api_exec *exec)
+{
+    exec->own = false; /* its outcome can be asked for */
+    exec_register(call->api, exec);
+    exec_run_detached(exec, call->request);
+}
+
 void api_exec_run(const struct api_call *call)
 {
     _cleanup_json_ cJSON *body = api_read_body(call->request);
-    if (!body || api_refuse_unless_upgrade(call->request))
+    bool detach = json_bool(body, "detach", false);
+    if (!body || (!detach && api_refuse_unless_upgrade(call->request)))
         return;
     _cleanup_(exec_freep) struct api_exec *exec = read_own_exec(body);
     if (strv_length(exec->argv) == 0) {
@@ -329,12 +419,8 @@ void api_exec_run(const struct api_call *call)
     if (!instance || api_refuse_unless_running(call->request, instance))
         return;
     exec_set_instance(exec, instance);
-    exec->api = call->api;
-    _cleanup_error_ struct error err = {0};
-    if (exec_run(exec, EXEC_WIRE_OWN, &err) < 0) {
-        api_respond_failure(call->request, &err);
-        return;
-    }
-    exec_register(call->api, exec);
-    exec_session_attach(TAKE_PTR(exec)->session, call->request);
+    if (detach)
+        start_own_detached(call, TAKE_PTR(exec));
+    else
+        start_own(call, TAKE_PTR(exec));
 }

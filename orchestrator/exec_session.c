@@ -20,12 +20,13 @@ struct frame_reader {
 };
 
 struct exec_session {
-    struct exec *handle; /* NULL once the process has ended or was let go */
+    struct exec_process process; /* lives until it has ended or was let go */
     struct http_tunnel *tunnel;
     enum exec_wire wire;
     bool stdin_open;
+    bool keeps_stdin;               /* the client's end-of-file is not the service's */
+    bool unwanted[EXEC_STDERR + 1]; /* by enum exec_stream: dropped */
     bool exited;
-    bool discarded;    /* there never is a tunnel */
     size_t unconsumed; /* output that runtime counts as in flight */
     struct frame_reader reader;
     int exit_code;
@@ -59,20 +60,21 @@ static void session_write_frame(struct exec_session *session, unsigned type, con
 static void session_give_back(struct exec_session *session)
 {
     size_t waiting = session->tunnel ? http_tunnel_queued(session->tunnel) : 0;
-    if (!session->handle || session->unconsumed <= waiting)
+    if (!exec_process_lives(&session->process) || session->unconsumed <= waiting)
         return;
     size_t left = session->unconsumed - waiting;
     session->unconsumed = waiting;
-    runtime_exec_consumed(session->handle, left);
+    exec_process_consumed(&session->process, left);
 }
 
 static void on_output(void *userdata, enum exec_stream stream, const void *data, size_t length)
 {
     struct exec_session *session = userdata;
     session->unconsumed += length;
-    if (session->tunnel && session->wire == EXEC_WIRE_RAW)
+    bool wanted = session->tunnel && !session->unwanted[stream];
+    if (wanted && session->wire == EXEC_WIRE_RAW)
         http_tunnel_write(session->tunnel, data, length);
-    else if (session->tunnel)
+    else if (wanted)
         session_write_frame(session, stream, data, length);
     session_give_back(session);
 }
@@ -113,7 +115,7 @@ static void session_close(struct exec_session *session)
 static void session_set_exited(struct exec_session *session, int exit_code, const struct error *err)
 {
     session->exited = true;
-    session->handle = NULL;
+    session->process = (struct exec_process){0};
     session->exit_code = exit_code;
     if (err && err->code)
         error_copy(&session->exit_error, err);
@@ -123,20 +125,17 @@ static void session_set_exited(struct exec_session *session, int exit_code, cons
 static void on_exited(void *userdata, int exit_code, const struct error *err)
 {
     struct exec_session *session = userdata;
-    bool discarded = session->discarded;
     session_set_exited(session, exit_code, err);
     if (session->tunnel)
         session_finish_tunnel(session);
-    else if (discarded)
-        session_close(session);
 }
 
 /* The process is not wanted any more: its client left, or broke the protocol. */
 static void session_abandon(struct exec_session *session, const struct error *err)
 {
-    if (!session->handle)
+    if (!exec_process_lives(&session->process))
         return;
-    runtime_exec_abandon(session->handle);
+    exec_process_abandon(&session->process);
     session_set_exited(session, -1, err);
 }
 
@@ -161,19 +160,19 @@ static void session_refuse(struct exec_session *session, const char *problem)
 
 static size_t session_write_stdin(struct exec_session *session, const char *data, size_t length)
 {
-    if (!session->handle || !session->stdin_open)
+    if (!exec_process_lives(&session->process) || !session->stdin_open)
         return length; /* nobody will read it */
-    size_t window = runtime_exec_window(session->handle);
+    size_t window = exec_process_window(&session->process);
     size_t taken = length < window ? length : window;
     if (taken > 0)
-        runtime_exec_write(session->handle, data, taken);
+        exec_process_write(&session->process, data, taken);
     return taken;
 }
 
 static void session_close_stdin(struct exec_session *session)
 {
-    if (session->handle && session->stdin_open)
-        runtime_exec_close_stdin(session->handle);
+    if (exec_process_lives(&session->process) && session->stdin_open && !session->keeps_stdin)
+        exec_process_close_stdin(&session->process);
     session->stdin_open = false;
 }
 
@@ -195,8 +194,8 @@ static bool session_apply_control(struct exec_session *session, const struct str
                                         : 0;
     if (number <= 0 || number >= NSIG)
         return false;
-    if (session->handle)
-        runtime_exec_signal(session->handle, number);
+    if (session->process.exec)
+        runtime_exec_signal(session->process.exec, number);
     return true;
 }
 
@@ -284,27 +283,59 @@ static void on_writable(void *userdata, size_t window)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static const struct exec_callbacks process_callbacks = {
+    .on_output = on_output, .on_writable = on_writable, .on_exit = on_exited};
+
+static struct exec_session *session_new(enum exec_wire wire, bool stdin_open,
+                                        const struct exec_session_callbacks *callbacks,
+                                        void *userdata)
+{
+    struct exec_session *session = new0(struct exec_session);
+    session->wire = wire;
+    session->stdin_open = stdin_open;
+    session->callbacks = callbacks;
+    session->userdata = userdata;
+    return session;
+}
+
 int exec_session_new(struct runtime *runtime, const char *instance,
                      const struct exec_options *options, enum exec_wire wire,
                      const struct exec_session_callbacks *callbacks, void *userdata,
                      struct exec_session **ret_session, struct error *err)
 {
-    static const struct exec_callbacks exec_callbacks = {
-        .on_output = on_output, .on_writable = on_writable, .on_exit = on_exited};
-    struct exec_session *session = new0(struct exec_session);
-    session->wire = wire;
-    session->stdin_open = options->attach_stdin;
-    session->callbacks = callbacks;
-    session->userdata = userdata;
+    struct exec_session *session = session_new(wire, options->attach_stdin, callbacks, userdata);
     struct exec *handle = NULL;
     int code =
-        runtime_exec_start(runtime, instance, options, &exec_callbacks, session, &handle, err);
+        runtime_exec_start(runtime, instance, options, &process_callbacks, session, &handle, err);
     if (code < 0) {
         session_destroy(session);
         return code;
     }
     if (!session->exited)
-        session->handle = handle;
+        session->process.exec = handle;
+    *ret_session = session;
+    return 0;
+}
+
+int exec_session_join(struct runtime *runtime, const char *instance,
+                      const struct exec_join_options *options, enum exec_wire wire,
+                      const struct exec_session_callbacks *callbacks, void *userdata,
+                      struct exec_session **ret_session, struct error *err)
+{
+    struct exec_session *session =
+        session_new(wire, options->attach.attach_stdin, callbacks, userdata);
+    session->keeps_stdin = options->keeps_stdin;
+    session->unwanted[EXEC_STDOUT] = !options->wants_stdout;
+    session->unwanted[EXEC_STDERR] = !options->wants_stderr;
+    struct attach *handle = NULL;
+    int code = runtime_attach_start(runtime, instance, &options->attach, &process_callbacks,
+                                    session, &handle, err);
+    if (code < 0) {
+        session_destroy(session);
+        return code;
+    }
+    if (!session->exited)
+        session->process.attach = handle;
     *ret_session = session;
     return 0;
 }
@@ -322,22 +353,15 @@ void exec_session_attach(struct exec_session *session, struct http_request *requ
         session_finish_tunnel(session);
 }
 
-void exec_session_discard(struct exec_session *session)
-{
-    session->discarded = true;
-    if (session->exited)
-        session_close(session);
-}
-
 void exec_session_resize(struct exec_session *session, uint16_t rows, uint16_t columns)
 {
-    if (session->handle)
-        runtime_exec_resize(session->handle, rows, columns);
+    if (exec_process_lives(&session->process))
+        exec_process_resize(&session->process, rows, columns);
 }
 
 void exec_session_free(struct exec_session *session)
 {
-    if (session->handle)
-        runtime_exec_abandon(session->handle);
+    if (exec_process_lives(&session->process))
+        exec_process_abandon(&session->process);
     session_destroy(session);
 }

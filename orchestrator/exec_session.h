@@ -1,13 +1,13 @@
-/* One process run in a guest for one client: the bridge between runtime's exec and an HTTP tunnel,
- * in both directions, with flow control in both. Sits below api_exec.c, which knows Docker's and
- * our requests.
+/* One process in a guest and one client: the bridge between runtime's exec, or attach, and an HTTP
+ * tunnel, in both directions, with flow control in both. Sits below api_exec.c and api_attach.c,
+ * which know Docker's and our requests.
  *
  * Output: at most what runtime allows in flight waits in the tunnel; it is given back as it leaves.
  * Input: what the guest has no room for stays in the tunnel, and then in the client's socket. */
 #pragma once
 
+#include "orchestrator/exec_process.h"
 #include "orchestrator/http.h"
-#include "runtime/runtime.h"
 
 struct exec_session;
 
@@ -25,17 +25,26 @@ struct exec_session_callbacks {
     void (*on_close)(void *userdata);
 };
 
-/* Starts the process; errors as runtime_exec_start()'s. Then either exec_session_attach() or
- * exec_session_discard() must follow. callbacks live as long as the session. */
+/* Starts the process; errors as runtime_exec_start()'s. exec_session_attach() must
+ * follow. callbacks live as long as the session. */
 int exec_session_new(struct runtime *runtime, const char *instance,
                      const struct exec_options *options, enum exec_wire wire,
                      const struct exec_session_callbacks *callbacks, void *userdata,
                      struct exec_session **ret_session, struct error *err);
-/* Answers the request with a tunnel. A client that leaves before the end: the process gets SIGHUP.
- */
+struct exec_join_options {
+    struct attach_options attach;
+    bool wants_stdout, wants_stderr;
+    bool keeps_stdin; /* the client's end-of-file is not the service's */
+};
+/* The service's own process, which lives on when the client leaves; errors as
+ * runtime_attach_start()'s. exec_session_attach() must follow. */
+int exec_session_join(struct runtime *runtime, const char *instance,
+                      const struct exec_join_options *options, enum exec_wire wire,
+                      const struct exec_session_callbacks *callbacks, void *userdata,
+                      struct exec_session **ret_session, struct error *err);
+/* Answers the request with a tunnel. A client that leaves before the end: the process of an exec
+ * gets SIGHUP. */
 void exec_session_attach(struct exec_session *session, struct http_request *request);
-/* Nobody listens (Docker's Detach): output is dropped. */
-void exec_session_discard(struct exec_session *session);
 /* Does nothing after the end. */
 void exec_session_resize(struct exec_session *session, uint16_t rows, uint16_t columns);
 /* The server is gone: lets the process go and frees; no callback comes. */

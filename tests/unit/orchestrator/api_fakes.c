@@ -144,7 +144,7 @@ static void exec_move(struct exec *exec)
     static const char zeros[32 << 10];
     size_t room = IN_FLIGHT - exec->in_flight;
     size_t length = least(least(exec->input.length, room), 20000);
-    if (streq(exec->argv[0], "cat") && length > 0) {
+    if ((streq(exec->argv[0], "cat") || streq(exec->argv[0], "absent")) && length > 0) {
         _cleanup_free_ char *copy = xmemdup(exec->input.data, length);
         strbuf_drop_front(&exec->input, length);
         exec_write_out(exec, copy, length);
@@ -197,7 +197,12 @@ int runtime_exec_start(struct runtime *runtime, const char *instance,
     exec->stdin_open = options->attach_stdin;
     uv_idle_init(fake_loop, &exec->idle);
     exec->idle.data = exec;
-    if (streq(exec->argv[0], "exit")) {
+    if (options->detach) {
+        exec->exiting = !streq(exec->argv[0], "hangs");
+        exec->exit_code = streq(exec->argv[0], "absent") ? 127 : 0;
+        exec->to_stderr = true;
+        strbuf_add_str(&exec->input, exec->exit_code ? "absent: not found\n" : "");
+    } else if (streq(exec->argv[0], "exit")) {
         exec->exit_code = atoi(exec->argv[1]);
         exec->exiting = true;
     } else if (streq(exec->argv[0], "flood")) {

@@ -11,6 +11,8 @@
  *   "sleep"  waits for a signal, then exits with 128 + it
  *   "size"   waits for a resize, writes "ROWS COLUMNS"
  *   "lost"   ends with an error
+ *   detached all of them are started, but "absent", which is not there, and "hangs", of which is
+ *            never heard
  * attach: shop-cache-1 has a terminal and reads stdin: what comes in goes out, end of file ends it;
  *   shop-web-1 reads none and says "out" and "err" when it is started; shop-job-1 has ended: only
  *   replayed, "out" and "err"

@@ -371,6 +371,7 @@ static void test_docker_terminal(void **state)
     answer_done(&answer);
 }
 
+/* It runs as long as nobody knows better, and says nothing. */
 static void test_docker_detached(void **state)
 {
     (void)state;
@@ -380,13 +381,38 @@ static void test_docker_detached(void **state)
     client_ask(path, "POST", target, "", "{\"Detach\":true}", &answer);
     assert_int_equal(answer.status, 200);
     answer_done(&answer);
-    bool running = true;
-    for (int i = 0; i < 100 && running; i++) {
-        _cleanup_json_ cJSON *exec = inspect_docker_exec(id);
-        running = json_bool(exec, "Running", true);
-        poll(NULL, 0, 20);
-    }
-    assert_false(running);
+    _cleanup_json_ cJSON *exec = inspect_docker_exec(id);
+    assert_true(json_bool(exec, "Running", false));
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(exec, "ExitCode")));
+    client_ask(path, "POST", target, "", "{\"Detach\":true}", &answer);
+    assert_int_equal(answer.status, 409);
+    answer_done(&answer);
+}
+
+static void test_detached(void **state)
+{
+    (void)state;
+    _cleanup_json_ cJSON *made = client_ask_json(
+        path, "POST", "/vmstead/exec",
+        "{\"container\":\"shop-web-1\",\"argv\":[\"sleep\",\"9\"],\"detach\":true}", 200);
+    _cleanup_json_ cJSON *exec = inspect_docker_exec(json_string(made, "Id", ""));
+    assert_true(json_bool(exec, "Running", false));
+    _cleanup_json_ cJSON *failed = client_ask_json(
+        path, "POST", "/vmstead/exec",
+        "{\"container\":\"shop-web-1\",\"argv\":[\"absent\"],\"detach\":true}", 400);
+    assert_string_equal(json_string(failed, "message", ""), "absent: not found");
+}
+
+static void test_client_leaves_detached(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/exec", "",
+                "{\"container\":\"shop-web-1\",\"argv\":[\"hangs\"],\"detach\":true}");
+    fake_wait(&fakes.exec_started, 1);
+    close(fd);
+    fake_wait(&fakes.activity, 1);
+    assert_int_equal(fakes.exec_abandoned, 0);
 }
 
 static void test_docker_refusals(void **state)
@@ -456,6 +482,8 @@ int main(void)
         TEST(test_docker_frames),
         TEST(test_docker_terminal),
         TEST(test_docker_detached),
+        TEST(test_detached),
+        TEST(test_client_leaves_detached),
         TEST(test_docker_refusals),
         TEST(test_server_leaves_first),
         TEST(test_parallel_execs),
