@@ -67,8 +67,10 @@ static int open_launcher(struct error *err)
 static char **build_argv(const struct share_start *start, int launcher)
 {
     char **argv = NULL;
-    const char *const options[] = {"sandbox=chroot", "cache=auto",         "timeout=0",
-                                   "xattr",          "announce_submounts", "log_level=err"};
+    /* timeout=0: the guest asks for attributes every time, so that both sides see at once what the
+     * other has written; with cache=none files could not be mapped into memory. */
+    const char *const options[] = {"sandbox=chroot", "cache=auto",         "timeout=0",    "xattr",
+                                   "posix_acl",      "announce_submounts", "log_level=err"};
     /* Not /proc/self: the child's numbers are others. */
     strv_add(&argv, xasprintf("/proc/%d/fd/%d", getpid(), launcher));
     strv_add(&argv, xstrdup(start->folder));

@@ -295,6 +295,17 @@ static int place_all(const struct identity *identity, int root, struct error *er
     return result;
 }
 
+/* The working directory is made first: later nobody can. */
+static int make_root_read_only(const struct identity *identity, int root, struct error *err)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    _cleanup_close_ int working_dir = -1;
+    int result = mount_point_open(root, identity->working_dir, false, &working_dir, err);
+    if (result == 0 && mount_setattr(root, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+        result = error_set(err, errno, "cannot make the root read-only: %s", strerror(errno));
+    return result;
+}
+
 int mounts_place(struct identity *identity, struct error *err)
 {
     mode_t mask = umask(0);
@@ -302,11 +313,9 @@ int mounts_place(struct identity *identity, struct error *err)
     int result = place_all(identity, root, err);
     detach_devices(identity);
     identity_forget_files(identity);
+    if (result == 0 && identity->read_only_root)
+        result = make_root_read_only(identity, root, err);
     umask(mask);
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-    if (result == 0 && identity->read_only_root &&
-        mount_setattr(AT_FDCWD, "/", 0, &attributes, sizeof(attributes)) < 0)
-        result = error_set(err, errno, "cannot make the root read-only: %s", strerror(errno));
     return result;
 }
 

@@ -30,7 +30,7 @@ spec=$(vm_spec one app "$(jq -nc --arg src "$src" --arg made "$TEST_DIR/made/by/
   {type: "bind", source: ($src + "/file"), target: "/etc/ro.conf", read_only: true},
   {type: "bind", source: $made, target: "/made", create_host_path: true},
   {type: "tmpfs", target: "/run/small", size: 1048576, mode: 488},
-  {type: "tmpfs", target: "/tmp", size: 0, mode: 0}]')" '{"read_only":true}')
+  {type: "tmpfs", target: "/tmp", size: 0, mode: 0}]')" '{"read_only":true,"working_dir":"/srv/made"}')
 check "started" run_vm one "$spec"
 
 step "live both ways: folders and files, with the host's uids"
@@ -73,6 +73,7 @@ tmpfs /var/run/small tmpfs rw,nosuid,nodev,noexec"
 check_eq "too much" "$(in_vm one 'head -c 2000000 /dev/zero 2>/dev/null >/run/small/x && echo fits || echo full')" full
 check_eq "the root" "$(in_vm one 'echo x 2>/dev/null >/x || echo refused; echo y >/tmp/y && cat /tmp/y')" "refused
 y"
+check_eq "its working directory was made before" "$(in_vm one 'stat -c %F /srv/made')" directory
 
 step "many files: the descriptors last"
 mkdir "$src/many"; (cd "$src/many" && seq 3000 | xargs touch)

@@ -48,6 +48,29 @@ static void a_service_with_two_networks(void **state)
                                                         .nic_count = 2});
 }
 
+static void a_service_with_volumes(void **state)
+{
+    (void)state;
+    const int disks[] = {11, 12}, shares[] = {13, 14};
+    check_golden("volumes", &(struct qemu_options){.instance = "shop-db-1",
+                                                   .id = id,
+                                                   .run_folder = "/run/vmstead/vm/012345678",
+                                                   .cpus = 1,
+                                                   .memory_mib = 512,
+                                                   .kernel_fd = 3,
+                                                   .initramfs_fd = 4,
+                                                   .rootfs_fd = 5,
+                                                   .data_fd = 6,
+                                                   .mark_fd = 7,
+                                                   .agent_fd = 8,
+                                                   .qmp_fd = 9,
+                                                   .console_fd = 10,
+                                                   .disk_fds = disks,
+                                                   .disk_count = 2,
+                                                   .share_fds = shares,
+                                                   .share_count = 2});
+}
+
 static void a_probe_under_kvm(void **state)
 {
     (void)state;
@@ -110,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_with_two_networks),
+        cmocka_unit_test(a_service_with_volumes),
         cmocka_unit_test(a_probe_under_kvm),
         cmocka_unit_test(the_mark_is_read_back),
         cmocka_unit_test(other_processes_have_no_mark),
