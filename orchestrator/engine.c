@@ -19,6 +19,8 @@ struct step_run {
     int64_t entry; /* in the journal */
     struct operation operation;
     cJSON *inputs, *result;
+    bool answered;       /* by its provider; still STEP_WORKING until the next round */
+    struct error answer; /* code 0: done */
 };
 
 struct engine {
@@ -28,9 +30,10 @@ struct engine {
     struct graph *graph; /* over steps */
     struct step_run *runs;
     size_t running, waiting;
-    struct strbuf failures; /* one line each */
-    int first_failure;      /* errno */
-    bool started, cancelled, abandoned;
+    VEC(struct step_run *) answered, begun; /* of this round */
+    struct strbuf failures;                 /* one line each */
+    int first_failure;                      /* errno */
+    bool started, ended, cancelled, abandoned;
     bool advancing; /* engine_advance is on the stack: providers may answer from within start() */
 };
 
@@ -74,7 +77,10 @@ void engine_free(struct engine *engine)
         close_descriptors(engine->runs[i].result);
         cJSON_Delete(engine->runs[i].result);
         cJSON_Delete(engine->runs[i].inputs);
+        error_done(&engine->runs[i].answer);
     }
+    vec_done(&engine->answered);
+    vec_done(&engine->begun);
     free(engine->runs);
     graph_free(engine->graph);
     strbuf_done(&engine->failures);
@@ -281,10 +287,10 @@ static void end_step(struct step_run *run, struct error *err)
     skip_dependents(engine, index);
 }
 
-static void start_step(struct engine *engine, size_t index)
+/* Up to the intent; the provider comes later in the round. */
+static void begin_step(struct engine *engine, size_t index)
 {
     struct step_run *run = &engine->runs[index];
-    const struct provider *provider = find_provider(engine, run->step);
     _cleanup_error_ struct error err = {0};
     run->begun_ms = run->reported_ms = engine->options.now_ms(engine->options.userdata);
     engine->waiting--;
@@ -292,17 +298,37 @@ static void start_step(struct engine *engine, size_t index)
     report(run, NULL);
     run->inputs = collect_inputs(run, index);
     describe_operation(run);
-    int r = provider ? 0 : error_set(&err, EOPNOTSUPP, "nobody provides '%s'", run->step->kind);
+    int r = find_provider(engine, run->step)
+                ? 0
+                : error_set(&err, EOPNOTSUPP, "nobody provides '%s'", run->step->kind);
     if (r == 0 && engine->options.begin)
         r = engine->options.begin(engine->options.userdata, run->step, &run->entry, &err);
-    if (r < 0) {
-        end_step(run, &err);
-        return;
-    }
-    engine->running++;
-    r = provider->start(provider->self, &run->operation, &err);
     if (r < 0)
+        end_step(run, &err);
+    else
+        vec_add(&engine->begun, run);
+}
+
+static void start_provider(struct engine *engine, struct step_run *run)
+{
+    const struct provider *provider = find_provider(engine, run->step);
+    _cleanup_error_ struct error err = {0};
+    engine->running++;
+    if (provider->start(provider->self, &run->operation, &err) < 0)
         on_operation_done(&run->operation, NULL, &err);
+}
+
+/* A provider has answered; what that means is on its way to the disk. */
+static void settle_answer(struct engine *engine, struct step_run *run)
+{
+    _cleanup_error_ struct error write = {0};
+    engine->running--;
+    if (engine->options.finish &&
+        engine->options.finish(engine->options.userdata, run->entry, run->step,
+                               run->answer.code == 0, &write) < 0 &&
+        run->answer.code == 0)
+        error_move(&run->answer, &write);
+    end_step(run, &run->answer);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -312,16 +338,59 @@ static bool may_start(const struct engine *engine)
     return !engine->cancelled && (engine->first_failure == 0 || engine->options.keep_going);
 }
 
-/* Starts what is ready; true where something was. */
-static bool start_ready_steps(struct engine *engine)
+static void settle_answers(struct engine *engine)
 {
-    bool moved = false;
+    for (size_t i = 0; i < engine->answered.count; i++)
+        settle_answer(engine, engine->answered.items[i]);
+    engine->answered.count = 0;
+}
+
+/* Where a failure is to stop everything, one at a time: it may come at once. */
+static void begin_ready_steps(struct engine *engine)
+{
+    size_t limit = engine->options.keep_going ? SIZE_MAX : 1;
     for (size_t i = 0; i < engine->plan->steps.count && may_start(engine); i++) {
         if (engine->runs[i].state != STEP_WAITING || engine->runs[i].missing > 0)
             continue;
-        start_step(engine, i);
-        moved = true;
+        if (engine->begun.count == limit)
+            return;
+        begin_step(engine, i);
     }
+}
+
+/* Nothing of the round is on disk: who has not been started is not, and the job has failed. */
+static void fail_round(struct engine *engine, const struct error *err)
+{
+    for (size_t i = 0; i < engine->begun.count; i++) {
+        _cleanup_error_ struct error copy = {0};
+        error_copy(&copy, err);
+        end_step(engine->begun.items[i], &copy);
+    }
+    engine->begun.count = 0;
+    if (engine->first_failure)
+        return;
+    engine->first_failure = err->code;
+    strbuf_add_str(&engine->failures, error_text(err));
+}
+
+static void flush_round(struct engine *engine)
+{
+    _cleanup_error_ struct error err = {0};
+    if (engine->options.flush && engine->options.flush(engine->options.userdata, &err) < 0)
+        fail_round(engine, &err);
+}
+
+/* True where something moved. */
+static bool do_round(struct engine *engine)
+{
+    bool moved = engine->answered.count > 0;
+    settle_answers(engine);
+    begin_ready_steps(engine);
+    flush_round(engine);
+    moved = moved || engine->begun.count > 0;
+    for (size_t i = 0; i < engine->begun.count; i++)
+        start_provider(engine, engine->begun.items[i]);
+    engine->begun.count = 0;
     return moved;
 }
 
@@ -351,16 +420,18 @@ static void end_run(struct engine *engine)
     engine->options.on_end(engine->options.userdata, &err);
 }
 
-static void engine_advance(struct engine *engine)
+void engine_advance(struct engine *engine)
 {
-    if (engine->advancing || !engine->started)
+    if (engine->advancing || !engine->started || engine->ended)
         return;
     engine->advancing = true;
-    while (start_ready_steps(engine))
+    while (do_round(engine))
         ;
     engine->advancing = false;
-    if (engine->running == 0)
-        end_run(engine); /* the engine may be gone now */
+    if (engine->running > 0)
+        return;
+    engine->ended = true;
+    end_run(engine); /* the engine may be gone now */
 }
 
 static void settle_abandoned(struct engine *engine)
@@ -373,24 +444,20 @@ static void on_operation_done(struct operation *operation, cJSON *result, struct
 {
     struct step_run *run = operation->engine_data;
     struct engine *engine = run->engine;
-    _cleanup_error_ struct error local = {0};
     if (err)
-        error_move(&local, err);
+        error_move(&run->answer, err);
     run->result = result;
-    engine->running--;
+    run->answered = true;
     if (engine->abandoned) {
+        engine->running--;
         settle_abandoned(engine);
         return;
     }
-    if (engine->options.finish) {
-        _cleanup_error_ struct error write = {0};
-        if (engine->options.finish(engine->options.userdata, run->entry, run->step, local.code == 0,
-                                   &write) < 0 &&
-            local.code == 0)
-            error_move(&local, &write);
-    }
-    end_step(run, &local);
-    engine_advance(engine);
+    vec_add(&engine->answered, run);
+    if (engine->options.schedule)
+        engine->options.schedule(engine->options.userdata);
+    else
+        engine_advance(engine);
 }
 
 int engine_check(struct engine *engine, struct error *err)
@@ -445,7 +512,7 @@ static void cancel_running(struct engine *engine)
     for (size_t i = 0; i < engine->plan->steps.count; i++) {
         struct step_run *run = &engine->runs[i];
         const struct provider *provider = find_provider(engine, run->step);
-        if (run->state == STEP_WORKING && provider && provider->cancel)
+        if (run->state == STEP_WORKING && !run->answered && provider && provider->cancel)
             provider->cancel(provider->self, &run->operation);
     }
     engine->advancing = false;
@@ -465,6 +532,7 @@ void engine_abandon(struct engine *engine, struct plan *plan)
     engine->abandoned = true;
     engine->cancelled = true;
     engine->abandoned_plan = plan;
+    engine->running -= engine->answered.count;
     cancel_running(engine);
     settle_abandoned(engine);
 }

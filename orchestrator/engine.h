@@ -7,8 +7,10 @@
  * that of an optional step is a warning. Descriptors in results ("fds") are closed when the plan
  * has ended.
  *
- * The order of effects per step: begin() (the intent is on disk), provider start, provider done,
- * finish() (the outcome is on disk), then dependents start. Knows neither the store nor a loop. */
+ * It moves in rounds: outcomes of what has ended and intents of what is ready now go to the disk
+ * together, then the providers start. So per step: begin(), flush() (the intent is on disk),
+ * provider start, provider done, finish(), flush() with the intents of the dependents, these start.
+ * Knows neither the store nor a loop. */
 #pragma once
 
 #include "orchestrator/plan.h"
@@ -21,11 +23,16 @@ struct engine_options {
     bool keep_going;
     uint64_t (*now_ms)(void *userdata); /* monotonic */
     /* May be NULL, together. A failing begin fails the step before it starts; a failing finish
-     * fails it afterwards. */
+     * fails it afterwards. What they write is on disk once flush has returned 0; where it fails all
+     * of the round fails. */
     int (*begin)(void *userdata, const struct plan_step *step, int64_t *ret_entry,
                  struct error *err);
     int (*finish)(void *userdata, int64_t entry, const struct plan_step *step, bool success,
                   struct error *err);
+    int (*flush)(void *userdata, struct error *err);
+    /* Asks for a call of engine_advance() soon, so that answers which come together are dealt with
+     * together. NULL: the engine goes on from within operation_done(). */
+    void (*schedule)(void *userdata);
     void (*on_event)(void *userdata, const cJSON *event); /* orchestrator.h, "step" */
     /* Last call, also from within engine_run; the engine may be freed in it. -ECANCELED after
      * engine_cancel, unless a step had failed by itself. */
@@ -40,6 +47,8 @@ void engine_free(struct engine *engine);
 /* Lets all providers look at what they will have to make, before anything is. */
 int engine_check(struct engine *engine, struct error *err);
 void engine_run(struct engine *engine);
+/* Goes as far as it can; harmless where nothing has happened. */
+void engine_advance(struct engine *engine);
 /* A step that has not ended is about the instance itself (not only waits for it). */
 bool engine_concerns(const struct engine *engine, const char *instance);
 /* Running steps are cancelled, no further one starts. Not from within a callback of the engine. */

@@ -143,6 +143,21 @@ static bool is_journalled(const struct plan_step *step)
     return step->verb <= OPERATION_REMOVE && !streq(step->kind, "image");
 }
 
+static int open_journal(struct job *job, struct error *err)
+{
+    int r = job->journal_open ? 0 : journal_open(job->orchestrator->store, err);
+    job->journal_open = r == 0;
+    return r;
+}
+
+static int flush(void *userdata, struct error *err)
+{
+    struct job *job = userdata;
+    bool was_open = job->journal_open;
+    job->journal_open = false;
+    return was_open ? journal_close(job->orchestrator->store, err) : 0;
+}
+
 static int begin_step(void *userdata, const struct plan_step *step, int64_t *ret_entry,
                       struct error *err)
 {
@@ -150,12 +165,15 @@ static int begin_step(void *userdata, const struct plan_step *step, int64_t *ret
     struct store *store = job->orchestrator->store;
     if (streq(step->kind, "vm") && !job_runs_beside(job))
         supervisor_let_be(job->orchestrator->supervisor, step->name);
-    if (is_journalled(step))
-        return journal_begin(store, job->project, step, ret_entry, err);
     int64_t signal_number = json_int(step->spec, "signal", 0);
-    if (signal_number == SIGKILL || signal_number == SIGTERM) /* people want it to end */
-        return state_set_wanted(store, step->name, false, err);
-    return 0;
+    bool ends = signal_number == SIGKILL || signal_number == SIGTERM; /* people want it to */
+    if (!is_journalled(step) && !ends)
+        return 0;
+    int r = open_journal(job, err);
+    if (r < 0)
+        return r;
+    return ends ? state_set_wanted(store, step->name, false, err)
+                : journal_begin(store, job->project, step, ret_entry, err);
 }
 
 static void note_event(struct job *job, const struct plan_step *step)
@@ -170,11 +188,14 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
                        struct error *err)
 {
     struct job *job = userdata;
+    int r = is_journalled(step) ? open_journal(job, err) : 0;
+    if (r < 0)
+        return r;
     if (success)
         note_event(job, step);
     if (!is_journalled(step))
         return 0;
-    int r = journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
+    r = journal_finish(job->orchestrator->store, job->project, entry, step, success, err);
     if (r == 0 && success && streq(step->kind, "vm") && step->verb == OPERATION_REMOVE)
         supervisor_forget(job->orchestrator->supervisor, step->name);
     return r;
@@ -183,6 +204,11 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
 static void on_engine_event(void *userdata, const cJSON *event)
 {
     job_report_step(userdata, event);
+}
+
+static void schedule(void *userdata)
+{
+    orchestrator_kick(((struct job *)userdata)->orchestrator);
 }
 
 static void on_engine_end(void *userdata, const struct error *err)
@@ -204,6 +230,8 @@ static struct engine *make_engine(struct job *job, const struct plan *plan)
         .now_ms = now_ms,
         .begin = changes ? begin_step : NULL,
         .finish = changes ? finish_step : NULL,
+        .flush = changes ? flush : NULL,
+        .schedule = schedule,
         .on_event = on_engine_event,
         .on_end = on_engine_end,
         .userdata = job,
@@ -326,15 +354,20 @@ static void forget_project(struct job *job, struct error *err)
         vault_forget_project(job->orchestrator->root_id, job->project);
 }
 
-/* True: the phase's engine is through; its error, if any, is in err. */
-static bool collect_engine(struct job *job, struct error *err)
+/* True: the phase's engine is through. */
+static bool advance_engine(struct job *job)
 {
     if (job->cancelled && !job->engine_ended)
         engine_cancel(job->engine);
     if (!job->engine_ended)
-        return false;
-    error_move(err, &job->outcome);
-    return true;
+        engine_advance(job->engine);
+    return job->engine_ended;
+}
+
+/* Somebody starts an instance of the project again: its end kicks us. */
+static bool must_wait_for_revival(const struct job *job)
+{
+    return !job->cancelled && orchestrator_has_revival(job->orchestrator, job->project);
 }
 
 /* 0: goes on; 1: nothing is left to do. */
@@ -353,6 +386,7 @@ static int begin(struct job *job, struct error *err)
 /* True: the job goes on. */
 static bool end_images(struct job *job, struct error *err)
 {
+    error_move(err, &job->outcome);
     if (err->code == 0 && job->cancelled)
         error_set(err, ECANCELED, "cancelled");
     bool has_changes = job->kind == JOB_UP || job->kind == JOB_RUN;
@@ -368,14 +402,13 @@ bool job_advance(struct job *job)
             return false;
         break;
     case PHASE_IMAGES:
-        if (orchestrator_has_revival(job->orchestrator, job->project) && !job->cancelled)
-            return false; /* its end kicks us */
-        if (!collect_engine(job, &err) || end_images(job, &err))
+        if (!advance_engine(job) || must_wait_for_revival(job) || end_images(job, &err))
             return false;
         break;
     case PHASE_CHANGES:
-        if (!collect_engine(job, &err))
+        if (!advance_engine(job))
             return false;
+        error_move(&err, &job->outcome);
         forget_project(job, &err);
         break;
     case PHASE_ENDED:

@@ -44,6 +44,7 @@ struct job {
     struct plan *plan;
     struct engine *engine;
     bool engine_ended;
+    bool journal_open; /* within a round of the engine only */
     struct error outcome;
 };
 

@@ -30,9 +30,6 @@ static int check_owner(struct store *store, const char *project, const char *ins
 static int write_instance(struct store *store, const char *project, const struct plan_step *step,
                           struct error *err)
 {
-    int r = check_owner(store, project, step->name, err);
-    if (r < 0)
-        return r;
     return store_execute(
         store, err,
         "INSERT OR REPLACE INTO instances (name, id, project, service, number, oneoff, image,"
@@ -136,19 +133,25 @@ static int end_transaction(struct store *store, int result, struct error *err)
     return r;
 }
 
+int journal_open(struct store *store, struct error *err)
+{
+    return store_begin(store, err);
+}
+
+int journal_close(struct store *store, struct error *err)
+{
+    int r = end_transaction(store, 0, err);
+    if (r < 0)
+        return error_prefix(err, "cannot record what is done");
+    store_fault_point();
+    return 0;
+}
+
 int journal_begin(struct store *store, const char *project, const struct plan_step *step,
                   int64_t *ret_entry, struct error *err)
 {
-    int64_t entry = 0;
-    int r = store_begin(store, err);
-    if (r < 0)
-        return r;
-    r = end_transaction(store, write_intent(store, project, step, &entry, err), err);
-    if (r < 0)
-        return r;
-    store_fault_point();
-    *ret_entry = entry;
-    return 0;
+    int r = step->instance ? check_owner(store, project, step->name, err) : 0;
+    return r < 0 ? r : write_intent(store, project, step, ret_entry, err);
 }
 
 int journal_finish(struct store *store, const char *project, int64_t entry,
@@ -156,17 +159,8 @@ int journal_finish(struct store *store, const char *project, int64_t entry,
 {
     _cleanup_free_ char *spec = json_print(step->spec);
     struct entry outcome = {project, step->kind, step->name, spec, step->hash, step->verb};
-    int r = store_begin(store, err);
-    if (r < 0)
-        return r;
-    r = write_outcome(store, &outcome, success, err);
-    if (r >= 0)
-        r = forget_entry(store, entry, err);
-    r = end_transaction(store, r, err);
-    if (r < 0)
-        return r;
-    store_fault_point();
-    return 0;
+    int r = write_outcome(store, &outcome, success, err);
+    return r < 0 ? r : forget_entry(store, entry, err);
 }
 
 static int parse_verb(const char *name, enum operation_verb *ret_verb)

@@ -8,7 +8,11 @@
 #include "base/store.h"
 #include "orchestrator/plan.h"
 
-/* Also writes the instance's row where the step makes a VM. */
+/* Intents and outcomes that come together are committed together: between open and close. Close
+ * takes everything back where it fails. */
+int journal_open(struct store *store, struct error *err);
+int journal_close(struct store *store, struct error *err);
+/* Inside of that. Also writes the instance's row where the step makes a VM. */
 int journal_begin(struct store *store, const char *project, const struct plan_step *step,
                   int64_t *ret_entry, struct error *err);
 int journal_finish(struct store *store, const char *project, int64_t entry,

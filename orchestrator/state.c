@@ -92,7 +92,8 @@ static int record_project(struct store *store, const struct specs *specs,
                           "INSERT INTO projects (name, created_ms, standalone, directory, files,"
                           " salt) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
                           " directory = excluded.directory, files = excluded.files,"
-                          " salt = excluded.salt",
+                          " salt = excluded.salt WHERE directory <> excluded.directory"
+                          " OR files <> excluded.files OR salt <> excluded.salt",
                           "siisss", specs->project, clock_realtime_ms(), (int64_t)about->standalone,
                           specs->model->directory, text, specs->salt);
     return r < 0 ? r : record_services(store, specs, err);

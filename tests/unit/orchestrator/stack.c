@@ -12,7 +12,13 @@ static unsigned next_id;
 struct model *stack_load(const char *file)
 {
     _cleanup_free_ char *path = xasprintf("%s/plan/%s", TESTDATA, file);
-    char *files[] = {path, NULL}, *environment[] = {NULL};
+    return stack_load_file(path);
+}
+
+struct model *stack_load_file(const char *path)
+{
+    _cleanup_free_ char *absolute = realpath(path, NULL);
+    char *files[] = {absolute, NULL}, *environment[] = {NULL};
     struct compose_options options = {
         .files = files, .working_directory = TESTDATA, .environment = environment};
     _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
@@ -67,8 +73,10 @@ void stack_apply(struct store *store, const struct specs *specs, const struct pl
     for (size_t i = 0; i < plan->steps.count; i++) {
         int64_t entry;
         const struct plan_step *step = &plan->steps.items[i];
+        assert_ok(journal_open(store, &err), &err);
         assert_ok(journal_begin(store, plan->project, step, &entry, &err), &err);
         assert_ok(journal_finish(store, plan->project, entry, step, true, &err), &err);
+        assert_ok(journal_close(store, &err), &err);
     }
 }
 

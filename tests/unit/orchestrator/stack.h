@@ -6,6 +6,7 @@
 
 /* FILE below testdata/plan; fails the test where it does not load. */
 struct model *stack_load(const char *file);
+struct model *stack_load_file(const char *path);
 struct specs *stack_specs(const char *file);
 /* 64 hex digits: 000...1, 000...2 and so on, from stack_reset_ids(). */
 char *stack_new_id(char *hex);

@@ -15,6 +15,7 @@ struct recorder {
     VEC(char *) events; /* "done ensure network/n 2000: Created" */
     size_t begun, finished, failed;
     size_t fail_begin_at;
+    size_t flushes, fail_flush_at;
     bool ended;
     struct error outcome;
 };
@@ -42,6 +43,14 @@ static int finish_step(void *userdata, int64_t entry, const struct plan_step *st
     (void)err;
     assert_int_equal(entry, step - recorder->plan->steps.items);
     *(success ? &recorder->finished : &recorder->failed) += 1;
+    return 0;
+}
+
+static int flush(void *userdata, struct error *err)
+{
+    struct recorder *recorder = userdata;
+    if (++recorder->flushes == recorder->fail_flush_at)
+        return error_set(err, ENOSPC, "the journal is full");
     return 0;
 }
 
@@ -104,6 +113,7 @@ static void recorder_init(struct recorder *recorder, enum fake_answer answer, st
         .now_ms = now_ms,
         .begin = begin_step,
         .finish = finish_step,
+        .flush = flush,
         .on_event = on_event,
         .on_end = on_end,
         .userdata = recorder,
@@ -314,6 +324,51 @@ static void test_broken_plan_ends(void **state)
     assert_true(fake_world_has(&recorder.world, "network/three"));
 }
 
+/* What is not on disk is not started; and what is done but not recorded fails the whole. */
+static void test_round_that_cannot_be_recorded(void **state)
+{
+    (void)state;
+    for (size_t fail_at = 1; fail_at < 10; fail_at++) {
+        _cleanup_(recorder_done) struct recorder recorder;
+        recorder_init(&recorder, FAKE_AT_ONCE, make_plan(), true);
+        recorder.fail_flush_at = fail_at;
+        engine_run(recorder.engine);
+        assert_true(recorder.ended);
+        if (recorder.flushes < fail_at) {
+            assert_int_equal(recorder.outcome.code, 0);
+            assert_true(fail_at > 3);
+            return;
+        }
+        assert_int_equal(recorder.outcome.code, ENOSPC);
+        if (fail_at == 1)
+            assert_int_equal(recorder.world.starts, 0);
+    }
+    fail();
+}
+
+/* `required: false`: who only waits for the end goes on, who needs it does not. */
+static void test_weak_and_optional(void **state)
+{
+    (void)state;
+    struct plan *plan = plan_new("p");
+    size_t fails = add_step(plan, "network", "fails", OPERATION_ENSURE, "{}");
+    size_t weak = add_step(plan, "network", "weak", OPERATION_ENSURE, "{}");
+    size_t strong = add_step(plan, "network", "strong", OPERATION_ENSURE, "{}");
+    size_t after_strong = add_step(plan, "network", "after", OPERATION_ENSURE, "{}");
+    plan_order_weakly(plan, weak, fails);
+    plan_order(plan, strong, fails);
+    plan_order_weakly(plan, after_strong, strong);
+    plan->steps.items[fails].optional = true;
+    _cleanup_(recorder_done) struct recorder recorder;
+    recorder_init(&recorder, FAKE_AT_ONCE, plan, false);
+    recorder.world.fail_at = 1;
+    engine_run(recorder.engine);
+    assert_int_equal(recorder.outcome.code, 0);
+    assert_true(fake_world_has(&recorder.world, "network/weak"));
+    assert_true(fake_world_has(&recorder.world, "network/after"));
+    assert_false(fake_world_has(&recorder.world, "network/strong"));
+}
+
 static void test_nobody_provides_it(void **state)
 {
     (void)state;
@@ -355,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_no_intent_no_effect),
         cmocka_unit_test(test_check_refuses_before_anything),
         cmocka_unit_test(test_broken_plan_ends),
+        cmocka_unit_test(test_round_that_cannot_be_recorded),
+        cmocka_unit_test(test_weak_and_optional),
         cmocka_unit_test(test_nobody_provides_it),
         cmocka_unit_test(test_abandoned_engine_frees_itself),
     };

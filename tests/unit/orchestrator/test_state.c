@@ -34,11 +34,16 @@ static void run(struct store *store, const struct plan *plan, enum outcome outco
     _cleanup_error_ struct error err = {0};
     const struct plan_step *step = &plan->steps.items[0];
     int64_t entry;
+    assert_ok(journal_open(store, &err), &err);
     assert_ok(journal_begin(store, "p", step, &entry, &err), &err);
+    assert_ok(journal_close(store, &err), &err);
     if (outcome == CRASH)
         assert_int_equal(journal_settle(store, NULL, &err), 1);
-    else
+    else {
+        assert_ok(journal_open(store, &err), &err);
         assert_ok(journal_finish(store, "p", entry, step, outcome == SUCCESS, &err), &err);
+        assert_ok(journal_close(store, &err), &err);
+    }
     assert_int_equal(journal_settle(store, NULL, &err), 0); /* nothing is open any more */
 }
 
@@ -135,7 +140,9 @@ static void test_settle_leaves_other_projects_alone(void **state)
     _cleanup_(plan_freep) struct plan *plan = one_step("network", "n", OPERATION_ENSURE, "{}");
     _cleanup_error_ struct error err = {0};
     int64_t entry;
+    assert_ok(journal_open(store, &err), &err);
     assert_ok(journal_begin(store, "p", &plan->steps.items[0], &entry, &err), &err);
+    assert_ok(journal_close(store, &err), &err);
     assert_int_equal(journal_settle(store, "other", &err), 0);
     assert_hash(store, "network", "n", NULL);
     assert_int_equal(journal_settle(store, "p", &err), 1);
