@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
      "Pass signals on to the service; --sig-proxy=false does not"},
 };
 
-/* "Tty" and "OpenStdin" are only in the long form. */
+/* "Tty" is only in the long form. */
 static int get_config(struct client *client, const char *name, cJSON **ret_container,
                       struct error *err)
 {
@@ -60,8 +60,7 @@ static int run(const struct invocation *invocation, struct error *err)
                          "%s has a terminal and our standard input is none: use --no-stdin", name);
     struct attach_options options = {.instance = name,
                                      .tty = tty,
-                                     .attach_stdin =
-                                         !values->no_stdin && json_bool(config, "OpenStdin", false),
+                                     .attach_stdin = !values->no_stdin,
                                      .sig_proxy = values->sig_proxy,
                                      .detach_keys = values->detach_keys};
     return attach_stream_run(client, &options, &detached, err);

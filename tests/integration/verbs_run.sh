@@ -26,7 +26,8 @@ check_eq "removed" "$(vmstead ps -aq)" ""
 step "run -d, with a name and an entrypoint; logs and rm by its name"
 id=$(vmstead --progress quiet run -d --name oneshot --entrypoint "sh -c" server 'echo from oneshot')
 check_eq "an ID" "${#id}" 64
-eventually 20 grep -q "from oneshot" <(cd / && vmstead logs oneshot)
+has_spoken() { (cd / && vmstead logs oneshot) | grep -q "from oneshot"; }
+eventually 20 has_spoken
 (cd / && vmstead --progress quiet rm -fs oneshot)
 check_eq "removed" "$(vmstead ps -aq)" ""
 
