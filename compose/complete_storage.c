@@ -78,7 +78,8 @@ void complete_build(const struct completion *completion, struct node *service)
     contexts = node_get(build, "additional_contexts");
     for (size_t i = 0; contexts && i < contexts->count; i++)
         if (node_is(contexts->pairs[i].value, NODE_STRING) &&
-            !is_remote(contexts->pairs[i].value->text))
+            !is_remote(contexts->pairs[i].value->text) &&
+            !str_after_prefix(contexts->pairs[i].value->text, "service:"))
             contexts->pairs[i].value = full_path(completion, contexts->pairs[i].value);
     complete_args(completion, build);
     complete_drop_false(build, "no_cache");

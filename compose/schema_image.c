@@ -154,11 +154,6 @@ static struct node *parse_contexts(struct schema *schema, const struct schema_ke
         if (pair->value->kind != NODE_STRING || pair->value->text[0] == '\0')
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                             "'%s' gives '%s' no value", strbuf_text(&schema->path), pair->key);
-        else if (str_after_prefix(pair->value->text, "service:"))
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position,
-                            "name the image that service builds, as docker-image://NAME",
-                            "'%s.%s': 'service:' is not supported yet", strbuf_text(&schema->path),
-                            pair->key);
     }
     return result;
 }

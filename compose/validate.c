@@ -31,6 +31,24 @@ static void check_images(const struct model *model, struct diagnostics *diagnost
     }
 }
 
+/* additional_contexts: {NAME: "service:OTHER"} is the image of another service. */
+static void check_contexts(const struct model *model, struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_build *build = model->services[i].build;
+        for (size_t j = 0; build && j < build->context_count; j++) {
+            const char *name = str_after_prefix(build->contexts[j].value, "service:");
+            const struct model_service *other = name ? model_find_service(model, name) : NULL;
+            if (name && (!other || (!other->image && !other->build)))
+                diagnostics_add(diagnostics, SEVERITY_ERROR, build->position, NULL,
+                                "the build of service '%s' needs the image of service '%s', which "
+                                "%s",
+                                model->services[i].name, name,
+                                other ? "has neither an image nor a build" : "does not exist");
+        }
+    }
+}
+
 static void check_bootstraps(const struct model *model, struct diagnostics *diagnostics)
 {
     const struct node *services = node_get(model->tree, "services");
@@ -486,6 +504,7 @@ static void check_addresses(const struct model *model, struct diagnostics *diagn
 void validate_model(const struct model *model, struct diagnostics *diagnostics)
 {
     check_images(model, diagnostics);
+    check_contexts(model, diagnostics);
     check_bootstraps(model, diagnostics);
     check_limits(model, diagnostics);
     check_cycles(model, diagnostics);

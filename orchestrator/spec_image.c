@@ -55,7 +55,22 @@ static cJSON *from_variables(const struct model_variable *variables, size_t coun
     return object;
 }
 
-static cJSON *build_build(const struct model_build *build)
+/* The image of another service by its name: that is how the runtime knows it. */
+static cJSON *build_contexts(const struct model *model, const struct model_build *build)
+{
+    cJSON *contexts = from_variables(build->contexts, build->context_count);
+    for (size_t i = 0; i < build->context_count; i++) {
+        const char *name = str_after_prefix(build->contexts[i].value, "service:");
+        const struct model_service *service = name ? model_find_service(model, name) : NULL;
+        _cleanup_free_ char *image = service ? spec_image_name(model, service) : NULL;
+        _cleanup_free_ char *value = image ? xasprintf("docker-image://%s", image) : NULL;
+        if (value)
+            json_set_string(contexts, build->contexts[i].name, value);
+    }
+    return contexts;
+}
+
+static cJSON *build_build(const struct model *model, const struct model_build *build)
 {
     cJSON *spec = cJSON_CreateObject();
     json_set_string(spec, "context", build->context);
@@ -63,7 +78,7 @@ static cJSON *build_build(const struct model_build *build)
     json_set_string(spec, "dockerfile_inline", build->dockerfile_inline);
     json_set_string(spec, "target", build->target);
     json_set(spec, "args", from_variables(build->args, build->arg_count));
-    json_set(spec, "contexts", from_variables(build->contexts, build->context_count));
+    json_set(spec, "contexts", build_contexts(model, build));
     json_set_bool(spec, "no_cache", build->no_cache);
     json_set_bool(spec, "pull", build->pull);
     json_set(spec, "tags", json_from_strv(build->tags));
@@ -86,7 +101,7 @@ cJSON *spec_image_build(const struct model *model, const struct model_service *s
         json_set_string(spec, "image", reference);
     }
     if (service->build && !service->bootstrap) {
-        json_set(spec, "build", build_build(service->build));
+        json_set(spec, "build", build_build(model, service->build));
         json_set_string(spec, "when", service->pull == PULL_BUILD ? "always" : "missing");
         json_set_string(spec, "service", service->name);
     }

@@ -281,7 +281,8 @@ static int add_contexts(const struct image_build *build, cJSON *facts, struct er
     cJSON_ArrayForEach(item, build->contexts)
     {
         bool is_folder = *item->valuestring == '/';
-        if (is_folder && (r = image_tree_hash(item->valuestring, NULL, hex, err)) < 0)
+        r = is_folder ? image_tree_hash(item->valuestring, NULL, hex, err) : 0;
+        if (r < 0)
             return error_prefix(err, "additional context '%s'", item->string);
         json_set_string(contexts, item->string, is_folder ? hex : item->valuestring);
     }
