@@ -208,7 +208,7 @@ sent=$(blobs_sent)
 "$driver" "$cache" "$app:big" >"$IMAGES_DIR/one" 2>/dev/null & one=$!
 "$driver" "$cache" "$app:big" "$app:big" >"$IMAGES_DIR/two" 2>/dev/null & two=$!
 wait "$one" "$two" || fail "two processes, three requests"
-check_eq "one image" "$(cat "$IMAGES_DIR/one" "$IMAGES_DIR/two" | sort -u | wc -l)" 1
+check_eq "one image" "$(cat "$IMAGES_DIR/one" "$IMAGES_DIR/two" | jq -c "del(.how)" | sort -u | wc -l)" 1
 check "fetched once" [ $(($(blobs_sent) - sent)) -le 5 ]
 busy() { ls "$cache"/images/tmp/*/layout >/dev/null 2>&1; }
 nobody_copies() { ! pgrep -x skopeo -a | grep -qF "$app:big"; }
