@@ -35,7 +35,9 @@ check_eq "owner and mode" "$(run stat -c '%u %a' /run/e)" "33 400"
 check_eq "the root" "$(run sh -c 'touch /x 2>/dev/null || echo refused')" refused
 check_eq "kinds" "$(run sh -c 'grep -E " /(srv|app|anonymous|scratch) " /proc/mounts | cut -d" " -f2,3 | sort | tr "\n" " "')" \
   "/anonymous ext4 /app virtiofs /scratch tmpfs /srv ext4 "
-check_eq "the secret is in no file of ours" "$(grep -rlaF a-secret-of-the "$VMSTEAD_ROOT/state" "$VMSTEAD_ROOT/run" || true)" ""
+# Disks are sparse: tar leaves the holes out. Sockets are no files.
+check_eq "the secret is in no file of ours" \
+  "$(tar -cSf - -C "$VMSTEAD_ROOT" state run 2>/dev/null | grep -caF a-secret-of-the || true)" 0
 
 step "data survives a VM and a daemon that are killed, down, and up"
 run sh -c 'echo kept | dd of=/srv/kept conv=fsync' 2>/dev/null
