@@ -30,6 +30,11 @@ static size_t trimmed_length(const char *path)
     }
 }
 
+char *copy_path_trim(const char *path)
+{
+    return xstrndup(path, trimmed_length(path));
+}
+
 char *copy_path_base(const char *path)
 {
     size_t length = trimmed_length(path), start = length;

@@ -24,4 +24,6 @@ void copy_place_done(struct copy_place *place);
 
 /* "a/b/" -> "b", "/" -> "/", "x/." -> "x"; "a/b" -> "a", "b" -> ".". Owned by the caller. */
 char *copy_path_base(const char *path);
+/* "a/b/." -> "a/b": an archive of it has names that begin with "b", not with ".". */
+char *copy_path_trim(const char *path);
 char *copy_path_folder(const char *path);

@@ -210,8 +210,9 @@ static int copy_out(struct copy *copy, const char *source, const char *target, s
                    : receive(copy, from, write_stdout, NULL, err);
     if (r == 0)
         r = copy_place_find(source, kind, target, host_kind(target, true), &place, err);
+    _cleanup_free_ char *trimmed = copy_path_trim(from);
     if (r == 0)
-        r = unpack(copy, from, &place, err);
+        r = unpack(copy, trimmed, &place, err);
     copy_place_done(&place);
     return r;
 }

@@ -202,6 +202,14 @@ static void assert_place(const char *source, enum copy_kind source_kind, const c
     copy_place_done(&place);
 }
 
+static void a_path_is_asked_for_without_its_dot(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *content = copy_path_trim("/a/b/."), *root = copy_path_trim("/");
+    assert_string_equal(content, "/a/b");
+    assert_string_equal(root, "/");
+}
+
 /* The table of docker cp's manual. */
 static void places_are_dockers(void **state)
 {
@@ -264,6 +272,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written_outside),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(a_service_stands_before_the_colon),
+        cmocka_unit_test(a_path_is_asked_for_without_its_dot),
         cmocka_unit_test(places_are_dockers),
         cmocka_unit_test(a_stat_header_is_read),
     };
