@@ -113,13 +113,14 @@ static bool channel_write(struct channel *channel)
 /* One read's worth. False: the socket is at its end. */
 static bool channel_read(struct channel *channel)
 {
-    static char data[READ_SIZE];
-    ssize_t length = recv(channel->fd, data, sizeof(data), MSG_DONTWAIT);
+    size_t size;
+    void *room = link_room(&channel->link, &size);
+    ssize_t length = recv(channel->fd, room, size < READ_SIZE ? size : READ_SIZE, MSG_DONTWAIT);
     if (length <= 0)
         return length < 0 && (errno == EAGAIN || errno == EINTR);
     if (channel->phase == CHANNEL_READY)
         uv_timer_stop(&channel->life_timer);
-    link_receive(&channel->link, data, (size_t)length);
+    link_received(&channel->link, (size_t)length);
     return true;
 }
 

@@ -95,7 +95,7 @@ static void copy_in_take(struct stream *stream, const struct message *message)
     if (message->type != MESSAGE_CREDIT)
         return;
     uint32_t credit = wire_get_u32(&reader);
-    if (credit > STREAM_WINDOW - copy->window)
+    if (credit > COPY_WINDOW - copy->window)
         return stream_break(stream, "it gives a copy more credit than there is");
     copy->window += credit;
     copy_in_advance(copy);
@@ -119,8 +119,7 @@ int channel_copy_in_start(struct channel *channel, const struct copy_in_options 
     static const struct stream_type type = {.take = copy_in_take, .fail = copy_in_fail};
     _cleanup_strbuf_ struct strbuf request = {0};
     struct copy_in *copy = new0(struct copy_in);
-    *copy =
-        (struct copy_in){.callbacks = *callbacks, .userdata = userdata, .window = STREAM_WINDOW};
+    *copy = (struct copy_in){.callbacks = *callbacks, .userdata = userdata, .window = COPY_WINDOW};
     put_options(&request, options);
     int r = tar_reader_new(channel_loop(channel), on_reader_change, copy, &copy->reader, err);
     if (r == 0)

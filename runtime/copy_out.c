@@ -101,7 +101,7 @@ static void hand_over(struct copy_out *copy)
 
 static void give_credit(struct copy_out *copy)
 {
-    if (copy->unread > STREAM_WINDOW / 2)
+    if (copy->unread > COPY_WINDOW / 2)
         return;
     size_t owed = copy->owed;
     copy->owed = 0;
@@ -349,6 +349,7 @@ int channel_copy_out_start(struct channel *channel, const struct copy_out_option
         copy_out_free(copy);
         return r;
     }
+    copy->stream.limit = COPY_WINDOW;
     *ret_copy = copy;
     return 0;
 }

@@ -7,7 +7,8 @@
 
 void stream_open(struct stream *stream, struct stream_set *set, const struct stream_type *type)
 {
-    *stream = (struct stream){.next = set->first, .set = set, .type = type, .id = ++set->last_id};
+    *stream = (struct stream){
+        .next = set->first, .set = set, .type = type, .id = ++set->last_id, .limit = STREAM_WINDOW};
     set->first = stream;
 }
 
@@ -62,7 +63,7 @@ void stream_fail_all(struct stream_set *set, const struct error *err)
 
 bool stream_count_received(struct stream *stream, size_t length)
 {
-    if (length > STREAM_WINDOW - stream->in_flight)
+    if (length > stream->limit - stream->in_flight)
         return false;
     stream->in_flight += length;
     return true;

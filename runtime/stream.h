@@ -36,6 +36,7 @@ struct stream {
     struct stream_set *set;
     const struct stream_type *type;
     uint32_t id;
+    size_t limit;        /* of in_flight; STREAM_WINDOW where the module says nothing else */
     size_t in_flight;    /* bytes from the guest that its reader has not given back */
     size_t to_give_back; /* given back by the reader, not yet sent as credit */
 };

@@ -216,13 +216,16 @@ static void agent_write_port(struct agent *agent)
  * says so, and what was written to nobody is sent again after it. */
 static void agent_on_port(void *userdata, uint32_t events)
 {
-    static char data[FRAME_SIZE_MAX];
     struct agent *agent = userdata;
     ssize_t length;
+    size_t size;
     (void)events;
-    while ((length = read(agent->port.fd, data, sizeof(data))) > 0) {
-        link_receive(&agent->link, data, (size_t)length);
+    void *room = link_room(&agent->link, &size);
+    while ((length = read(agent->port.fd, room, size < FRAME_SIZE_MAX ? size : FRAME_SIZE_MAX)) >
+           0) {
+        link_received(&agent->link, (size_t)length);
         agent_write_port(agent);
+        room = link_room(&agent->link, &size);
     }
     agent->host_is_away = length == 0;
 }

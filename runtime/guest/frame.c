@@ -8,12 +8,31 @@
 #include <string.h>
 #include <zlib.h>
 
-/* Two frames: moving what is left to the front is then rare. */
-#define SCANNER_SIZE (2 * FRAME_SIZE_MAX)
+/* Some frames: moving what is left to the front is then rare. */
+#define SCANNER_SIZE (8 * FRAME_SIZE_MAX)
 
 uint32_t frame_crc(const void *data, size_t length)
 {
     return length ? (uint32_t)crc32(0, data, (uInt)length) : 0;
+}
+
+/* Fletcher's way, on words of 64 bits. */
+uint32_t frame_sum(const void *data, size_t length)
+{
+    const uint8_t *bytes = data;
+    uint64_t sum = length, sums = 0, word = 0;
+    for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        sums += sum += word;
+    }
+    word = 0;
+    for (size_t i = 0; i < length; i++)
+        word |= (uint64_t)bytes[i] << (8 * i);
+    sums += sum += word;
+    /* Both halves of both, so that no bit of the one makes up for one of the other. */
+    uint64_t mixed = sum * 0x9e3779b97f4a7c15u;
+    mixed = ((mixed ^ mixed >> 32) + sums) * 0xbf58476d1ce4e5b9u;
+    return (uint32_t)(mixed >> 32);
 }
 
 void frame_encode_header(const struct frame_header *header, uint8_t bytes[FRAME_HEADER_SIZE])
@@ -55,23 +74,24 @@ void frame_scanner_done(struct frame_scanner *scanner)
     *scanner = (struct frame_scanner){0};
 }
 
-size_t frame_scanner_feed(struct frame_scanner *scanner, const void *data, size_t length)
+void *frame_scanner_room(struct frame_scanner *scanner, size_t *ret_size)
 {
     if (!scanner->buffer)
         scanner->buffer = xmalloc(SCANNER_SIZE);
     if (scanner->start == scanner->end) {
         scanner->start = scanner->end = 0;
-    } else if (SCANNER_SIZE - scanner->end < length) {
+    } else if (SCANNER_SIZE - scanner->end < FRAME_SIZE_MAX) {
         memmove(scanner->buffer, scanner->buffer + scanner->start, scanner->end - scanner->start);
         scanner->end -= scanner->start;
         scanner->start = 0;
     }
-    size_t taken = SCANNER_SIZE - scanner->end;
-    if (taken > length)
-        taken = length;
-    memcpy(scanner->buffer + scanner->end, data, taken);
-    scanner->end += taken;
-    return taken;
+    *ret_size = SCANNER_SIZE - scanner->end;
+    return scanner->buffer + scanner->end;
+}
+
+void frame_scanner_added(struct frame_scanner *scanner, size_t length)
+{
+    scanner->end += length;
 }
 
 static void scanner_skip(struct frame_scanner *scanner, size_t length)
@@ -92,6 +112,13 @@ static bool scanner_find_magic(struct frame_scanner *scanner)
     return scanner->end - scanner->start >= FRAME_HEADER_SIZE;
 }
 
+static bool payload_is_whole(const struct frame_header *header, const uint8_t *payload)
+{
+    uint32_t expected = header->flags & FRAME_SUM ? frame_sum(payload, header->length)
+                                                  : frame_crc(payload, header->length);
+    return expected == header->payload_crc;
+}
+
 bool frame_scanner_next(struct frame_scanner *scanner, struct frame_header *ret_header,
                         const uint8_t **ret_payload)
 {
@@ -108,7 +135,7 @@ bool frame_scanner_next(struct frame_scanner *scanner, struct frame_header *ret_
         }
         if (scanner->end - scanner->start < FRAME_HEADER_SIZE + header.length)
             return false;
-        if (frame_crc(bytes + FRAME_HEADER_SIZE, header.length) != header.payload_crc) {
+        if (!payload_is_whole(&header, bytes + FRAME_HEADER_SIZE)) {
             scanner->damaged++;
             scanner_skip(scanner, 1);
             continue;

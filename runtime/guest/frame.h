@@ -18,6 +18,9 @@ struct frame_header {
 };
 
 uint32_t frame_crc(const void *data, size_t length);
+/* For payloads between those who understand it: a port does not change bytes, it loses them, and a
+ * CRC of all there is costs a guest under emulation more than carrying it. */
+uint32_t frame_sum(const void *data, size_t length);
 void frame_encode_header(const struct frame_header *header, uint8_t bytes[FRAME_HEADER_SIZE]);
 /* False: no magic, a bad CRC, or a length over FRAME_PAYLOAD_MAX. */
 bool frame_decode_header(const uint8_t bytes[FRAME_HEADER_SIZE], struct frame_header *ret_header);
@@ -38,9 +41,10 @@ struct frame_scanner {
 };
 
 void frame_scanner_done(struct frame_scanner *scanner);
-/* Takes up to length bytes and says how many: all of them, once frame_scanner_next() has been
- * called until it found nothing more. */
-size_t frame_scanner_feed(struct frame_scanner *scanner, const void *data, size_t length);
+/* Where the next bytes are to be put, and how many: some, once frame_scanner_next() has been called
+ * until it found nothing more. Then frame_scanner_added(). */
+void *frame_scanner_room(struct frame_scanner *scanner, size_t *ret_size);
+void frame_scanner_added(struct frame_scanner *scanner, size_t length);
 /* The next whole frame; its payload is valid until the next call. False: more bytes are needed. */
 bool frame_scanner_next(struct frame_scanner *scanner, struct frame_header *ret_header,
                         const uint8_t **ret_payload);

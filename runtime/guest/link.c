@@ -53,6 +53,8 @@ static void link_drop_all(struct link *link)
 void link_done(struct link *link)
 {
     link_drop_all(link);
+    free(link->reserved);
+    link->reserved = NULL;
     frame_scanner_done(&link->scanner);
     strbuf_done(&link->partial);
     strbuf_done(&link->control);
@@ -80,22 +82,51 @@ static void link_acknowledged(struct link *link, uint64_t sequence)
         link_drop_head(link);
 }
 
-static void link_queue_frame(struct link *link, struct frame_header header, const void *data)
+static struct link_frame *link_frame_new(size_t payload_size)
 {
-    struct link_frame *frame = xmalloc(sizeof(*frame) + FRAME_HEADER_SIZE + header.length);
-    header.sequence = ++link->sequence;
-    header.payload_crc = frame_crc(data, header.length);
-    *frame =
-        (struct link_frame){.sequence = header.sequence, .size = FRAME_HEADER_SIZE + header.length};
+    struct link_frame *frame = xmalloc(sizeof(*frame) + FRAME_HEADER_SIZE + payload_size);
+    *frame = (struct link_frame){.next = NULL};
+    return frame;
+}
+
+/* The payload is in the frame. Takes it. */
+static void link_queue_frame(struct link *link, struct link_frame *frame,
+                             struct frame_header header)
+{
+    const uint8_t *payload = frame->bytes + FRAME_HEADER_SIZE;
+    header.sequence = frame->sequence = ++link->sequence;
+    header.flags |= link->sums ? FRAME_SUM : 0;
+    header.payload_crc =
+        link->sums ? frame_sum(payload, header.length) : frame_crc(payload, header.length);
+    frame->size = FRAME_HEADER_SIZE + header.length;
     frame_encode_header(&header, frame->bytes);
-    if (header.length)
-        memcpy(frame->bytes + FRAME_HEADER_SIZE, data, header.length);
     *link->tail = frame;
     link->tail = &frame->next;
     if (!link->next)
         link->next = frame;
     link->frame_count++;
     link->unsent_bytes += frame->size;
+}
+
+uint8_t *link_reserve(struct link *link)
+{
+    if (!link->reserved)
+        link->reserved = link_frame_new(FRAME_PAYLOAD_MAX);
+    return link->reserved->bytes + FRAME_HEADER_SIZE;
+}
+
+/* A frame that is queued is as large as it must be, but for a little. */
+void link_commit(struct link *link, enum message_type type, uint32_t stream, size_t length)
+{
+    if (link->stopped || !length)
+        return;
+    if (length < FRAME_PAYLOAD_MAX / 2)
+        return link_send(link, type, stream, link_reserve(link), length);
+    struct frame_header header = {
+        .type = (uint8_t)type, .stream = stream, .length = (uint32_t)length};
+    struct link_frame *frame = link->reserved;
+    link->reserved = NULL;
+    link_queue_frame(link, frame, header);
 }
 
 void link_send(struct link *link, enum message_type type, uint32_t stream, const void *data,
@@ -110,7 +141,10 @@ void link_send(struct link *link, enum message_type type, uint32_t stream, const
                                       .flags = part < length ? FRAME_MORE : 0,
                                       .stream = stream,
                                       .length = (uint32_t)part};
-        link_queue_frame(link, header, bytes);
+        struct link_frame *frame = link_frame_new(part);
+        if (part)
+            memcpy(frame->bytes + FRAME_HEADER_SIZE, bytes, part);
+        link_queue_frame(link, frame, header);
         bytes = part ? bytes + part : bytes;
         length -= part;
     } while (length);
@@ -227,6 +261,7 @@ void link_open(struct link *link, bool new_nonce)
     link->scanner.strict = false;
     link_restart_output(link);
     struct link_hello hello = {.version = PROTOCOL_VERSION,
+                               .flags = HELLO_SUMS,
                                .session = link->session,
                                .nonce = link->nonce,
                                .received = link->received,
@@ -263,12 +298,13 @@ static void link_take_hello(struct link *link, const struct link_hello *hello)
         link->received = link->sequence = 0;
     }
     link->nonce = hello->nonce;
+    link->sums = hello->flags & HELLO_SUMS;
     link->next = NULL; /* nothing is half-written any more */
     link_acknowledged(link, hello->received);
     link_restart_output(link);
     link->resync_asked = false;
     struct link_hello welcome = {.version = PROTOCOL_VERSION,
-                                 .flags = new_session ? WELCOME_NEW_SESSION : 0,
+                                 .flags = HELLO_SUMS | (new_session ? WELCOME_NEW_SESSION : 0),
                                  .session = link->session,
                                  .nonce = link->nonce,
                                  .received = link->received};
@@ -292,6 +328,7 @@ static void link_take_welcome(struct link *link, const struct link_hello *welcom
     link_acknowledged(link, welcome->received);
     /* A HELLO that was only half written when its repetition's answer came must end first. */
     link->next = link->head;
+    link->sums = welcome->flags & HELLO_SUMS;
     link->scanner.only_type = 0;
     link->scanner.strict = true;
     link->scanner.skipped = link->scanner.damaged = 0;
@@ -365,22 +402,36 @@ static void link_take(struct link *link, const struct frame_header *header, cons
         link_resync(link);
 }
 
+void *link_room(struct link *link, size_t *ret_size)
+{
+    return frame_scanner_room(&link->scanner, ret_size);
+}
+
+void link_received(struct link *link, size_t length)
+{
+    struct frame_scanner *scanner = &link->scanner;
+    struct frame_header header;
+    const uint8_t *payload;
+    frame_scanner_added(scanner, length);
+    while (!link->stopped && frame_scanner_next(scanner, &header, &payload))
+        link_take(link, &header, payload);
+    if (link->up && (link->role == LINK_HOST ? scanner->skipped : scanner->damaged))
+        link_resync(link);
+    scanner->damaged = 0;
+    if (link->role == LINK_GUEST || !link->up)
+        scanner->skipped = 0;
+}
+
 void link_receive(struct link *link, const void *data, size_t length)
 {
     const uint8_t *bytes = data;
-    struct frame_scanner *scanner = &link->scanner;
     while (length && !link->stopped) {
-        size_t taken = frame_scanner_feed(scanner, bytes, length);
-        bytes += taken;
-        length -= taken;
-        struct frame_header header;
-        const uint8_t *payload;
-        while (!link->stopped && frame_scanner_next(scanner, &header, &payload))
-            link_take(link, &header, payload);
-        if (link->up && (link->role == LINK_HOST ? scanner->skipped : scanner->damaged))
-            link_resync(link);
-        scanner->damaged = 0;
-        if (link->role == LINK_GUEST || !link->up)
-            scanner->skipped = 0;
+        size_t size;
+        void *room = link_room(link, &size);
+        size_t part = length < size ? length : size;
+        memcpy(room, bytes, part);
+        link_received(link, part);
+        bytes += part;
+        length -= part;
     }
 }

@@ -48,6 +48,7 @@ struct link {
     void *userdata;
     bool up;      /* handshake done, connection believed to be there */
     bool stopped; /* broken, or link_stop() was called */
+    bool sums;    /* the peer understands FRAME_SUM */
     uint64_t session, nonce;
     uint64_t log_stored; /* host: goes into HELLO */
     struct frame_scanner scanner;
@@ -61,6 +62,7 @@ struct link {
     uint64_t sequence;               /* the last one given to a frame of ours */
     struct link_frame *head, **tail; /* sent and not acknowledged, then not sent */
     struct link_frame *next;         /* the first that is not wholly written */
+    struct link_frame *reserved;     /* link_reserve()'s; NULL: none */
     size_t frame_count, unsent_bytes;
     size_t offset;         /* of `next`: bytes of it that are written */
     struct strbuf control; /* link messages, written between frames */
@@ -78,6 +80,10 @@ void link_open(struct link *link, bool new_nonce);
 /* The connection is gone: messages wait for the next handshake. */
 void link_hang_up(struct link *link);
 
+/* Where the bytes that come are to be put, at most *ret_size; then link_received(). */
+void *link_room(struct link *link, size_t *ret_size);
+void link_received(struct link *link, size_t length);
+/* The same with bytes that are somewhere else. */
 void link_receive(struct link *link, const void *data, size_t length);
 /* The bytes to be written next; 0: none. */
 size_t link_output(struct link *link, const void **ret_data);
@@ -86,5 +92,10 @@ void link_written(struct link *link, size_t length);
 /* Queues a message; it is cut into frames as needed. Nothing is called from within. */
 void link_send(struct link *link, enum message_type type, uint32_t stream, const void *data,
                size_t length);
+/* Room for a message of at most FRAME_PAYLOAD_MAX bytes, to be filled in place: what is read from a
+ * file is not copied again. Then link_commit(), with nothing else in between; length 0 sends
+ * nothing. */
+uint8_t *link_reserve(struct link *link);
+void link_commit(struct link *link, enum message_type type, uint32_t stream, size_t length);
 /* Bytes queued and not written yet: a sender with more to say may wait until this is low. */
 size_t link_unsent(const struct link *link);

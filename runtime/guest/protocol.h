@@ -7,7 +7,8 @@
  * FRAME: 40 bytes of header, then `length` bytes of payload (at most FRAME_PAYLOAD_MAX)
  *    0 u32 magic            "VMSA"
  *    4 u8  type             enum message_type
- *    5 u8  flags            FRAME_MORE: the message goes on in the next frame
+ *    5 u8  flags            FRAME_MORE: the message goes on in the next frame;
+ *                           FRAME_SUM: what is called payload CRC is frame_sum() of the payload
  *    6 u16 zero
  *    8 u32 stream           0, or the stream of the message; chosen by the host, used once
  *   12 u32 length           of the payload
@@ -39,10 +40,10 @@
  * STREAMS. One of the ..._START messages opens a stream, the guest's last message or ABANDON closes
  * it. What comes for a stream that is not open is ignored: its end was on the way.
  *
- * CREDITS. A stream has STREAM_WINDOW bytes each way: of an exec's stdin, of its stdout and stderr
- * together, of COPY_ENTRY and COPY_DATA. The sender counts down, the receiver gives back with
- * CREDIT what its reader has taken, so that a reader that is stuck holds up nobody else. Log
- * records in flight (sent, without LOG_ACK) are bounded by LOG_WINDOW.
+ * CREDITS. A stream has a window of bytes each way: STREAM_WINDOW of an exec's stdin, and of its
+ * stdout and stderr together, COPY_WINDOW of COPY_ENTRY and COPY_DATA. The sender counts down, the
+ * receiver gives back with CREDIT what its reader has taken, so that a reader that is stuck holds
+ * up nobody else. Log records in flight (sent, without LOG_ACK) are bounded by LOG_WINDOW.
  *
  * COPIES. Names in COPY_ENTRY are relative paths without "." and ".." components, but for "."
  * alone, the root of the copy; hard links name an entry that came before. Entries come parents
@@ -63,6 +64,7 @@
 #define FRAME_PAYLOAD_MAX 32768u
 #define FRAME_SIZE_MAX (FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX)
 #define FRAME_MORE 1u
+#define FRAME_SUM 2u
 
 /* Bounds on a message that is put together from several frames. */
 #define MESSAGE_TO_GUEST_MAX (4u << 20)
@@ -71,7 +73,8 @@
 #define LINK_ACK_FRAMES 64u
 #define LINK_ACK_BYTES 65536u
 #define STREAM_WINDOW (256u << 10)
-#define LOG_WINDOW (256u << 10)
+#define COPY_WINDOW (1u << 20)
+#define LOG_WINDOW (1u << 20)
 
 enum message_type {
     /* Link messages, outside the sequence. */
@@ -127,6 +130,7 @@ enum message_type {
 #define LINK_HELLO_SIZE 40u
 #define WELCOME_FRESH 1u       /* flag: the agent has no identity yet */
 #define WELCOME_NEW_SESSION 2u /* flag: the guest has not seen this session before */
+#define HELLO_SUMS 4u          /* flag of both: FRAME_SUM is understood, and may be used to us */
 
 /* A log record, one or more lines of one stream with newlines between them: u64 sequence of the
  * first line (lines count from 1 over the guest's life; a gap is what the ring dropped), u64 time

@@ -103,19 +103,18 @@ void ring_add(struct ring *ring, int64_t time_ns, uint8_t stream, bool partial, 
     ring->newest += lines;
 }
 
-bool ring_take(struct ring *ring, struct strbuf *buffer, size_t limit)
+size_t ring_take(struct ring *ring, uint8_t *buffer, size_t size)
 {
-    bool moved = false;
+    size_t length = 0;
     while (ring_has_unsent(ring)) {
-        size_t size = ring_peek(ring, ring->cursor).size, wire = size - 4;
-        if (buffer->length + wire > limit)
+        size_t stored = ring_peek(ring, ring->cursor).size, wire = stored - 4;
+        if (wire > size - length)
             break;
-        ring_copy_out(ring, ring->cursor + 4, strbuf_reserve(buffer, wire), wire);
-        buffer->length += wire;
-        ring->cursor += size;
-        moved = true;
+        ring_copy_out(ring, ring->cursor + 4, buffer + length, wire);
+        length += wire;
+        ring->cursor += stored;
     }
-    return moved;
+    return length;
 }
 
 /* A record of which the host has a part stays until it has it all. */

@@ -33,9 +33,9 @@ size_t ring_room(const struct ring *ring);
 /* Sent and not acknowledged. */
 size_t ring_in_flight(const struct ring *ring);
 bool ring_has_unsent(const struct ring *ring);
-/* Moves records after the cursor, in their wire form (protocol.h), to the end of buffer, as long as
- * it does not exceed limit. False: there was nothing to move. */
-bool ring_take(struct ring *ring, struct strbuf *buffer, size_t limit);
+/* Copies records after the cursor, in their wire form (protocol.h), as many as fit; how many bytes:
+ * 0 where there was nothing to move. */
+size_t ring_take(struct ring *ring, uint8_t *buffer, size_t size);
 /* Everything up to this line is stored by the host. */
 void ring_acknowledge(struct ring *ring, uint64_t sequence);
 /* Goes back: what comes after this line is sent (again), as far as it is still there; whole records

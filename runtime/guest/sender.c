@@ -230,8 +230,9 @@ static int sender_walk(struct sender *sender, struct error *err)
 
 static int sender_send_data(struct sender *sender, struct error *err)
 {
-    static char data[FRAME_PAYLOAD_MAX];
-    size_t length = sizeof(data);
+    struct link *link = &sender->job.agent->link;
+    uint8_t *data = link_reserve(link);
+    size_t length = FRAME_PAYLOAD_MAX;
     if (length > sender->credit)
         length = sender->credit;
     if (length > sender->left)
@@ -243,7 +244,7 @@ static int sender_send_data(struct sender *sender, struct error *err)
         memset(data, 0, length);
         count = (ssize_t)length;
     }
-    job_send(&sender->job, MESSAGE_COPY_DATA, data, (size_t)count);
+    link_commit(link, MESSAGE_COPY_DATA, sender->job.stream, (size_t)count);
     sender->credit -= (size_t)count;
     sender->left -= (uint64_t)count;
     return 0;
@@ -352,7 +353,7 @@ void sender_start(struct agent *agent, const struct message *message)
     _cleanup_error_ struct error err = {0};
     struct sender *sender = new0(struct sender);
     sender->file = -1;
-    sender->credit = STREAM_WINDOW;
+    sender->credit = COPY_WINDOW;
     job_open(&sender->job, agent, &type, message->stream);
     sender_decode(sender, message);
     if (sender_begin(sender, &err) < 0)

@@ -81,10 +81,45 @@ static bool output_read(struct service_output *output)
     return false;
 }
 
+/* With a host that is there and slow, we wait; see service.h. */
+static bool service_may_read(const struct service *service)
+{
+    const struct agent *agent = service->agent;
+    bool nobody = !agent->link.up || agent->host_is_away;
+    return (ring_room(&service->ring) >= READ_ROOM || service->dropping || nobody) &&
+           attachment_room(agent);
+}
+
+/* Reads what is there now, a pipe's worth at most. True where there was something. */
+static bool service_read_outputs(struct service *service)
+{
+    bool some = false;
+    for (int i = 0; i < 2; i++)
+        for (size_t reads = 0; reads < 2 * SERVICE_PIPE_BYTES / LOG_TEXT_MAX &&
+                               service_may_read(service) && output_read(&service->outputs[i]);
+             reads++)
+            some = true;
+    return some;
+}
+
+/* A terminal is somebody's who waits: no rest there. */
+static void service_on_output(struct service *service)
+{
+    service->resting = service_read_outputs(service) && !service->agent->identity.tty;
+    if (service->resting)
+        loop_set_timer(&service->agent->loop, &service->rest, SERVICE_REST_MS);
+}
+
 static void output_on_ready(void *userdata, uint32_t events)
 {
+    struct service_output *output = userdata;
     (void)events;
-    output_read(userdata);
+    service_on_output(output->service);
+}
+
+static void service_on_rested(void *userdata)
+{
+    service_on_output(userdata);
 }
 
 bool service_output_ended(const struct service *service)
@@ -156,13 +191,11 @@ void service_resize(struct service *service, uint16_t rows, uint16_t columns)
 static void service_send_logs(struct service *service)
 {
     struct link *link = &service->agent->link;
-    _cleanup_strbuf_ struct strbuf records = {0};
+    size_t length;
     while (link->up && link_unsent(link) < LINK_BUSY &&
            ring_in_flight(&service->ring) < LOG_WINDOW &&
-           ring_take(&service->ring, &records, FRAME_PAYLOAD_MAX)) {
-        link_send(link, MESSAGE_LOG, 0, records.data, records.length);
-        strbuf_clear(&records);
-    }
+           (length = ring_take(&service->ring, link_reserve(link), FRAME_PAYLOAD_MAX)))
+        link_commit(link, MESSAGE_LOG, 0, length);
 }
 
 static void service_watch_outputs(struct service *service, bool reading)
@@ -176,12 +209,10 @@ void service_pump(struct service *service)
 {
     struct loop *loop = &service->agent->loop;
     service_send_logs(service);
-    bool room = ring_room(&service->ring) >= READ_ROOM;
-    if (room)
+    if (ring_room(&service->ring) >= READ_ROOM)
         service->dropping = false;
-    bool nobody = !service->agent->link.up || service->agent->host_is_away;
-    bool reading = (room || service->dropping || nobody) && attachment_room(service->agent);
-    service_watch_outputs(service, reading);
+    bool reading = service_may_read(service);
+    service_watch_outputs(service, reading && !service->resting);
     if (reading && service->stall.deadline_ms)
         loop_clear_timer(loop, &service->stall);
     else if (!reading && !service->stall.deadline_ms)
@@ -212,6 +243,7 @@ void service_init(struct service *service, struct agent *agent)
     *service = (struct service){.agent = agent, .kernel_log = -1};
     service->input = (struct watch){.fd = -1, .on_ready = service_on_input, .userdata = service};
     ring_init(&service->ring);
+    service->rest = (struct timer){.on_deadline = service_on_rested, .userdata = service};
     service->stall = (struct timer){.on_deadline = service_on_stalled, .userdata = service};
     service->kill = (struct timer){.on_deadline = service_on_kill_time, .userdata = service};
     for (int i = 0; i < 2; i++) {
@@ -224,6 +256,7 @@ void service_init(struct service *service, struct agent *agent)
 
 void service_done(struct service *service)
 {
+    loop_clear_timer(&service->agent->loop, &service->rest);
     loop_clear_timer(&service->agent->loop, &service->stall);
     loop_clear_timer(&service->agent->loop, &service->kill);
     for (int i = 0; i < 2; i++)
@@ -275,6 +308,8 @@ static int service_open_pipes(struct service *service, const struct account *acc
         service->outputs[i].watch.fd = process_open_pipe(i + 1, account, &stdio[i + 1]);
     if (stdio[0] < 0 || stdio[1] < 0 || stdio[2] < 0)
         return error_set(err, errno, "cannot create a pipe: %s", strerror(errno));
+    for (int i = 0; i < 2; i++)
+        fcntl(service->outputs[i].watch.fd, F_SETPIPE_SZ, SERVICE_PIPE_BYTES);
     return 0;
 }
 

@@ -14,6 +14,12 @@
 #include <sys/types.h>
 
 #define SERVICE_STALL_MS 5000u
+/* What a service writes within that time is read in one go: each time it is read costs a guest
+ * under emulation several system calls and the host a wake-up. The first line after a silence is
+ * read at once. */
+#define SERVICE_REST_MS 4u
+/* Room in its pipes for what is written meanwhile. */
+#define SERVICE_PIPE_BYTES (256 << 10)
 #define SERVICE_REPLAY_BYTES (64u << 10)
 
 struct agent;
@@ -33,7 +39,9 @@ struct service {
     int kernel_log;     /* for oom_killed() */
     bool oom;           /* what has ended it */
     pid_t pid;          /* 0: not started, or reaped */
-    bool dropping;      /* the host has made no progress: reading goes on, the oldest go */
+    bool resting;       /* its pipes are read when `rest` says so, not when they are ready */
+    struct timer rest;
+    bool dropping; /* the host has made no progress: reading goes on, the oldest go */
     struct timer stall;
     struct timer kill;
 };

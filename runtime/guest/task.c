@@ -135,14 +135,14 @@ static void task_watch_outputs(struct task *task)
 static bool pipe_read(struct task_pipe *pipe)
 {
     struct task *task = pipe->task;
-    char data[FRAME_PAYLOAD_MAX];
-    size_t limit = task->credit < sizeof(data) ? task->credit : sizeof(data);
+    struct link *link = &task->job.agent->link;
+    size_t limit = task->credit < FRAME_PAYLOAD_MAX ? task->credit : FRAME_PAYLOAD_MAX;
     if (!limit || pipe->watch.fd < 0)
         return false;
-    ssize_t length = read(pipe->watch.fd, data, limit);
+    ssize_t length = read(pipe->watch.fd, link_reserve(link), limit);
     if (length > 0) {
         task->credit -= (size_t)length;
-        job_send(&task->job, pipe->type, data, (size_t)length);
+        link_commit(link, pipe->type, task->job.stream, (size_t)length);
         return true;
     }
     /* Of a process that has ended, an empty pipe is all: others may hold it for ever. A terminal

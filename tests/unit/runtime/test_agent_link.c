@@ -63,6 +63,16 @@ static void put_frame(struct strbuf *stream, uint8_t type, uint64_t sequence, co
     strbuf_add_str(stream, payload);
 }
 
+static size_t feed(struct frame_scanner *scanner, const void *data, size_t length)
+{
+    size_t size;
+    void *room = frame_scanner_room(scanner, &size);
+    assert_true(size >= length);
+    memcpy(room, data, length);
+    frame_scanner_added(scanner, length);
+    return length;
+}
+
 /* Good frames among garbage, magics and cut-off frames, fed in pieces of every size. */
 static void scanner_finds_frames_in_garbage(void **state)
 {
@@ -85,7 +95,7 @@ static void scanner_finds_frames_in_garbage(void **state)
         uint64_t found = 0;
         for (size_t at = 0; at < stream.length;) {
             size_t part = stream.length - at < piece ? stream.length - at : piece;
-            at += frame_scanner_feed(&scanner, stream.data + at, part);
+            at += feed(&scanner, stream.data + at, part);
             while (frame_scanner_next(&scanner, &header, &payload))
                 assert_true(header.sequence == ++found);
         }
@@ -97,22 +107,56 @@ static void scanner_finds_frames_in_garbage(void **state)
     strbuf_done(&stream);
 }
 
-static void every_flipped_bit_is_noticed(void **state)
+static void check_flipped_bits(struct strbuf *stream)
 {
-    struct strbuf stream = {0};
-    (void)state;
-    put_frame(&stream, 20, 1, "payload");
-    for (size_t bit = 0; bit < stream.length * 8; bit++) {
+    for (size_t bit = 0; bit < stream->length * 8; bit++) {
         struct frame_scanner scanner = {0};
         struct frame_header header;
         const uint8_t *payload;
-        stream.data[bit / 8] ^= (char)(1 << bit % 8);
-        frame_scanner_feed(&scanner, stream.data, stream.length);
+        stream->data[bit / 8] ^= (char)(1 << bit % 8);
+        feed(&scanner, stream->data, stream->length);
         assert_false(frame_scanner_next(&scanner, &header, &payload));
-        stream.data[bit / 8] ^= (char)(1 << bit % 8);
+        stream->data[bit / 8] ^= (char)(1 << bit % 8);
         frame_scanner_done(&scanner);
     }
-    strbuf_done(&stream);
+}
+
+static void every_flipped_bit_is_noticed(void **state)
+{
+    static const char payload[] = "a payload of some words and three bytes more";
+    struct strbuf with_crc = {0}, with_sum = {0};
+    uint8_t bytes[FRAME_HEADER_SIZE];
+    (void)state;
+    put_frame(&with_crc, 20, 1, payload);
+    check_flipped_bits(&with_crc);
+    struct frame_header header = {.type = 20,
+                                  .flags = FRAME_SUM,
+                                  .sequence = 1,
+                                  .length = (uint32_t)strlen(payload),
+                                  .payload_crc = frame_sum(payload, strlen(payload))};
+    frame_encode_header(&header, bytes);
+    strbuf_add(&with_sum, bytes, sizeof(bytes));
+    strbuf_add_str(&with_sum, payload);
+    check_flipped_bits(&with_sum);
+    strbuf_done(&with_crc);
+    strbuf_done(&with_sum);
+}
+
+/* What a port does to a frame: its end is missing, and what comes instead is taken for it. */
+static void a_sum_notices_what_a_port_loses(void **state)
+{
+    uint8_t data[4096], cut[4096];
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 11);
+    uint32_t sum = frame_sum(data, sizeof(data));
+    for (size_t kept = 0; kept < sizeof(data); kept++) {
+        memset(cut, 0, sizeof(cut)); /* HELLO's zeros */
+        memcpy(cut, data, kept);
+        assert_true(frame_sum(cut, sizeof(cut)) != sum || memcmp(cut, data, sizeof(cut)) == 0);
+        memcpy(cut + kept, data, sizeof(cut) - kept); /* or the next frame's beginning */
+        assert_true(frame_sum(cut, sizeof(cut)) != sum || memcmp(cut, data, sizeof(cut)) == 0);
+    }
 }
 
 /* --- two links ------------------------------------------------------------------------------ */
@@ -388,6 +432,7 @@ int main(void)
         cmocka_unit_test(wire_reader_stays_in_bounds),
         cmocka_unit_test(scanner_finds_frames_in_garbage),
         cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(a_sum_notices_what_a_port_loses),
         cmocka_unit_test(reconnects_lose_nothing),
         cmocka_unit_test(holes_are_mended),
         cmocka_unit_test(new_session_starts_at_one),
