@@ -20,14 +20,10 @@ void copy_path_split(const char *text, char **ret_service, char **ret_path)
 static size_t trimmed_length(const char *path)
 {
     size_t length = strlen(path);
-    for (;;) {
-        if (length > 1 && path[length - 1] == '/')
-            length--;
-        else if (length > 2 && path[length - 1] == '.' && path[length - 2] == '/')
-            length--;
-        else
-            return length;
-    }
+    while ((length > 1 && path[length - 1] == '/') ||
+           (length > 2 && path[length - 1] == '.' && path[length - 2] == '/'))
+        length--;
+    return length;
 }
 
 char *copy_path_trim(const char *path)

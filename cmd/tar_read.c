@@ -165,21 +165,24 @@ static int take_header(struct tar_reader *reader, struct error *err)
     return begin_entry(reader, &entry, err);
 }
 
+static void replace(char **text, const char *value)
+{
+    free(*text);
+    *text = xstrdup(value);
+}
+
 static void take_record(struct tar_reader *reader, const char *key, const char *value)
 {
-    char **text = streq(key, "path")       ? &reader->name
-                  : streq(key, "linkpath") ? &reader->link
-                                           : NULL;
-    if (text) {
-        free(*text);
-        *text = xstrdup(value);
-    } else if (streq(key, "size")) {
+    if (streq(key, "path"))
+        replace(&reader->name, value);
+    else if (streq(key, "linkpath"))
+        replace(&reader->link, value);
+    else if (streq(key, "size"))
         reader->has_size = str_to_u64(value, &reader->size) == 0;
-    } else if (streq(key, "uid")) {
+    else if (streq(key, "uid"))
         reader->has_uid = str_to_u64(value, &reader->uid) == 0;
-    } else if (streq(key, "gid")) {
+    else if (streq(key, "gid"))
         reader->has_gid = str_to_u64(value, &reader->gid) == 0;
-    }
 }
 
 /* "LENGTH KEY=VALUE\n", one behind the other. */
@@ -208,13 +211,10 @@ static int take_text(struct tar_reader *reader, struct error *err)
 {
     if (reader->text_type == 'x')
         return take_records(reader, err);
-    char **target = reader->text_type == 'L'   ? &reader->name
-                    : reader->text_type == 'K' ? &reader->link
-                                               : NULL;
-    if (target) {
-        free(*target);
-        *target = xstrdup(strbuf_text(&reader->text));
-    }
+    if (reader->text_type == 'L')
+        replace(&reader->name, strbuf_text(&reader->text));
+    else if (reader->text_type == 'K')
+        replace(&reader->link, strbuf_text(&reader->text));
     return 0;
 }
 

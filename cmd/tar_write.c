@@ -37,6 +37,7 @@ static void put_checksum(char *header)
 
 static void add_block(struct strbuf *out, const struct tar_entry *entry)
 {
+    static const char magic[] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'}; /* and version */
     char header[TAR_BLOCK] = {0};
     size_t name_length = strlen(entry->name), link_length = entry->link ? strlen(entry->link) : 0;
     memcpy(header, entry->name, name_length < NAME_LENGTH ? name_length : NAME_LENGTH);
@@ -48,7 +49,7 @@ static void add_block(struct strbuf *out, const struct tar_entry *entry)
     header[156] = entry->type;
     if (link_length)
         memcpy(header + 157, entry->link, link_length < LINK_LENGTH ? link_length : LINK_LENGTH);
-    memcpy(header + 257, "ustar\00000", 8);
+    memcpy(header + 257, magic, sizeof(magic));
     put_checksum(header);
     strbuf_add(out, header, sizeof(header));
 }
@@ -56,7 +57,7 @@ static void add_block(struct strbuf *out, const struct tar_entry *entry)
 /* "LENGTH KEY=VALUE\n", where LENGTH counts itself. */
 static void add_record(struct strbuf *records, const char *key, const char *value)
 {
-    size_t rest = strlen(key) + strlen(value) + 3, length = rest + 1;
+    size_t rest = strlen(key) + strlen(value) + 3, length;
     for (int digits = 1;; digits++) {
         length = rest + (size_t)digits;
         if (snprintf(NULL, 0, "%zu", length) == digits)

@@ -28,6 +28,7 @@ static_assert(ARRAY_SIZE(phase_names) == UP_PHASE_COUNT, "a name for every phase
 
 static void set_phase(struct up *up, enum up_phase phase)
 {
+    assert(up->phase < UP_PHASE_COUNT && phase < UP_PHASE_COUNT);
     if (phase == up->phase)
         return;
     log_debug("up: %s -> %s", phase_names[up->phase], phase_names[phase]);
