@@ -42,7 +42,8 @@ static void add_service_targets(struct up *up, size_t service,
                                 const struct observed_instance **known, size_t count)
 {
     int64_t wanted = up->selected[service] ? up->replicas[service] : (int64_t)count, last = 0;
-    qsort(known, count, sizeof(const struct observed_instance *), compare_numbers);
+    if (count > 0)
+        qsort(known, count, sizeof(const struct observed_instance *), compare_numbers);
     for (size_t i = 0; i < count; i++) {
         struct target *target = add_target(up, service, known[i]->number, known[i]);
         last = known[i]->number;

@@ -276,6 +276,7 @@ static void test_cancel_at_every_event(void **state)
         host_init(&host, FAKE_LATER, NULL, NULL);
         struct end end = {.cancel_after = after};
         int code = host_up(&host, SHOP, NULL, &end);
+        end_done(&end);
         if (end.events < after) {
             assert_int_equal(code, 0);
             assert_true(after > 20);
