@@ -257,6 +257,9 @@ static cJSON *inspect_container(const cJSON *instance, cJSON *health)
     cJSON *host = cJSON_AddObjectToObject(container, "HostConfig");
     json_set_string(host, "NetworkMode", first_network(instance));
     json_set_string(cJSON_AddObjectToObject(host, "LogConfig"), "Type", "json-file");
+    cJSON *restart = cJSON_AddObjectToObject(host, "RestartPolicy");
+    json_set_string(restart, "Name", json_string(instance, "RestartPolicy", "no"));
+    json_set_int(restart, "MaximumRetryCount", json_int(instance, "RestartMaximum", 0));
     json_set(container, "Mounts", describe_mounts(instance));
     json_set(container, "Config", describe_config(instance));
     cJSON *settings = cJSON_AddObjectToObject(container, "NetworkSettings");

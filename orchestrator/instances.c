@@ -84,6 +84,11 @@ static void describe_spec(struct orchestrator *orchestrator, const struct state_
         log_error("cannot read the spec of '%s': %s", instance->name, error_text(&err));
     json_set(value, "Labels", describe_labels(instance, spec));
     json_set(value, "Mounts", describe_mounts(spec));
+    json_set_bool(value, "Tty", json_bool(spec, "tty", false));
+    json_set_bool(value, "OpenStdin", json_bool(spec, "stdin_open", false));
+    const cJSON *restart = json_object(spec, "restart");
+    json_set_string(value, "RestartPolicy", json_string(restart, "mode", "no"));
+    json_set_int(value, "RestartMaximum", json_int(restart, "max_attempts", 0));
 }
 
 static cJSON *describe(struct orchestrator *orchestrator, const struct state_instance *instance,

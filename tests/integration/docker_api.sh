@@ -158,6 +158,9 @@ if command -v docker >/dev/null; then
   check "start" docker start $WEB
   check "kill" docker kill $WEB
   check_eq "wait" "$(docker wait $WEB)" 137
+  check "start another" docker start $SHELL_NAME
+  answers=$({ sleep 1; echo three; sleep 2; } | timeout 6 docker attach $SHELL_NAME) || true # it would go on
+  check_eq "attach" "$answers" "got three"
   check_contains "volume ls" "$(docker volume ls -q)" engine_data
   check "rm" docker rm $WEB
 fi

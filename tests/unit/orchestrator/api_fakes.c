@@ -50,6 +50,9 @@ static cJSON *make_instance(const char *service, const char *id_digit, const cha
     json_set_int(instance, "FinishedMs", exit_code ? (int64_t)(time(NULL) - 5) * 1000 : 0);
     json_set_string(instance, "Health", streq(service, "web") ? "healthy" : "");
     json_set_int(instance, "RestartCount", 2);
+    json_set_string(instance, "RestartPolicy", "on-failure");
+    json_set_int(instance, "RestartMaximum", 3);
+    json_set_bool(instance, "Tty", true);
     json_set_bool(instance, "OOMKilled", streq(service, "job"));
     json_set(instance, "Labels", cJSON_Parse("{\"tier\":\"front\"}"));
     json_set(

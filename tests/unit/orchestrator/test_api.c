@@ -116,6 +116,10 @@ static void test_inspect(void **state)
     assert_true(json_bool(status, "OOMKilled", false));
     assert_null(json_object(status, "Health"));
     assert_int_equal(json_int(container, "RestartCount", 0), 2);
+    const cJSON *restart = json_object(json_object(container, "HostConfig"), "RestartPolicy");
+    assert_string_equal(json_string(restart, "Name", ""), "on-failure");
+    assert_int_equal(json_int(restart, "MaximumRetryCount", 0), 3);
+    assert_true(json_bool(json_object(container, "Config"), "Tty", false));
     const cJSON *mount = cJSON_GetArrayItem(json_array(container, "Mounts"), 0);
     assert_string_equal(json_string(mount, "Name", ""), "shop_data");
     const cJSON *labels = json_object(json_object(container, "Config"), "Labels");
