@@ -38,6 +38,41 @@ static int to_unsigned(const char *text, uint64_t limit, uint64_t *ret_value)
     return 0;
 }
 
+/* Of the sequence that begins here; 0: it is none. RFC 3629, section 4. */
+static size_t utf8_length(const unsigned char *at, size_t left)
+{
+    size_t length = at[0] < 0x80                    ? 1
+                    : at[0] >= 0xc2 && at[0] < 0xe0 ? 2
+                    : at[0] >= 0xe0 && at[0] < 0xf0 ? 3
+                    : at[0] >= 0xf0 && at[0] < 0xf5 ? 4
+                                                    : 0;
+    if (length == 0 || length > left)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    bool is_overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
+    bool is_no_character = (at[0] == 0xed && at[1] >= 0xa0) || (at[0] == 0xf4 && at[1] >= 0x90);
+    return is_overlong || is_no_character ? 0 : length;
+}
+
+char *str_clean(const char *data, size_t length)
+{
+    struct strbuf text = {0};
+    const unsigned char *bytes = (const unsigned char *)data;
+    for (size_t at = 0, step; at < length; at += step) {
+        size_t valid = utf8_length(bytes + at, length - at);
+        step = valid ? valid : 1;
+        bool is_control =
+            (bytes[at] < 0x20 && bytes[at] != '\n' && bytes[at] != '\t') || bytes[at] == 0x7f;
+        if (is_control || !valid)
+            strbuf_add_char(&text, valid ? ' ' : '?');
+        else
+            strbuf_add(&text, bytes + at, step);
+    }
+    return strbuf_take(&text);
+}
+
 int str_to_u64(const char *text, uint64_t *ret_value)
 {
     return to_unsigned(text, UINT64_MAX, ret_value);

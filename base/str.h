@@ -25,6 +25,10 @@ static inline bool streq_null(const char *a, const char *b)
 const char *str_after_prefix(const char *text, const char *prefix);
 bool str_ends_with(const char *text, const char *suffix);
 
+/* Bytes of anybody's as text that may stand in JSON and on a terminal: what is no UTF-8 (RFC 3629)
+ * becomes '?', a control character but newline and tab a blank. Owned by the caller. */
+char *str_clean(const char *data, size_t length);
+
 /* Whole-string decimal numbers: no sign, no blanks, no trailing text. 0, -EINVAL or -ERANGE. */
 int str_to_u64(const char *text, uint64_t *ret_value);
 int str_to_u32(const char *text, uint32_t *ret_value);

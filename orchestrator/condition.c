@@ -16,6 +16,7 @@ enum {
     LOG_LINE_LENGTH = 500,
     LOGS_TIMEOUT_MS = 2000,
     OUTPUT_LENGTH = 120, /* of a probe, in progress and errors */
+    TELL_MS = 120,       /* the engine drops progress that comes faster; the last word must stay */
 };
 
 enum condition {
@@ -50,6 +51,8 @@ struct wait {
     uint64_t deadline_ms; /* of the phase; UINT64_MAX: none */
     bool cancelled;
     char *told; /* the latest progress */
+    uint64_t told_ms;
+    bool has_news; /* to be told as soon as it may */
     struct error failure;
     struct log_reader *reader;
     bool logs_ended;
@@ -104,7 +107,10 @@ static struct sight look(const struct wait *wait)
     struct sight sight = {.status.state = VM_CREATED};
     sight.gone = orchestrator->world.vm_status(orchestrator->world.userdata, wait->operation->name,
                                                &sight.status) < 0;
-    supervisor_look(orchestrator->supervisor, wait->operation->name, &sight.supervision);
+    /* Of one moment, which is the supervisor's: what has just changed it has yet to be told. */
+    bool is_known =
+        supervisor_look(orchestrator->supervisor, wait->operation->name, &sight.supervision);
+    sight.status.state = is_known ? sight.supervision.state : VM_CREATED;
     sight.ended = sight.status.state == VM_EXITED && !sight.supervision.restarting;
     return sight;
 }
@@ -217,14 +223,17 @@ static char *describe_wait(const struct wait *wait, const struct sight *sight)
     return xasprintf("%s: %s", wish, probes);
 }
 
-static void tell(struct wait *wait, const struct sight *sight)
+static void tell(struct wait *wait, const struct sight *sight, uint64_t now_ms)
 {
-    char *text = describe_wait(wait, sight);
+    _cleanup_free_ char *text = describe_wait(wait, sight);
     bool same = wait->told && streq(wait->told, text);
+    wait->has_news = !same && now_ms < wait->told_ms + TELL_MS;
+    if (same || wait->has_news)
+        return;
     free(wait->told);
-    wait->told = text;
-    if (!same)
-        operation_progress(wait->operation, text, 0, 0, "");
+    wait->told = TAKE_PTR(text);
+    wait->told_ms = now_ms;
+    operation_progress(wait->operation, wait->told, 0, 0, "");
 }
 
 /* --- its last lines --------------------------------------------------------------------------- */
@@ -304,7 +313,7 @@ static bool watch(struct wait *wait, uint64_t now_ms)
     case VERDICT_WAIT:
         break;
     }
-    tell(wait, &sight);
+    tell(wait, &sight, now_ms);
     if (now_ms >= wait->deadline_ms) {
         fail_in_time(wait);
         begin_logs(wait, now_ms);
@@ -353,6 +362,8 @@ uint64_t conditions_deadline(const struct conditions *conditions)
     for (size_t i = 0; i < conditions->waits.count; i++) {
         const struct wait *wait = conditions->waits.items[i];
         uint64_t deadline_ms = wait->cancelled ? 0 : wait->deadline_ms;
+        if (wait->has_news && wait->told_ms + TELL_MS < deadline_ms)
+            deadline_ms = wait->told_ms + TELL_MS;
         next_ms = deadline_ms < next_ms ? deadline_ms : next_ms;
     }
     return next_ms;
@@ -386,6 +397,7 @@ static int start(void *self, struct operation *operation, struct error *err)
     wait->conditions = conditions;
     wait->operation = operation;
     wait->condition = condition;
+    wait->told_ms = clock_monotonic_ms(); /* that it waits at all */
     wait->deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + (uint64_t)timeout_ms : UINT64_MAX;
     operation->provider_data = wait;
     vec_add(&conditions->waits, wait);

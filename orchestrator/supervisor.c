@@ -22,7 +22,6 @@ static struct watch *find_watch(const struct supervisor *supervisor, const char 
     return NULL;
 }
 
-/* What its spec says, which is the same as long as it lives: another spec is another instance. */
 static void read_spec(struct watch *watch, const cJSON *spec)
 {
     cJSON_Delete(watch->healthcheck);
@@ -158,6 +157,18 @@ void supervisor_retire(struct supervisor *supervisor)
 
 /* --- what happens to VMs ---------------------------------------------------------------------- */
 
+/* The spec is whole from the first start on, and what this instance was made from. */
+static void refresh_spec(struct watch *watch)
+{
+    _cleanup_error_ struct error err = {0};
+    _cleanup_(state_watched_done) struct state_watched watched = {0};
+    if (state_find_watched(watch->supervisor->orchestrator->store, watch->instance, &watched,
+                           &err) > 0)
+        read_spec(watch, watched.vm_spec);
+    else
+        log_error("%s: its spec cannot be read: %s", watch->instance, error_text(&err));
+}
+
 static void note_start(struct watch *watch, const struct vm_status *status, bool adopting)
 {
     uint64_t now_ms = clock_monotonic_ms();
@@ -167,6 +178,7 @@ static void note_start(struct watch *watch, const struct vm_status *status, bool
         return;
     }
     if (!adopting) {
+        refresh_spec(watch);
         bool by_policy = watch->restart.phase == RESTART_DUE;
         restart_started(&watch->restart, now_ms);
         _cleanup_error_ struct error err = {0};
@@ -334,6 +346,7 @@ bool supervisor_look(const struct supervisor *supervisor, const char *instance,
     if (!watch)
         return false;
     *ret_supervision = (struct supervision){
+        .state = watch->seen == VM_STATE_COUNT ? VM_CREATED : watch->seen,
         .has_check = watch->healthcheck,
         .health = watch->health.state,
         .failures = watch->health.failures,

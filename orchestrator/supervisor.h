@@ -42,6 +42,7 @@ bool supervisor_is_busy(const struct supervisor *supervisor);
 void supervisor_kick(struct supervisor *supervisor);
 
 struct supervision {
+    enum vm_state state; /* as last told; VM_CREATED where nothing was */
     bool has_check;
     enum health_state health;
     int64_t failures, retries; /* of the probes; failures do not go beyond retries */

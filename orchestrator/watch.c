@@ -38,7 +38,7 @@ static void record_probe(struct watch *watch, int exit_code, const char *output,
         .start_ns = watch->probe_start_ns,
         .end_ns = clock_realtime_ns(),
         .exit_code = exit_code,
-        .output = xstrndup(output, length),
+        .output = str_clean(output, length), /* a guest says what it likes */
     };
 }
 

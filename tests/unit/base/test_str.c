@@ -67,10 +67,31 @@ static void the_nearest_key_is_a_typing_mistake_away(void **state)
     assert_null(str_nearest("", keys, ARRAY_SIZE(keys)));
 }
 
+static void check_clean(const char *data, size_t length, const char *expected)
+{
+    _cleanup_free_ char *clean = str_clean(data, length);
+    assert_string_equal(clean, expected);
+}
+
+static void anybodys_bytes_become_text(void **state)
+{
+    (void)state;
+    check_clean("", 0, "");
+    check_clean("gr\xc3\xbc\xc3\x9f\n\tdich \xf0\x9f\x99\x82", 17,
+                "gr\xc3\xbc\xc3\x9f\n\tdich \xf0\x9f\x99\x82");
+    check_clean("a\0b\x1b[2Jc\x7f\r", 10, "a b [2Jc  ");
+    check_clean("\xff\xc3", 2, "??"); /* no beginning; cut off */
+    check_clean("\xc0\xaf", 2, "??"); /* overlong */
+    check_clean("\xe0\x80\xaf", 3, "???");
+    check_clean("\xed\xa0\x80", 3, "???");      /* a surrogate */
+    check_clean("\xf4\x90\x80\x80", 4, "????"); /* beyond U+10FFFF */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(anybodys_bytes_become_text),
         cmocka_unit_test(buffers_grow_and_keep_nuls),
         cmocka_unit_test(vectors_join_and_copy),
         cmocka_unit_test(the_nearest_key_is_a_typing_mistake_away),
