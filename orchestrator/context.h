@@ -5,6 +5,7 @@
 #include "orchestrator/orchestrator.h"
 
 struct supervisor;
+struct host_boot;
 struct host_stop;
 struct conditions;
 
@@ -17,6 +18,7 @@ struct orchestrator {
     struct supervisor *supervisor;
     struct conditions *conditions;
     VEC(struct exit_wait *) exit_waits;
+    struct host_boot *booting;           /* NULL: nothing is started for a boot's sake */
     struct host_stop *going_down;        /* NULL: it is not; see host_boot.h */
     orchestrator_event_fn *on_happening; /* NULL: nobody listens */
     void *happening_userdata;

@@ -21,6 +21,7 @@ struct daemon_options {
     bool background;
 };
 
-/* Runs until SIGTERM, SIGINT, POST /vmstead/daemon/stop, or until nothing ran and nobody asked for
- * a while. 0 for all of these; -EBUSY where this root has a daemon already. */
+/* Runs until SIGTERM, SIGINT, POST /vmstead/daemon/stop or /shutdown (which stops the VMs, too), or
+ * until nothing ran and nobody asked for a while. 0 for all of these; -EBUSY where this root has a
+ * daemon already. */
 int daemon_run(const struct daemon_options *options, struct error *err);

@@ -9,19 +9,29 @@
 #include "orchestrator/state_watch.h"
 #include "orchestrator/supervisor.h"
 
-/* One project's start. */
-struct boot_start {
-    struct orchestrator *orchestrator;
-    size_t *pending; /* shared by all */
+struct project_start {
+    struct host_boot *boot;
     char *project;
     char **instances;
 };
 
-static void boot_start_free(struct boot_start *start)
+struct host_boot {
+    struct orchestrator *orchestrator;
+    VEC(struct project_start *) starts;
+    size_t pending; /* of them, and ourselves until all were begun */
+};
+
+void host_boot_free(struct host_boot *boot)
 {
-    free(start->project);
-    strv_free(start->instances);
-    free(start);
+    if (!boot)
+        return;
+    for (size_t i = 0; i < boot->starts.count; i++) {
+        free(boot->starts.items[i]->project);
+        strv_free(boot->starts.items[i]->instances);
+        free(boot->starts.items[i]);
+    }
+    vec_done(&boot->starts);
+    free(boot);
 }
 
 static void note_boot(struct orchestrator *orchestrator)
@@ -42,42 +52,38 @@ int host_boot_is_new(struct orchestrator *orchestrator, struct error *err)
     return seen && !streq(seen, clock_boot_id());
 }
 
-/* The last one to let go writes the boot down. */
-static void let_go(struct orchestrator *orchestrator, size_t *pending)
+/* The last one writes the boot down. */
+static void end_start(struct host_boot *boot)
 {
-    if (--*pending > 0)
+    if (--boot->pending > 0)
         return;
-    note_boot(orchestrator);
-    free(pending);
-}
-
-static void end_start(struct boot_start *start)
-{
-    let_go(start->orchestrator, start->pending);
-    boot_start_free(start);
+    note_boot(boot->orchestrator);
+    boot->orchestrator->booting = NULL;
+    host_boot_free(boot);
 }
 
 static void on_started(void *userdata, const struct error *err)
 {
-    struct boot_start *start = userdata;
+    struct project_start *start = userdata;
     if (err->code)
         log_warning("project '%s' has not come back whole: %s", start->project, error_text(err));
     for (size_t i = 0; err->code && start->instances[i]; i++)
-        supervisor_retry(start->orchestrator->supervisor, start->instances[i]);
-    end_start(start);
+        supervisor_retry(start->boot->orchestrator->supervisor, start->instances[i]);
+    end_start(start->boot);
 }
 
-static void start_project(struct boot_start *start)
+static void start_project(struct project_start *start)
 {
     static const struct job_callbacks callbacks = {.on_end = on_started};
     struct act_options options = {
         .selection.instances = start->instances, .timeout_ms = -1, .in_order = true};
     struct job *job;
     _cleanup_error_ struct error err = {0};
-    if (orchestrator_act(start->orchestrator, start->project, ACT_START, &options, &callbacks,
+    log_info("the host has booted: project '%s' is started", start->project);
+    if (orchestrator_act(start->boot->orchestrator, start->project, ACT_START, &options, &callbacks,
                          start, &job, &err) < 0) {
         log_warning("project '%s' cannot be started: %s", start->project, error_text(&err));
-        end_start(start);
+        end_start(start->boot);
     }
 }
 
@@ -96,22 +102,17 @@ static bool comes_back(struct orchestrator *orchestrator, const struct state_ins
     return restart_wants_boot(&policy, status.exit_code, instance->is_wanted);
 }
 
-struct boot_starts {
-    VEC(struct boot_start *) list;
-};
-
-static void collect(struct orchestrator *orchestrator, const struct state_instance *instance,
-                    struct boot_starts *starts)
+static void collect(struct host_boot *boot, const struct state_instance *instance)
 {
-    struct boot_start *start = NULL;
-    for (size_t i = 0; i < starts->list.count; i++)
-        if (streq(starts->list.items[i]->project, instance->project))
-            start = starts->list.items[i];
+    struct project_start *start = NULL;
+    for (size_t i = 0; i < boot->starts.count; i++)
+        if (streq(boot->starts.items[i]->project, instance->project))
+            start = boot->starts.items[i];
     if (!start) {
-        start = new0(struct boot_start);
-        start->orchestrator = orchestrator;
+        start = new0(struct project_start);
+        start->boot = boot;
         start->project = xstrdup(instance->project);
-        vec_add(&starts->list, start);
+        vec_add(&boot->starts, start);
     }
     strv_add(&start->instances, xstrdup(instance->name));
 }
@@ -119,23 +120,19 @@ static void collect(struct orchestrator *orchestrator, const struct state_instan
 void host_boot_start(struct orchestrator *orchestrator)
 {
     struct state_instances instances = {0};
-    struct boot_starts starts = {0};
+    struct host_boot *boot = orchestrator->booting = new0(struct host_boot);
+    boot->orchestrator = orchestrator;
     _cleanup_error_ struct error err = {0};
     if (state_list_instances(orchestrator->store, NULL, &instances, &err) < 0)
         log_error("what should run after the host's boot is not known: %s", error_text(&err));
     for (size_t i = 0; i < instances.list.count; i++)
         if (comes_back(orchestrator, &instances.list.items[i]))
-            collect(orchestrator, &instances.list.items[i], &starts);
+            collect(boot, &instances.list.items[i]);
     state_instances_done(&instances);
-    size_t *pending = new0(size_t);
-    *pending = starts.list.count + 1; /* one is ours, until all were begun */
-    for (size_t i = 0; i < starts.list.count; i++) {
-        log_info("the host has booted: project '%s' is started", starts.list.items[i]->project);
-        starts.list.items[i]->pending = pending;
-        start_project(starts.list.items[i]);
-    }
-    vec_done(&starts.list);
-    let_go(orchestrator, pending);
+    boot->pending = boot->starts.count + 1;
+    for (size_t i = 0; i < boot->starts.count; i++)
+        start_project(boot->starts.items[i]);
+    end_start(boot);
 }
 
 /* --- going down ------------------------------------------------------------------------------- */

@@ -13,5 +13,7 @@ int host_boot_is_new(struct orchestrator *orchestrator, struct error *err);
 /* Starts who should run by its policy, in each project's order of dependencies, projects side by
  * side. The boot counts as seen when all of them have been tried. */
 void host_boot_start(struct orchestrator *orchestrator);
+/* What that has begun; NULL is fine. */
+void host_boot_free(struct host_boot *boot);
 /* What orchestrator_shutdown() has begun; NULL is fine. */
 void host_stop_free(struct host_stop *stop);

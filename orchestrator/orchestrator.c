@@ -128,6 +128,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
     while (orchestrator->exit_waits.count > 0)
         exit_wait_free(orchestrator->exit_waits.items[0]);
     control_free(orchestrator->control);
+    host_boot_free(orchestrator->booting);
     host_stop_free(orchestrator->going_down);
     uv_close((uv_handle_t *)orchestrator->kick, on_kick_closed);
     free((void *)orchestrator->world.providers);
