@@ -428,10 +428,10 @@ void conditions_free(struct conditions *conditions)
 {
     if (!conditions)
         return;
-    while (conditions->waits.count >
-           0) { /* their engines, which nobody hears, wait for an answer */
-        conditions->waits.items[0]->cancelled = true;
-        advance(conditions->waits.items[0], 0);
+    while (conditions->waits.count > 0) { /* engines that nobody hears any more want an answer */
+        struct wait *wait = conditions->waits.items[--conditions->waits.count];
+        wait->cancelled = true;
+        advance(wait, 0);
     }
     vec_done(&conditions->waits);
     free(conditions);
