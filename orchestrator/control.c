@@ -3,12 +3,14 @@
 
 #include "base/str.h"
 #include "base/vec.h"
+#include "orchestrator/state.h"
 
 #include <errno.h>
 #include <signal.h>
 
 struct control {
     const struct orchestrator_world *world;
+    struct store *store;
     struct provider provider;
     VEC(struct operation *) kills; /* wait for the guest's end */
 };
@@ -67,9 +69,43 @@ static int start_pause(struct control *control, struct operation *operation, str
     return 0;
 }
 
+/* {image id: an instance that uses it} */
+static int find_users(struct control *control, cJSON **ret_users, struct error *err)
+{
+    struct state_instances instances = {0};
+    int r = state_list_instances(control->store, NULL, &instances, err);
+    if (r < 0)
+        return r;
+    cJSON *users = cJSON_CreateObject();
+    for (size_t i = 0; i < instances.list.count; i++)
+        json_set_string(users, instances.list.items[i].image_id, instances.list.items[i].name);
+    state_instances_done(&instances);
+    *ret_users = users;
+    return 0;
+}
+
+/* A bootstrap has no name that the cache knows it by. One that is not there any more is gone. */
+static int remove_image(struct control *control, struct operation *operation, struct error *err)
+{
+    const struct orchestrator_world *world = control->world;
+    bool by_id = str_after_prefix(operation->name, "bootstrap:");
+    const char *name = by_id ? json_string(operation->spec, "id", "") : operation->name;
+    _cleanup_error_ struct error local = {0};
+    _cleanup_json_ cJSON *users = NULL;
+    int r = find_users(control, &users, &local);
+    if (r == 0)
+        r = world->remove_image(world->userdata, name, users, &local);
+    if (r < 0 && r != -ENOENT)
+        return error_move(err, &local);
+    operation_done(operation, NULL, NULL);
+    return 0;
+}
+
 static int control_start(void *self, struct operation *operation, struct error *err)
 {
     struct control *control = self;
+    if (operation->verb == OPERATION_REMOVE)
+        return remove_image(control, operation, err);
     bool is_kill = operation->verb == OPERATION_KILL;
     return (is_kill ? start_kill : start_pause)(control, operation, err);
 }
@@ -91,10 +127,11 @@ static void control_cancel(void *self, struct operation *operation)
         end_cancelled(take_kill(control, index));
 }
 
-struct control *control_new(const struct orchestrator_world *world)
+struct control *control_new(const struct orchestrator_world *world, struct store *store)
 {
     struct control *control = new0(struct control);
     control->world = world;
+    control->store = store;
     control->provider = (struct provider){
         .kind = "control", .start = control_start, .cancel = control_cancel, .self = control};
     return control;

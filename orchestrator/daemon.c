@@ -203,6 +203,12 @@ static int set_paused(void *userdata, const char *instance, bool paused,
                                  done_userdata, err);
 }
 
+static int remove_image(void *userdata, const char *name, const cJSON *used, struct error *err)
+{
+    _cleanup_json_ cJSON *removed = NULL;
+    return runtime_image_remove(((struct daemon *)userdata)->runtime, name, used, &removed, err);
+}
+
 static const char *get_acceleration_note(void *userdata)
 {
     return runtime_acceleration_note(((const struct daemon *)userdata)->runtime);
@@ -282,6 +288,7 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
                                              .signal = send_signal,
                                              .kill = kill_service,
                                              .set_paused = set_paused,
+                                             .remove_image = remove_image,
                                              .userdata = daemon};
     return orchestrator_new(&daemon->loop, &daemon->paths, daemon->store, &world,
                             &daemon->orchestrator, err);

@@ -140,13 +140,14 @@ static void on_operation_progress(struct operation *operation, const char *text,
 
 /* --- one step --------------------------------------------------------------------------------- */
 
-/* What is done to a VM beside making, starting and ending it is the orchestrator's own provider's.
- */
+/* What is done to a VM beside making, starting and ending it, and taking images away, is for the
+ * orchestrator's own provider (control.h). */
 static const struct provider *find_provider(const struct engine *engine,
                                             const struct plan_step *step)
 {
     bool is_control = step->verb == OPERATION_PAUSE || step->verb == OPERATION_UNPAUSE ||
-                      step->verb == OPERATION_KILL;
+                      step->verb == OPERATION_KILL ||
+                      (step->verb == OPERATION_REMOVE && streq(step->kind, "image"));
     const char *kind = is_control ? "control" : step->kind;
     for (size_t i = 0; i < engine->options.provider_count; i++)
         if (streq(engine->options.providers[i]->kind, kind))

@@ -98,7 +98,7 @@ int orchestrator_new(uv_loop_t *loop, const struct paths *paths, struct store *s
     orchestrator->loop = loop;
     orchestrator->store = store;
     orchestrator->world = *world;
-    orchestrator->control = control_new(&orchestrator->world);
+    orchestrator->control = control_new(&orchestrator->world, store);
     snprintf(orchestrator->root_id, sizeof(orchestrator->root_id), "%s",
              paths ? paths->root_id : "");
     orchestrator->kick = new0(uv_timer_t);

@@ -49,6 +49,8 @@ struct orchestrator_world {
     cJSON *(*describe_ports)(void *userdata, const char *instance);
     /* runtime_acceleration_note: NULL where there is nothing to say. */
     const char *(*acceleration_note)(void *userdata);
+    /* runtime_image_remove; used: {image id: an instance}. */
+    int (*remove_image)(void *userdata, const char *name, const cJSON *used, struct error *err);
     /* runtime_vm_signal, runtime_vm_kill and runtime_vm_set_paused. */
     int (*signal)(void *userdata, const char *instance, int signal_number, struct error *err);
     int (*kill)(void *userdata, const char *instance, struct error *err);

@@ -528,6 +528,14 @@ static int set_paused(void *userdata, const char *instance, bool paused,
     return 0;
 }
 
+static int remove_image(void *userdata, const char *name, const cJSON *used, struct error *err)
+{
+    struct fake_world *world = userdata;
+    const char *user = json_string(used, world->image_id, NULL);
+    vec_add(&world->log, xasprintf("remove image %s", name));
+    return user ? error_set(err, EBUSY, "image '%s' is used by '%s'", name, user) : 0;
+}
+
 static cJSON *describe_nothing(void *userdata, const char *instance)
 {
     (void)userdata;
@@ -550,6 +558,7 @@ struct orchestrator_world fake_world_for_orchestrator(struct fake_world *world)
         .signal = send_signal,
         .kill = kill_vm,
         .set_paused = set_paused,
+        .remove_image = remove_image,
         .describe_endpoints = describe_nothing,
         .describe_ports = describe_nothing,
         .acceleration_note = acceleration_note,

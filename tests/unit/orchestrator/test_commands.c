@@ -94,6 +94,23 @@ static void test_down_keeps_volumes_unless_told(void **state)
     host_assert_nothing_left(&host);
 }
 
+static void test_down_takes_images_that_nobody_uses(void **state)
+{
+    (void)state;
+    _cleanup_(host_done) struct host host;
+    host_init(&host, FAKE_LATER, NULL, NULL);
+    assert_int_equal(host_up(&host, DAY, NULL, NULL), 0);
+    assert_int_equal(host_up(&host, "shop/compose.yaml", NULL, NULL), 0);
+    struct down_options options = {.timeout_ms = -1, .remove_images = REMOVE_IMAGES_ALL};
+    assert_int_equal(host_down(&host, "day", &options), 0); /* shop's use is a warning */
+    assert_true(was_done(&host, "remove image nginx:1.25"));
+    options.remove_images = REMOVE_IMAGES_LOCAL;
+    fake_world_clear_log(&host.world);
+    assert_int_equal(host_down(&host, "shop", &options), 0);
+    assert_true(was_done(&host, "remove image sha256:1")); /* the bootstrap's, by its id */
+    assert_false(was_done(&host, "remove image nginx:1.25"));
+}
+
 static void test_unchanged_is_untouched(void **state)
 {
     (void)state;
@@ -726,6 +743,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conditions_order_the_starts),
         cmocka_unit_test(test_down_keeps_volumes_unless_told),
+        cmocka_unit_test(test_down_takes_images_that_nobody_uses),
         cmocka_unit_test(test_unchanged_is_untouched),
         cmocka_unit_test(test_secret_is_nowhere_but_in_the_vault),
         cmocka_unit_test(test_recreation_keeps_volumes_and_address),
