@@ -15,6 +15,7 @@ struct global_options {
     char **files;                  /* -f */
     const char *project_name;      /* -p */
     const char *project_directory; /* --project-directory */
+    char **env_files;              /* --env-file */
     char **profiles;               /* --profile */
     const char *progress;          /* auto, tty, plain, json, quiet */
     bool version;

@@ -29,6 +29,8 @@ static const struct option_row global_rows[] = {
      NULL, 0, 0, "Project name (instead of the file's, or its folder's)"},
     {"project-directory", 0, OPTION_STRING, offsetof(struct global_options, project_directory),
      "DIR", NULL, 0, 0, "Where relative paths start (default: the first Compose file's folder)"},
+    {"env-file", 0, OPTION_LIST, offsetof(struct global_options, env_files), "FILE", NULL, 0, 0,
+     "File of variables instead of .env; may be given more than once, the later one counts"},
     {"profile", 0, OPTION_LIST, offsetof(struct global_options, profiles), "PROFILE", NULL, 0, 0,
      "Profile to enable; may be given more than once, '*' is all"},
     {"progress", 0, OPTION_CHOICE, offsetof(struct global_options, progress),

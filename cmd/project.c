@@ -11,47 +11,48 @@
 
 extern char **environ;
 
-/* COMPOSE_FILE=a.yaml:b.yaml, or with the separator that COMPOSE_PATH_SEPARATOR names. */
-static char **files_from_environment(void)
-{
-    const char *list = getenv("COMPOSE_FILE");
-    const char *separator = getenv("COMPOSE_PATH_SEPARATOR");
-    if (!separator || !*separator)
-        separator = ":";
-    char **files = NULL;
-    while (list && *list) {
-        const char *end = strstr(list, separator);
-        strv_add(&files, end ? xstrndup(list, (size_t)(end - list)) : xstrdup(list));
-        list = end ? end + strlen(separator) : NULL;
-    }
-    return files;
-}
-
-static void print_diagnostics(const struct diagnostics *diagnostics)
+static void print_diagnostics(const struct diagnostics *diagnostics, bool json)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
-    diagnostics_print(diagnostics, output_has_color(STDERR_FILENO), &text);
+    if (json)
+        diagnostics_print_json(diagnostics, &text);
+    else
+        diagnostics_print(diagnostics, output_has_color(STDERR_FILENO), &text);
     fputs(strbuf_text(&text), stderr);
+}
+
+/* options has what the command adds to the global ones. */
+static int load(const struct global_options *global, struct compose_options *options,
+                enum purpose purpose, bool json, struct model **ret_model, struct error *err)
+{
+    _cleanup_free_ char *working_directory = getcwd(NULL, 0);
+    if (!working_directory)
+        return error_set(err, errno, "cannot find the current folder: %s", strerror(errno));
+    options->files = global->files;
+    options->project_name = global->project_name;
+    options->project_directory = global->project_directory;
+    options->working_directory = working_directory;
+    options->environment = environ;
+    options->env_files = global->env_files;
+    options->profiles = global->profiles;
+    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
+    diagnostics_set_purpose(diagnostics, purpose);
+    int r = compose_load(options, diagnostics, ret_model, err);
+    print_diagnostics(diagnostics, json);
+    return r;
+}
+
+int project_show(const struct global_options *global, struct compose_options *options, bool json,
+                 struct model **ret_model, struct error *err)
+{
+    return load(global, options, PURPOSE_SHOW, json, ret_model, err);
 }
 
 int project_load_services(const struct global_options *global, char *const *services,
                           struct model **ret_model, struct error *err)
 {
-    _cleanup_strv_ char **from_environment = global->files ? NULL : files_from_environment();
-    _cleanup_free_ char *working_directory = getcwd(NULL, 0);
-    if (!working_directory)
-        return error_set(err, errno, "cannot find the current folder: %s", strerror(errno));
-    struct compose_options options = {.files = global->files ? global->files : from_environment,
-                                      .project_name = global->project_name,
-                                      .project_directory = global->project_directory,
-                                      .working_directory = working_directory,
-                                      .environment = environ,
-                                      .profiles = global->profiles,
-                                      .services = services};
-    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
-    int r = compose_load(&options, diagnostics, ret_model, err);
-    print_diagnostics(diagnostics);
-    return r;
+    struct compose_options options = {.services = services};
+    return load(global, &options, PURPOSE_RUN, false, ret_model, err);
 }
 
 int project_load(const struct global_options *global, struct model **ret_model, struct error *err)
@@ -69,7 +70,8 @@ int project_find(const struct global_options *global, char **ret_name, struct mo
         return 0;
     }
     _cleanup_(model_freep) struct model *model = NULL;
-    int r = project_load(global, &model, err);
+    struct compose_options options = {0};
+    int r = load(global, &options, PURPOSE_FIND, false, &model, err);
     const char *from_environment = getenv("COMPOSE_PROJECT_NAME");
     if (r < 0 && (!from_environment || !*from_environment))
         return r;

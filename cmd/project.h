@@ -3,11 +3,15 @@
 #pragma once
 
 #include "cmd/command.h"
-#include "compose/model.h"
+#include "compose/compose.h"
 
 /* Loads and checks the files. -EINVAL with err empty where the diagnostics have been printed: they
  * said everything. */
 int project_load(const struct global_options *global, struct model **ret_model, struct error *err);
+/* For `config`: options has what is wanted beside the global ones; problems are printed as JSON, one a
+ * line, where json is set. */
+int project_show(const struct global_options *global, struct compose_options *options, bool json,
+                 struct model **ret_model, struct error *err);
 /* The same; the services that the caller names (NULL-terminated) have their profiles enabled. */
 int project_load_services(const struct global_options *global, char *const *services,
                           struct model **ret_model, struct error *err);

@@ -1,15 +1,9 @@
 /* See compose/complete.h. */
 #include "compose/complete.h"
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "compose/dotenv.h"
 #include "compose/merge.h"
-#include "compose/model.h"
-#include "compose/schema_types.h"
-
-#include <errno.h>
 
 void complete_put(const struct completion *completion, const struct schema_object *rows,
                   struct node *map, const char *name, struct node *value)
@@ -29,71 +23,6 @@ static const struct schema_object *service_rows(void)
     return schema_find(&schema_root, "services")->object;
 }
 
-/* --- environment ----------------------------------------------------------------------------- */
-
-static void read_env_file(const struct completion *completion, const struct node *entry,
-                          const struct variables *variables, struct node *result)
-{
-    const struct node *path_node = node_get(entry, "path");
-    if (!path_node)
-        return;
-    const char *path = path_node->text;
-    if (path[0] != '/')
-        path = arena_printf(completion->arena, "%s/%s", completion->directory, path);
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
-    if (r == -ENOENT && !node_get_bool(entry, "required", true))
-        return;
-    if (r < 0) {
-        diagnostics_add(completion->diagnostics, SEVERITY_ERROR, path_node->position,
-                        r == -ENOENT ? "'required: false' beside 'path:' lets it be missing" : NULL,
-                        "cannot read env_file '%s': %s", path_node->text, strerror(-r));
-        return;
-    }
-    const char *file = diagnostics_add_file(completion->diagnostics, path_node->text, text, length);
-    dotenv_read(completion->arena, completion->diagnostics, file, text, variables, result);
-}
-
-/* Bare KEYs take the caller's value. */
-static void fill_bare(const struct completion *completion, struct node *environment)
-{
-    for (size_t i = 0; environment && i < environment->count; i++) {
-        struct node_pair *pair = &environment->pairs[i];
-        const char *value = pair->value->kind == NODE_NULL && completion->variables
-                                ? variables_get(completion->variables, pair->key)
-                                : NULL;
-        if (value)
-            pair->value = node_new_string(completion->arena, value, pair->value->position);
-    }
-}
-
-/* env_file's variables below those of environment, which they may refer to. */
-static void complete_environment(const struct completion *completion, struct node *service)
-{
-    struct node *environment = node_get(service, "environment");
-    const struct node *files = node_get(service, "env_file");
-    fill_bare(completion, environment);
-    if (!node_is(files, NODE_LIST))
-        return;
-    struct variables *variables = variables_new(completion->arena, NULL);
-    struct node *result = node_new(completion->arena, NODE_MAP, files->position);
-    for (size_t i = 0; environment && i < environment->count; i++)
-        if (environment->pairs[i].value->kind == NODE_STRING)
-            variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
-    if (completion->variables && !variables_get(completion->variables, "VMSTEAD_REPLICA"))
-        variables_add(variables, "VMSTEAD_REPLICA", MODEL_REPLICA);
-    variables_set_fallback(variables, completion->variables);
-    for (size_t i = 0; i < files->count; i++)
-        read_env_file(completion, files->items[i], variables, result);
-    for (size_t i = 0; environment && i < environment->count; i++)
-        node_put_ranked(completion->arena, result, &environment->pairs[i]);
-    node_remove(service, "env_file");
-    if (result->count > 0)
-        complete_put(completion, service_rows(), service, "environment", result);
-}
-
 /* --- services -------------------------------------------------------------------------------- */
 
 static void complete_dependencies(const struct completion *completion, struct node *service)
@@ -111,15 +40,23 @@ static void complete_dependencies(const struct completion *completion, struct no
     }
 }
 
-static void complete_networks(const struct completion *completion, struct node *service,
-                              struct position position)
+static void complete_networks(const struct completion *completion, const struct node_pair *pair)
 {
+    struct node *service = pair->value;
     const struct node_pair *networks = node_find(service, "networks");
-    if (networks && (networks->value->kind != NODE_MAP || networks->value->count > 0))
+    const char *mode = node_get_string(service, "network_mode", "");
+    bool joins = networks && (networks->value->kind != NODE_MAP || networks->value->count > 0);
+    if (joins && mode[0])
+        diagnostics_add(completion->diagnostics, SEVERITY_ERROR, networks->position,
+                        "keep one of them",
+                        "service '%s' has both 'network_mode' and 'networks', which exclude each "
+                        "other",
+                        pair->key);
+    if (joins || mode[0] || node_find(service, "provider"))
         return;
-    struct node *result = node_new(completion->arena, NODE_MAP, position);
-    node_put(completion->arena, result, "default", position,
-             node_new(completion->arena, NODE_NULL, position));
+    struct node *result = node_new(completion->arena, NODE_MAP, pair->position);
+    node_put(completion->arena, result, "default", pair->position,
+             node_new(completion->arena, NODE_NULL, pair->position));
     complete_put(completion, service_rows(), service, "networks", result);
 }
 
@@ -133,7 +70,8 @@ static void remove_empty(struct node *service, const char *key)
 /* What says nothing is not printed. A later file's `tty: false` had to win before. */
 static void drop_defaults(struct node *service)
 {
-    static const char *const flags[] = {"tty", "stdin_open", "read_only"};
+    static const char *const flags[] = {"tty",        "stdin_open",       "read_only",
+                                        "privileged", "oom_kill_disable", "use_api_socket"};
     static const char *const texts[] = {"restart", "stop_signal", "pull_policy"};
     static const char *const collections[] = {"environment", "ports",   "depends_on",
                                               "profiles",    "volumes", "configs",
@@ -163,11 +101,14 @@ static void complete_service(const struct completion *completion, struct node_pa
     if (service->kind != NODE_MAP)
         return;
     complete_environment(completion, service);
+    if (!completion->no_normalize) {
+        complete_implied_dependencies(completion, service);
+        complete_networks(completion, pair);
+    }
     complete_dependencies(completion, service);
-    complete_networks(completion, service, pair->position);
     complete_healthcheck(service);
     complete_build(completion, service);
-    complete_mounts(completion, service);
+    complete_mounts(service);
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         const struct node *list = node_get(service, lists[i]);
         if (list)
@@ -354,6 +295,28 @@ static struct node *names_of(struct arena *arena, const struct node *map)
     return names;
 }
 
+/* Keeps the services that are named, and what these depend on. */
+static void select_services(const struct completion *completion, struct node *services)
+{
+    struct node *kept = node_new(completion->arena, NODE_MAP, services->position);
+    struct node *ordered = node_new(completion->arena, NODE_MAP, services->position);
+    for (char *const *name = completion->services; *name; name++)
+        if (node_find(services, *name))
+            node_put_ranked(completion->arena, kept, node_find(services, *name));
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct node *dependencies = node_get(kept->pairs[i].value, "depends_on");
+        for (size_t j = 0; dependencies && j < dependencies->count; j++) {
+            const struct node_pair *other = node_find(services, dependencies->pairs[j].key);
+            if (other)
+                node_put_ranked(completion->arena, kept, other);
+        }
+    }
+    for (size_t i = 0; i < services->count; i++)
+        if (node_find(kept, services->pairs[i].key))
+            node_put_ranked(completion->arena, ordered, &services->pairs[i]);
+    *services = *ordered;
+}
+
 void complete_tree(const struct completion *completion, struct node *tree,
                    struct node **ret_disabled)
 {
@@ -365,10 +328,17 @@ void complete_tree(const struct completion *completion, struct node *tree,
     }
     complete_put(completion, &schema_root, tree, "name",
                  node_new_string(completion->arena, completion->project, tree->position));
+    if (!completion->no_path_resolution)
+        complete_paths(completion->arena, completion->variables, completion->directory, tree);
+    if (completion->variables && !completion->no_env_resolution)
+        complete_bare_keys(completion->arena, completion->variables, tree);
     const struct node *disabled = take_disabled(completion, services);
     for (size_t i = 0; i < services->count; i++)
         complete_service(completion, &services->pairs[i]);
-    check_dependencies(completion, services, disabled);
+    if (!completion->no_consistency)
+        check_dependencies(completion, services, disabled);
+    if (completion->only_services && completion->services && completion->services[0])
+        select_services(completion, services);
     complete_top_networks(completion, tree, services);
     complete_storage(completion, tree, services);
     *ret_disabled = names_of(completion->arena, disabled);

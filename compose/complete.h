@@ -5,7 +5,7 @@
 #pragma once
 
 #include "compose/node.h"
-#include "compose/schema.h"
+#include "compose/schema_types.h"
 #include "compose/variables.h"
 
 struct completion {
@@ -16,12 +16,22 @@ struct completion {
     const char *project;
     char *const *profiles; /* enabled; "*" is all */
     char *const *services; /* named by the caller: their profiles are enabled too */
+    bool only_services;    /* all but those, and what they depend on, goes */
     bool is_wire;          /* a tree that was completed before: all of its services are enabled */
+    /* What `config` can be told to leave out. */
+    bool no_normalize, no_path_resolution, no_consistency, no_env_resolution;
 };
 
 /* *ret_disabled: the names of the services that went, a list. */
 void complete_tree(const struct completion *completion, struct node *tree,
                    struct node **ret_disabled);
+
+/* Relative paths begin in directory, `~` is the variable HOME. Twice does no harm. */
+void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
+                    const struct node *tree);
+/* Bare KEYs of environments and build arguments take the variables' values. */
+void complete_bare_keys(struct arena *arena, const struct variables *variables,
+                        const struct node *tree);
 
 /* --- between complete.c and complete_storage.c ------------------------------------------------ */
 
@@ -38,9 +48,13 @@ struct reference {
 void complete_report_undefined(const struct completion *completion,
                                const struct reference *reference, const struct node *written);
 
-/* A service's build and mounts: paths absolute, defaults left out. */
+/* A service's `environment`, with what its env_file and label_file hold. */
+void complete_environment(const struct completion *completion, struct node *service);
+/* The services that `links`, `volumes_from`, `network_mode: service:X`... name are waited for. */
+void complete_implied_dependencies(const struct completion *completion, struct node *service);
+/* A service's build and mounts: defaults left out. */
 void complete_build(const struct completion *completion, struct node *service);
-void complete_mounts(const struct completion *completion, struct node *service);
+void complete_mounts(struct node *service);
 /* volumes, configs and secrets of the top level. */
 void complete_storage(const struct completion *completion, struct node *tree,
                       const struct node *services);

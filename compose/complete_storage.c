@@ -1,32 +1,6 @@
 /* The part of compose/complete.h about files and volumes: builds, mounts, configs, secrets. */
 #include "base/str.h"
 #include "compose/complete.h"
-#include "compose/parse.h"
-
-/* --- paths ----------------------------------------------------------------------------------- */
-
-/* Relative paths begin in the project's folder, `~` is the caller's home; absolute ones stay as
- * written, as the reference has it. */
-static struct node *full_path(const struct completion *completion, struct node *path)
-{
-    const char *text = path->text;
-    const char *home = text[0] == '~' && completion->variables
-                           ? variables_get(completion->variables, "HOME")
-                           : NULL;
-    if (text[0] == '/')
-        return path;
-    if (home && home[0] == '/')
-        text = path_clean(completion->arena, home, text[1] == '/' ? text + 2 : text + 1);
-    else
-        text = path_clean(completion->arena, completion->directory, text);
-    return node_new_string(completion->arena, text, path->position);
-}
-
-static bool is_remote(const char *text)
-{
-    return strstr(text, "://") || str_after_prefix(text, "git@") ||
-           str_after_prefix(text, "github.com/");
-}
 
 static const struct schema_object *rows_of(const char *service_key)
 {
@@ -65,37 +39,24 @@ void complete_build(const struct completion *completion, struct node *service)
         return;
     const struct schema_object *rows = rows_of("build");
     struct arena *arena = completion->arena;
-    struct node *context = node_get(build, "context"), *contexts;
-    if (!node_find(build, "context") || (context && context->text[0] == '\0'))
-        context = node_new_string(arena, ".", build->position);
-    if (context && !is_remote(context->text))
-        complete_put(completion, rows, build, "context", full_path(completion, context));
     if (!node_find(build, "dockerfile") && !node_find(build, "dockerfile_inline"))
         complete_put(completion, rows, build, "dockerfile",
                      node_new_string(arena, "Dockerfile", build->position));
     if (streq(node_get_string(build, "target", "-"), ""))
         node_remove(build, "target");
-    contexts = node_get(build, "additional_contexts");
-    for (size_t i = 0; contexts && i < contexts->count; i++)
-        if (node_is(contexts->pairs[i].value, NODE_STRING) &&
-            !is_remote(contexts->pairs[i].value->text) &&
-            !str_after_prefix(contexts->pairs[i].value->text, "service:"))
-            contexts->pairs[i].value = full_path(completion, contexts->pairs[i].value);
     complete_args(completion, build);
     complete_drop_false(build, "no_cache");
     complete_drop_false(build, "pull");
+    complete_drop_false(build, "privileged");
 }
 
 /* --- mounts ---------------------------------------------------------------------------------- */
 
-void complete_mounts(const struct completion *completion, struct node *service)
+void complete_mounts(struct node *service)
 {
     const struct node *mounts = node_get(service, "volumes");
     for (size_t i = 0; mounts && i < mounts->count; i++) {
-        struct node *mount = mounts->items[i], *source = node_get(mount, "source");
-        if (source && streq(node_get_string(mount, "type", ""), "bind"))
-            complete_put(completion, rows_of("volumes"), mount, "source",
-                         full_path(completion, source));
+        struct node *mount = mounts->items[i];
         complete_drop_false(mount, "read_only");
         complete_drop_false(node_get(mount, "bind"), "create_host_path");
         complete_drop_false(node_get(mount, "volume"), "nocopy");
@@ -157,7 +118,6 @@ static void complete_entry(const struct completion *completion, const struct sch
     struct node *entry = pair->value;
     if (entry->kind != NODE_MAP)
         return;
-    struct node *file = node_get(entry, "file");
     complete_drop_false(entry, "external");
     if (!node_find(entry, "name")) {
         const char *name =
@@ -167,8 +127,6 @@ static void complete_entry(const struct completion *completion, const struct sch
         complete_put(completion, rows, entry, "name",
                      node_new_string(completion->arena, name, entry->position));
     }
-    if (file)
-        complete_put(completion, rows, entry, "file", full_path(completion, file));
     if (streq(node_get_string(entry, "driver", "-"), ""))
         node_remove(entry, "driver");
 }

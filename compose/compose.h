@@ -22,6 +22,10 @@ struct compose_options {
     char *const *environment;      /* "K=V": the caller's environment */
     char *const *profiles;         /* --profile; NULL: COMPOSE_PROFILES. "*" enables all */
     char *const *services;         /* named by the caller: their profiles are enabled as well */
+    bool only_services;            /* all but those, and what they depend on, is left out */
+    char *const *env_files;        /* --env-file: instead of .env; the last definition counts */
+    /* What `config` can be told to leave out; nothing can run without them. */
+    bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
 };
 
 /* Reads, checks and builds. 0 with *ret_model set where there is no error among the diagnostics
@@ -30,9 +34,25 @@ struct compose_options {
 int compose_load(const struct compose_options *options, struct diagnostics *diagnostics,
                  struct model **ret_model, struct error *err);
 
+/* What `config` lists instead of the whole: lines of text. */
+enum compose_list {
+    COMPOSE_SERVICES,
+    COMPOSE_VOLUMES,
+    COMPOSE_NETWORKS,
+    COMPOSE_MODELS,
+    COMPOSE_IMAGES,
+    COMPOSE_PROFILES, /* of all services, enabled or not */
+    COMPOSE_VARIABLES,
+    COMPOSE_HASHES,
+    COMPOSE_ENVIRONMENT, /* what interpolation saw */
+    COMPOSE_LIST_COUNT
+};
+/* service: whose hash; NULL: all. */
+char *compose_list(const struct model *model, enum compose_list what, const char *service);
+
 enum compose_format { COMPOSE_YAML, COMPOSE_JSON };
 /* What `config` prints: the canonical form, keys sorted as the reference sorts them, `$` as `$$`.
- * Reading it back gives the same model. */
+ * Reading it back gives the same model. Of a model that was not interpolated every `$` stays. */
 char *compose_print(const struct model *model, enum compose_format format);
 
 /* The canonical form as it goes over the wire to the daemon: JSON, nothing escaped, and its reader:

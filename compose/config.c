@@ -76,7 +76,7 @@ static void escape_replicas(struct arena *arena, const struct node *services)
 char *compose_print(const struct model *model, enum compose_format format)
 {
     struct strbuf out = {0};
-    struct print_options options = {.sort = true, .escape_dollars = true};
+    struct print_options options = {.sort = true, .escape_dollars = !model->is_original};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
@@ -154,7 +154,7 @@ static int deserialize(struct arena *arena, struct node *wrapper, struct diagnos
         if (disabled->items[i]->kind != NODE_STRING)
             return error_set(err, EINVAL, "the project's 'disabled' holds no names");
     forget_positions(tree);
-    tree = schema_normalise(arena, diagnostics, tree);
+    tree = schema_normalise(arena, diagnostics, tree, false);
     const char *name = node_get_string(tree, "name", "");
     struct completion completion = {.arena = arena,
                                     .diagnostics = diagnostics,

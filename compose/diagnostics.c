@@ -11,6 +11,16 @@
 #define SHOWN_BEFORE 100 /* of these, how many stand before the caret in a longer line */
 #define COUNT_LIMIT 1000 /* what a hostile file can make us say */
 
+/* SEVERITY_COUNT: nothing. */
+static const enum severity meanings[PURPOSE_COUNT][SEVERITY_COUNT] = {
+    [PURPOSE_FIND] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_COUNT,
+                      SEVERITY_COUNT},
+    [PURPOSE_SHOW] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_WARNING, SEVERITY_COUNT,
+                      SEVERITY_WARNING},
+    [PURPOSE_RUN] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_WARNING,
+                     SEVERITY_WARNING},
+};
+
 struct source {
     char *name;
     char *text;
@@ -30,11 +40,17 @@ struct diagnostics {
     VEC(struct source *) sources;
     VEC(struct diagnostic) entries;
     size_t counts[2];
+    enum purpose purpose;
 };
 
 struct diagnostics *diagnostics_new(void)
 {
     return new0(struct diagnostics);
+}
+
+void diagnostics_set_purpose(struct diagnostics *diagnostics, enum purpose purpose)
+{
+    diagnostics->purpose = purpose;
 }
 
 void diagnostics_free(struct diagnostics *diagnostics)
@@ -81,6 +97,9 @@ static bool is_repeated(const struct diagnostics *diagnostics, const struct diag
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
 {
+    severity = meanings[diagnostics->purpose][severity];
+    if (severity == SEVERITY_COUNT)
+        return;
     diagnostics->counts[severity]++;
     if (diagnostics_is_full(diagnostics))
         return;
@@ -237,7 +256,8 @@ static void print_head(const struct diagnostic *entry, bool color, struct strbuf
     strbuf_add_char(out, '\n');
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out)
+/* In the order to print; freed by the caller. */
+static struct diagnostic *sorted_entries(const struct diagnostics *diagnostics)
 {
     size_t count = diagnostics->entries.count;
     struct diagnostic *sorted = xcalloc(count + 1, sizeof(*sorted));
@@ -245,6 +265,45 @@ void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct
         memcpy(sorted, diagnostics->entries.items, count * sizeof(*sorted));
     sorted_list = diagnostics;
     qsort(sorted, count, sizeof(*sorted), compare_entries);
+    return sorted;
+}
+
+static void add_json_text(struct strbuf *out, const char *key, const char *text)
+{
+    strbuf_addf(out, ",\"%s\":\"", key);
+    for (; *text; text++)
+        if (*text == '"' || *text == '\\')
+            strbuf_addf(out, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            strbuf_addf(out, "\\u%04x", (unsigned)(unsigned char)*text);
+        else
+            strbuf_add_char(out, *text);
+    strbuf_add_char(out, '"');
+}
+
+void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf *out)
+{
+    _cleanup_free_ struct diagnostic *sorted = sorted_entries(diagnostics);
+    for (size_t i = 0; i < diagnostics->entries.count; i++) {
+        const struct diagnostic *entry = &sorted[i];
+        strbuf_addf(out, "{\"severity\":\"%s\"",
+                    entry->severity == SEVERITY_ERROR ? "error" : "warning");
+        if (entry->position.file)
+            add_json_text(out, "file", entry->position.file);
+        if (entry->position.line > 0)
+            strbuf_addf(out, ",\"line\":%u,\"column\":%u", entry->position.line,
+                        entry->position.column);
+        add_json_text(out, "message", entry->message);
+        if (entry->hint)
+            add_json_text(out, "hint", entry->hint);
+        strbuf_add_str(out, "}\n");
+    }
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out)
+{
+    size_t count = diagnostics->entries.count;
+    struct diagnostic *sorted = sorted_entries(diagnostics);
     for (size_t i = 0; i < count; i++) {
         print_head(&sorted[i], color, out);
         if (sorted[i].position.line > 0)

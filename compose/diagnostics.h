@@ -21,12 +21,31 @@ struct position {
     unsigned line, column;
 };
 
-enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
+enum severity {
+    SEVERITY_ERROR,
+    SEVERITY_WARNING,
+    /* What these are depends on the purpose; they become one of the two above, or nothing, as they
+     * are added. */
+    SEVERITY_ENGINE,  /* Docker Compose leaves it to its engine to refuse this */
+    SEVERITY_LATER,   /* not supported yet: taken, and nothing done with it */
+    SEVERITY_INSTEAD, /* a VM does something else, or nothing */
+    SEVERITY_COUNT
+};
+
+/* What the files are read for. */
+enum purpose {
+    PURPOSE_FIND, /* to know what there is: ENGINE is an error, LATER and INSTEAD are left out */
+    PURPOSE_SHOW, /* to be shown: ENGINE and INSTEAD are warnings, LATER is left out */
+    PURPOSE_RUN,  /* to be run: ENGINE is an error, LATER and INSTEAD are warnings */
+    PURPOSE_COUNT
+};
 
 struct diagnostics;
 
 struct diagnostics *diagnostics_new(void);
 void diagnostics_free(struct diagnostics *diagnostics);
+/* PURPOSE_FIND without this. */
+void diagnostics_set_purpose(struct diagnostics *diagnostics, enum purpose purpose);
 DEFINE_FREEP(struct diagnostics *, diagnostics_free)
 
 /* Makes a file known under the name that positions show; text (copied) is what the lines are shown
@@ -42,6 +61,8 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
  */
 bool diagnostics_is_full(const struct diagnostics *diagnostics);
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity);
+/* The same as JSON, one object a line: severity, file, line, column, message, hint. */
+void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf *out);
 /* All of them as text, sorted by file in order of reading, then line and column; errors and
  * warnings together. */
 void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out);

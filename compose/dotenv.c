@@ -194,3 +194,21 @@ int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, const char
             result = -EINVAL;
     return result;
 }
+
+void dotenv_read_raw(struct arena *arena, const char *text, const char *file, struct node *map)
+{
+    struct position position = {.file = file, .line = 1, .column = 1};
+    for (; *text; position.line++) {
+        size_t length = strcspn(text, "\n"), shown = length;
+        const char *equals = memchr(text, '=', length);
+        if (shown > 0 && text[shown - 1] == '\r')
+            shown--;
+        if (equals && equals > text && *text != '#')
+            node_put(arena, map, arena_strndup(arena, text, (size_t)(equals - text)), position,
+                     node_new_string(
+                         arena,
+                         arena_strndup(arena, equals + 1, shown - (size_t)(equals + 1 - text)),
+                         position));
+        text += length + (text[length] == '\n');
+    }
+}

@@ -13,3 +13,5 @@
  * names see first. Problems go to diagnostics with the place in file (interned). 0 or -EINVAL. */
 int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
                 const char *text, const struct variables *outer, struct node *map);
+/* env_file's `format: raw`: what is behind the first `=` is the value as it is. */
+void dotenv_read_raw(struct arena *arena, const char *text, const char *file, struct node *map);

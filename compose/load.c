@@ -1,73 +1,14 @@
 /* compose_load: the stages of compose/compose.h, top down. */
-#include "compose/compose.h"
+#include "compose/load.h"
 
-#include "base/fs.h"
 #include "base/str.h"
 #include "compose/complete.h"
-#include "compose/interpolate.h"
-#include "compose/merge.h"
 #include "compose/model_build.h"
-#include "compose/project.h"
+#include "compose/notes.h"
 #include "compose/schema.h"
 #include "compose/validate.h"
-#include "compose/yaml.h"
 
 #include <errno.h>
-
-struct load {
-    struct arena *arena;
-    const struct compose_options *options;
-    struct diagnostics *diagnostics;
-    struct variables *variables;
-    struct interpolation *interpolation;
-    struct project_files files;
-    struct node *disabled; /* names of services */
-    const char *name;      /* given by option or environment; NULL: the files or the folder say */
-};
-
-/* One document: interpolated, canonical, merged over what came before. */
-static void load_document(struct load *load, struct node *document, struct node *tree)
-{
-    if (document->kind == NODE_NULL)
-        return;
-    interpolate_tree(load->interpolation, document);
-    merge_tree(load->arena, tree, schema_normalise(load->arena, load->diagnostics, document));
-}
-
-static int load_text(struct load *load, const char *name, const char *text, size_t length,
-                     struct node *tree)
-{
-    const char *file = diagnostics_add_file(load->diagnostics, name, text, length);
-    tree->position.file = tree->position.file ? tree->position.file : file;
-    struct node *documents = yaml_read(load->arena, load->diagnostics, file, text, length);
-    if (!documents)
-        return -EINVAL;
-    size_t before = tree->count;
-    for (size_t i = 0; i < documents->count; i++)
-        load_document(load, documents->items[i], tree);
-    if (documents->count == 0 ||
-        (documents->count == 1 && documents->items[0]->kind == NODE_NULL && before == tree->count))
-        diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = file},
-                        "begin with 'services:'", "empty compose file");
-    return 0;
-}
-
-/* A file that cannot be read ends the load; one that is wrong does not. */
-static int load_file(struct load *load, size_t i, struct node *tree, struct error *err)
-{
-    const char *path = load->files.paths[i];
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r =
-        fs_read_file(streq(path, "-") ? "/dev/stdin" : path, YAML_SIZE_LIMIT, &text, &length, err);
-    if (r == -EFBIG)
-        return error_set(err, EFBIG, "'%s' is larger than 4 MiB", load->files.names[i]);
-    if (r == -ENOENT)
-        return error_set(err, ENOENT, "open '%s': no such file or directory", path);
-    if (r < 0)
-        return r;
-    return load_text(load, load->files.names[i], text, length, tree);
-}
 
 /* The rules of project names: given, `name:`, the folder's. */
 static int name_project(struct load *load, const struct node *tree, struct error *err)
@@ -109,12 +50,16 @@ static int find_project(struct load *load, struct error *err)
     variables_add_all(load->variables, options->environment);
     const char *first =
         options->project_directory ? options->project_directory : options->working_directory;
-    project_read_dotenv(load->arena, options, first, load->diagnostics, load->variables);
+    int given = project_read_env_files(load->arena, options, load->diagnostics, load->variables, err);
+    if (given < 0)
+        return given;
+    if (!given)
+        project_read_dotenv(load->arena, options, first, load->diagnostics, load->variables);
     int r = project_find_files(load->arena, options, load->variables, load->diagnostics,
                                &load->files, err);
     if (r < 0)
         return r;
-    if (!streq(first, load->files.directory))
+    if (!given && !streq(first, load->files.directory))
         project_read_dotenv(load->arena, options, load->files.directory, load->diagnostics,
                             load->variables);
     r = project_given_name(options, load->variables, &load->name, err);
@@ -140,26 +85,57 @@ static char *const *enabled_profiles(const struct load *load)
     return profiles;
 }
 
+static void note_profiles(const struct load *load, const struct node *tree)
+{
+    const struct node *services = node_get(tree, "services");
+    for (size_t i = 0; services && i < services->count; i++) {
+        const struct node *profiles = node_get(services->pairs[i].value, "profiles");
+        for (size_t j = 0; node_is(profiles, NODE_LIST) && j < profiles->count; j++)
+            node_put(load->arena, load->profiles, profiles->items[j]->text,
+                     profiles->items[j]->position, profiles->items[j]);
+    }
+}
+
+static char **keys_of(struct arena *arena, const struct node *map)
+{
+    char **keys = arena_array(arena, map->count + 1, sizeof(char *));
+    for (size_t i = 0; i < map->count; i++)
+        keys[i] = arena_strdup(arena, map->pairs[i].key);
+    return keys;
+}
+
 /* All files -> one complete tree. */
 static int read_tree(struct load *load, struct node **ret_tree, struct error *err)
 {
     struct node *tree = node_new(load->arena, NODE_MAP, (struct position){0});
-    load->interpolation = interpolation_new(load->arena, load->diagnostics, load->variables);
+    struct load_context context = {.load = load,
+                                   .directory = load->files.directory,
+                                   .variables = load->variables,
+                                   .interpolation = interpolation_new(
+                                       load->arena, load->diagnostics, load->variables)};
+    load->file_trees = node_new(load->arena, NODE_MAP, (struct position){0});
     for (size_t i = 0; load->files.paths[i]; i++) {
-        int r = load_file(load, i, tree, err);
+        struct load_file file = {.path = load->files.paths[i], .name = load->files.names[i]};
+        int r = load_read_file(&context, &file, tree, err);
         if (r < 0)
             return r;
     }
     int r = name_project(load, tree, err);
     if (r < 0)
         return r;
+    note_profiles(load, tree);
     struct completion completion = {.arena = load->arena,
                                     .diagnostics = load->diagnostics,
                                     .variables = load->variables,
                                     .directory = load->files.directory,
                                     .project = load->name,
                                     .profiles = enabled_profiles(load),
-                                    .services = load->options->services};
+                                    .services = load->options->services,
+                                    .only_services = load->options->only_services,
+                                    .no_normalize = load->options->no_normalize,
+                                    .no_path_resolution = load->options->no_path_resolution,
+                                    .no_consistency = load->options->no_consistency,
+                                    .no_env_resolution = load->options->no_env_resolution};
     complete_tree(&completion, tree, &load->disabled);
     *ret_tree = tree;
     return 0;
@@ -170,6 +146,8 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct load load = {.arena = arena, .options = options, .diagnostics = diagnostics};
+    load.named = node_new(arena, NODE_MAP, (struct position){0});
+    load.profiles = node_new(arena, NODE_MAP, (struct position){0});
     struct node *tree = NULL;
     int r = find_project(&load, err);
     if (r == 0)
@@ -181,8 +159,14 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
                                                             .directory = load.files.directory,
                                                             .files = load.files.paths,
                                                             .disabled = load.disabled,
-                                                            .variables = load.variables});
-    validate_model(model, diagnostics);
+                                                            .variables = load.variables,
+                                                            .is_bare = options->no_interpolate});
+    model->profiles = keys_of(arena, load.profiles);
+    model->environment = variables_list(load.variables);
+    model->variables = load.named;
+    if (!options->no_consistency && !options->no_interpolate)
+        validate_model(model, diagnostics);
+    notes_add(arena, diagnostics, tree);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0)
         return -EINVAL;
     *ret_model = model;

@@ -45,12 +45,53 @@ struct node *merge_unique(struct arena *arena, const struct node *list)
     return unite(arena, list, &none);
 }
 
+/* Options of one driver mean nothing to another. */
+static bool is_same_driver(const struct node *base, const struct node *over)
+{
+    const char *before = node_get_string(base, "driver", NULL);
+    const char *after = node_get_string(over, "driver", NULL);
+    return base->kind == NODE_MAP && over->kind == NODE_MAP &&
+           (!before || !after || streq(before, after));
+}
+
+static struct node *merge_subnets(struct arena *arena, const struct schema_key *key,
+                                  struct node *base, struct node *over)
+{
+    if (base->kind != NODE_LIST || over->kind != NODE_LIST)
+        return over;
+    for (size_t i = 0; i < over->count; i++) {
+        struct node *same = NULL;
+        const char *subnet = node_get_string(over->items[i], "subnet", "");
+        for (size_t j = 0; j < base->count && !same; j++)
+            if (streq(node_get_string(base->items[j], "subnet", ""), subnet))
+                same = base->items[j];
+        if (same)
+            merge_map(arena, key->object, NULL, same, over->items[i]);
+        else
+            node_append(arena, base, over->items[i]);
+    }
+    return base;
+}
+
 /* key is NULL for values the table does not know (x-...). */
 static struct node *merge_value(struct arena *arena, const struct schema_key *key,
                                 struct node *base, struct node *over)
 {
     enum merge_rule rule = key && key->type ? key->type->merge : MERGE_MAP;
     switch (rule) {
+    case MERGE_CONCAT:
+        if (base->kind != NODE_LIST || over->kind != NODE_LIST)
+            return over;
+        for (size_t i = 0; i < over->count; i++)
+            node_append(arena, base, over->items[i]);
+        return base;
+    case MERGE_SUBNETS:
+        return merge_subnets(arena, key, base, over);
+    case MERGE_LOGGING:
+        if (!is_same_driver(base, over))
+            return over;
+        merge_map(arena, key->object, key, base, over);
+        return base;
     case MERGE_APPEND:
         if (base->kind == NODE_LIST && over->kind == NODE_LIST)
             return unite(arena, base, over);
@@ -96,4 +137,9 @@ static void merge_map(struct arena *arena, const struct schema_object *object,
 void merge_tree(struct arena *arena, struct node *base, struct node *over)
 {
     merge_map(arena, &schema_root, NULL, base, over);
+}
+
+void merge_service(struct arena *arena, struct node *base, struct node *over)
+{
+    merge_map(arena, schema_find(&schema_root, "services")->object, NULL, base, over);
 }

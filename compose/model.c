@@ -254,6 +254,9 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
     for (size_t i = 0; input->files && input->files[i]; i++)
         model->files[i] = builder_text(&builder, input->files[i]);
     model->disabled = builder_strings(&builder, input->disabled);
+    model->is_original = input->is_bare;
+    if (input->is_bare)
+        return model;
     model_build_storage(&builder, tree);
     model->networks = builder_array(&builder, struct model_network, builder.networks);
     for (; model->network_count < builder_count(builder.networks); model->network_count++)

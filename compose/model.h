@@ -230,6 +230,11 @@ struct model {
     size_t volume_count;
     struct model_source *configs, *secrets; /* in the file's order */
     size_t config_count, secret_count;
+    /* For compose_list(), of a model that was loaded: */
+    char **profiles;        /* of all services */
+    char **environment;     /* "K=V", sorted */
+    struct node *variables; /* that the files name */
+    bool is_original;       /* not interpolated: there is nothing but the tree */
     struct node *tree; /* the canonical tree the above was read from; compose/ only */
 };
 

@@ -12,6 +12,7 @@ struct model_input {
     char *const *files;                /* NULL: none */
     const struct node *disabled;       /* list of names; NULL: none */
     const struct variables *variables; /* the caller's, for configs and secrets `environment:` */
+    bool is_bare;              /* only name and tree: what was not interpolated has no types */
     const struct node *values;         /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
 };
 

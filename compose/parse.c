@@ -297,6 +297,17 @@ bool parse_is_ipv6(const char *text)
     return inet_pton(AF_INET6, text, &address) == 1;
 }
 
+bool parse_is_mac(const char *text)
+{
+    if (strlen(text) != 17)
+        return false;
+    for (size_t i = 0; i < 17; i++)
+        if (i % 3 == 2 ? text[i] != text[2] || !strchr(":-", text[i])
+                       : !isxdigit((unsigned char)text[i]))
+            return false;
+    return !strchr("13579bBdDfF", text[1]);
+}
+
 int parse_subnet(const char *text, struct subnet *ret_subnet)
 {
     char address[INET_ADDRSTRLEN];
@@ -347,4 +358,10 @@ const char *path_clean(struct arena *arena, const char *base, const char *path)
         out[length++] = '/';
     out[length] = '\0';
     return out;
+}
+
+const char *path_folder(struct arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash > path ? arena_strndup(arena, path, (size_t)(slash - path)) : "/";
 }

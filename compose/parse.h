@@ -41,6 +41,8 @@ int parse_port_range(const char *text, bool zero, struct port_range *ret_range);
 /* Addresses in host byte order. */
 int parse_ipv4(const char *text, uint32_t *ret_address);
 bool parse_is_ipv6(const char *text);
+/* Six bytes in hex with colons or dashes between; no group address. */
+bool parse_is_mac(const char *text);
 struct subnet {
     uint32_t address; /* as written: host bits may be set */
     unsigned prefix;
@@ -56,3 +58,5 @@ char *format_ipv4(uint32_t address, char *buffer);
 /* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute; path
  * may be. */
 const char *path_clean(struct arena *arena, const char *base, const char *path);
+/* The folder of an absolute path. */
+const char *path_folder(struct arena *arena, const char *path);

@@ -17,12 +17,6 @@ static const char *const override_names[] = {"compose.override.yml", "compose.ov
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-static const char *folder_of(struct arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash > path ? arena_strndup(arena, path, (size_t)(slash - path)) : "/";
-}
-
 /* Without the folder the caller stands in. */
 static const char *shown_path(const char *working_directory, const char *path)
 {
@@ -89,7 +83,7 @@ static bool look_upwards(struct file_list *list, struct diagnostics *diagnostics
     while (!add_first_of(list, folder, file_names, diagnostics)) {
         if (streq(folder, "/"))
             return false;
-        folder = folder_of(list->arena, folder);
+        folder = path_folder(list->arena, folder);
     }
     add_first_of(list, folder, override_names, diagnostics);
     return true;
@@ -126,35 +120,79 @@ int project_find_files(struct arena *arena, const struct compose_options *option
     if (options->project_directory)
         directory = path_clean(arena, list.working_directory, options->project_directory);
     else if (!streq(list.paths[0], "-"))
-        directory = folder_of(arena, list.paths[0]);
+        directory = path_folder(arena, list.paths[0]);
     *ret_files = (struct project_files){list.paths, list.names, directory};
     return 0;
 }
 
 /* --- .env ------------------------------------------------------------------------------------ */
 
+/* Reads a file into map, a later definition over an earlier. */
+static int read_into(struct arena *arena, const struct compose_options *options, const char *path,
+                     struct diagnostics *diagnostics, const struct variables *variables,
+                     struct node *map)
+{
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
+    if (r < 0)
+        return r;
+    const char *file = diagnostics_add_file(
+        diagnostics, shown_path(options->working_directory, path), text, length);
+    dotenv_read(arena, diagnostics, file, text, variables, map);
+    return 0;
+}
+
+static void add_map(struct variables *variables, const struct node *map)
+{
+    for (size_t i = 0; i < map->count; i++)
+        variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);
+}
+
 void project_read_dotenv(struct arena *arena, const struct compose_options *options,
                          const char *directory, struct diagnostics *diagnostics,
                          struct variables *variables)
 {
     const char *path = arena_printf(arena, "%s/.env", directory);
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
-    if (r == -ENOENT || r == -ENOTDIR || r == -EISDIR)
-        return;
-    if (r < 0) {
+    struct node *map = node_new(arena, NODE_MAP, (struct position){0});
+    int r = read_into(arena, options, path, diagnostics, variables, map);
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
         diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){0}, NULL,
                         "cannot read '%s': %s", path, strerror(-r));
-        return;
-    }
+    add_map(variables, map);
+}
+
+/* COMPOSE_ENV_FILES: paths between commas. */
+static char *const *listed_env_files(struct arena *arena, const char *value)
+{
+    char **files = arena_array(arena, strlen(value) + 2, sizeof(char *));
+    char *rest = arena_strdup(arena, value), *name;
+    for (size_t count = 0; (name = strsep(&rest, ","));)
+        if (*name)
+            files[count++] = name;
+    return files;
+}
+
+int project_read_env_files(struct arena *arena, const struct compose_options *options,
+                           struct diagnostics *diagnostics, struct variables *variables,
+                           struct error *err)
+{
+    const char *listed = variables_get(variables, "COMPOSE_ENV_FILES");
+    char *const *files = options->env_files;
     struct node *map = node_new(arena, NODE_MAP, (struct position){0});
-    const char *file = diagnostics_add_file(
-        diagnostics, shown_path(options->working_directory, path), text, length);
-    dotenv_read(arena, diagnostics, file, text, variables, map);
-    for (size_t i = 0; i < map->count; i++)
-        variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);
+    if ((!files || !files[0]) && listed && *listed)
+        files = listed_env_files(arena, listed);
+    if (!files || !files[0])
+        return 0;
+    for (; *files; files++) {
+        const char *path = path_clean(arena, options->working_directory, *files);
+        int r = read_into(arena, options, path, diagnostics, variables, map);
+        if (r < 0)
+            return error_set(err, -r, "couldn't find env file: %s: %s", path, strerror(-r));
+    }
+    add_map(variables, map);
+    return 1;
 }
 
 /* --- names ----------------------------------------------------------------------------------- */

@@ -24,6 +24,12 @@ void project_read_dotenv(struct arena *arena, const struct compose_options *opti
                          const char *directory, struct diagnostics *diagnostics,
                          struct variables *variables);
 
+/* The same for --env-file and COMPOSE_ENV_FILES, which replace .env. 1 where there are some, 0 where
+ * not; a missing one is an error. */
+int project_read_env_files(struct arena *arena, const struct compose_options *options,
+                           struct diagnostics *diagnostics, struct variables *variables,
+                           struct error *err);
+
 /* -p, COMPOSE_PROJECT_NAME; NULL where neither is given. -EINVAL for one that is not allowed. */
 int project_given_name(const struct compose_options *options, const struct variables *variables,
                        const char **ret_name, struct error *err);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 static const char *const class_texts[] = {
-    [KEY_WORKS] = "works", [KEY_LATER] = "not yet", [KEY_IGNORED] = "ignored"};
+    [KEY_WORKS] = "works",         [KEY_LATER] = "not yet", [KEY_INSTEAD] = "otherwise",
+    [KEY_NOTHING] = "meaningless", [KEY_OBSOLETE] = "obsolete"};
 static_assert(sizeof(class_texts) / sizeof(class_texts[0]) == KEY_CLASS_COUNT, "a text per class");
 
 static int compare_keys(const void *left, const void *right)

@@ -41,6 +41,17 @@ struct node *schema_error(struct schema *schema, const struct node *node, const 
     return NULL;
 }
 
+void schema_engine(struct schema *schema, const struct node *node, const char *hint,
+                   const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    _cleanup_free_ char *message = xvasprintf(format, args);
+    va_end(args);
+    diagnostics_add(schema->diagnostics, SEVERITY_ENGINE, node->position, hint, "'%s' %s",
+                    strbuf_text(&schema->path), message);
+}
+
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted)
 {
     if (node->kind == NODE_NULL)
@@ -86,11 +97,32 @@ static void report_unknown(struct schema *schema, const struct schema_object *ob
                         "unknown key '%s'", pair->key);
 }
 
+/* A type whose values are looked at one by one. */
+static bool is_container(const struct schema_key *key)
+{
+    return key->object && key->type->merge != MERGE_APPEND && key->type->merge != MERGE_CONCAT;
+}
+
+static bool has_dollar(const struct node *node)
+{
+    if (node->kind == NODE_STRING)
+        return strchr(node->text, '$');
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        if (has_dollar(node->items[i]))
+            return true;
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
+        if (has_dollar(node->pairs[i].value))
+            return true;
+    return false;
+}
+
 struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
 {
     if (node->kind == NODE_BAD)
         return NULL;
+    if (schema->no_interpolate && !is_container(key) && has_dollar(node))
+        return node;
     return key->type->parse(schema, key, node);
 }
 
@@ -110,13 +142,6 @@ static void parse_known(struct schema *schema, const struct schema_object *objec
                                         .value = value});
 }
 
-/* `volumes: {}` can be had without volumes. */
-static bool asks_for_nothing(const struct node *value)
-{
-    return value->kind == NODE_NULL ||
-           ((value->kind == NODE_LIST || value->kind == NODE_MAP) && value->count == 0);
-}
-
 static void parse_pair(struct schema *schema, const struct schema_object *object,
                        const struct node_pair *pair, struct node *result)
 {
@@ -134,26 +159,12 @@ static void parse_pair(struct schema *schema, const struct schema_object *object
         return;
     }
     size_t length = schema_enter(schema, pair->key);
-    switch (key->class) {
-    case KEY_WORKS:
-        parse_known(schema, object, key, pair, result);
-        break;
-    case KEY_LATER:
-        if (asks_for_nothing(pair->value))
-            break;
-        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                        "'%s' is not supported yet", strbuf_text(&schema->path));
-        node_put(schema->arena, result, pair->key, pair->position,
-                 node_new(schema->arena, NODE_BAD, pair->value->position));
-        break;
-    case KEY_IGNORED:
+    if (key->class == KEY_OBSOLETE)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
                         "'%s' is obsolete and ignored, please remove it",
                         strbuf_text(&schema->path));
-        break;
-    case KEY_CLASS_COUNT:
-        break;
-    }
+    else
+        parse_known(schema, object, key, pair, result);
     schema_leave(schema, length);
 }
 
@@ -169,9 +180,10 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
 }
 
 struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
-                              struct node *document)
+                              struct node *document, bool no_interpolate)
 {
-    struct schema schema = {.arena = arena, .diagnostics = diagnostics};
+    struct schema schema = {
+        .arena = arena, .diagnostics = diagnostics, .no_interpolate = no_interpolate};
     struct node *result = NULL;
     if (document->kind == NODE_MAP)
         result = schema_parse_object(&schema, &schema_root, document);

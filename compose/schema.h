@@ -10,9 +10,12 @@
 #include "compose/node.h"
 
 enum key_class {
-    KEY_WORKS,   /* on VMs as in the specification */
-    KEY_LATER,   /* of the specification, not supported yet: an error unless empty */
-    KEY_IGNORED, /* accepted with a warning, and gone */
+    KEY_WORKS,    /* on VMs as in the specification */
+    KEY_LATER,    /* of the specification, checked and kept, but nothing is done with it yet: `up`
+                     says so */
+    KEY_INSTEAD,  /* a VM does something else instead, which the row's help tells: a warning each */
+    KEY_NOTHING,  /* means nothing to a VM: one warning for all of them */
+    KEY_OBSOLETE, /* accepted with a warning, and gone */
     KEY_CLASS_COUNT
 };
 
@@ -22,6 +25,9 @@ enum merge_rule {
     MERGE_MAP,     /* per key; values that are mappings again, others replaced */
     MERGE_OBJECT,  /* per key, each by its own row */
     MERGE_APPEND,  /* the later list goes behind the earlier, without duplicates */
+    MERGE_CONCAT,  /* the later list goes behind the earlier */
+    MERGE_LOGGING, /* as an object, but another driver replaces all */
+    MERGE_SUBNETS, /* lists of mappings, those of the same `subnet` merged */
     MERGE_RULE_COUNT
 };
 
@@ -41,7 +47,7 @@ struct schema_type {
 
 struct schema_key {
     const char *name;
-    const struct schema_type *type;     /* NULL for KEY_LATER */
+    const struct schema_type *type;
     const struct schema_object *object; /* of a mapping: its keys; of a list or mapping of names:
                                            the keys of each value */
     enum key_class class;
@@ -59,7 +65,8 @@ struct schema_object {
 extern const struct schema_object schema_root;
 const struct schema_key *schema_find(const struct schema_object *object, const char *name);
 
-/* Checks a document and returns its canonical form. Problems go to diagnostics; what was wrong is
+/* Checks a document and returns its canonical form. With no_interpolate values that hold a `$` stay
+ * as they are. Problems go to diagnostics; what was wrong is
  * NODE_BAD in the result, so that later stages can go on and find more. */
 struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
-                              struct node *document);
+                              struct node *document, bool no_interpolate);

@@ -60,6 +60,9 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
 const struct schema_type type_environment = {"mapping, or list of KEY=VALUE and KEY",
                                              schema_parse_environment, MERGE_MAP, false};
 
+static const char *const formats[] = {"", "raw", NULL};
+WORD_TYPE(env_format, "`raw`", formats, NULL);
+
 /* Canonical: list of {path, required, format}. */
 static struct node *parse_env_file(struct schema *schema, const struct schema_key *key,
                                    struct node *node)

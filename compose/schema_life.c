@@ -58,9 +58,9 @@ static struct node *parse_duration_type(struct schema *schema, const struct sche
         return schema_error(schema, node, "write numbers with units, like 1m30s or 500ms",
                             "must be a duration, not '%s'", node->text);
     if (nanoseconds < 0)
-        return schema_error(schema, node, NULL, "must not be negative: '%s'", node->text);
+        schema_engine(schema, node, NULL, "must not be negative: '%s'", node->text);
     if (nanoseconds > 0 && nanoseconds < DURATION_MILLISECOND)
-        return schema_error(schema, node, NULL, "must be 0 or at least 1ms, not '%s'", node->text);
+        schema_engine(schema, node, NULL, "must be 0 or at least 1ms, not '%s'", node->text);
     return node_new_string(schema->arena, format_duration(schema->arena, nanoseconds),
                            node->position);
 }
@@ -91,7 +91,7 @@ static struct node *parse_health_test(struct schema *schema, const struct schema
         return schema_error(schema, node->items[0], TEST_HINT,
                             "must begin with CMD, CMD-SHELL or NONE, not '%s'", kind);
     if (node->count == 1)
-        return schema_error(schema, node, TEST_HINT, "has nothing to run behind %s", kind);
+        schema_engine(schema, node, TEST_HINT, "has nothing to run behind %s", kind);
     return node;
 }
 const struct schema_type type_health_test = {
@@ -138,20 +138,23 @@ static struct node *parse_restart(struct schema *schema, const struct schema_key
     if (number && str_to_u32(number, &attempts) == 0 && attempts <= INT32_MAX)
         return node;
     if (number)
-        return schema_error(schema, node, RESTART_HINT, "has no number of attempts in '%s'",
-                            node->text);
-    return schema_error(schema, node, RESTART_HINT, "has an unknown value '%s'", node->text);
+        schema_engine(schema, node, RESTART_HINT, "has no number of attempts in '%s'", node->text);
+    else
+        schema_engine(schema, node, RESTART_HINT, "has an unknown value '%s'", node->text);
+    return node;
 }
 const struct schema_type type_restart = {"`\"no\"`, `always`, `unless-stopped`, `on-failure[:N]`",
                                          parse_restart, MERGE_REPLACE, false};
 
 static const char *const restart_conditions[] = {"none", "no",     "on-failure",     "any",
                                                  "",     "always", "unless-stopped", NULL};
-WORD_TYPE(restart_condition, "`none`, `on-failure` or `any`", restart_conditions, NULL);
+FREE_WORD_TYPE(restart_condition, "`none`, `on-failure` or `any`", restart_conditions);
+
+static const char *const update_orders[] = {"start-first", "stop-first", NULL};
+WORD_TYPE(update_order, "`start-first` or `stop-first`", update_orders, NULL);
 
 static const char *const deploy_modes[] = {"replicated", "", NULL};
-static const char *const later_deploy_modes[] = {"global", "replicated-job", "global-job", NULL};
-WORD_TYPE(deploy_mode, "`replicated`", deploy_modes, later_deploy_modes);
+FREE_WORD_TYPE(deploy_mode, "`replicated`", deploy_modes);
 
 static struct node *parse_count(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
@@ -203,8 +206,8 @@ static struct node *parse_stop_signal(struct schema *schema, const struct schema
 {
     node = schema_parse_string(schema, key, node);
     if (node && node->text[0] && !is_signal(node->text))
-        return schema_error(schema, node, "name it like SIGTERM", "must be a signal, not '%s'",
-                            node->text);
+        schema_engine(schema, node, "name it like SIGTERM", "must be a signal, not '%s'",
+                      node->text);
     return node;
 }
 const struct schema_type type_stop_signal = {"signal: name, or number in quotes", parse_stop_signal,
@@ -213,10 +216,29 @@ const struct schema_type type_stop_signal = {"signal: name, or number in quotes"
 /* --- logs and profiles ----------------------------------------------------------------------- */
 
 static const char *const log_drivers[] = {"json-file", "local", "none", "", NULL};
-static const char *const later_log_drivers[] = {"syslog",     "journald", "gelf",    "fluentd",
-                                                "awslogs",    "splunk",   "etwlogs", "gcplogs",
-                                                "logentries", NULL};
-WORD_TYPE(logging_driver, "`json-file`, `local` or `none`", log_drivers, later_log_drivers);
+
+static struct node *parse_logging_driver(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    for (size_t i = 0; node && log_drivers[i]; i++)
+        if (streq(node->text, log_drivers[i]))
+            return node;
+    if (node)
+        diagnostics_add(schema->diagnostics, SEVERITY_LATER, node->position, NULL,
+                        "'%s': the driver '%s' is not supported yet, the log is kept here",
+                        strbuf_text(&schema->path), node->text);
+    return node;
+}
+const struct schema_type type_logging_driver = {"`json-file`, `local` or `none`",
+                                                parse_logging_driver, MERGE_REPLACE, false};
+
+static struct node *parse_logging(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    return schema_parse_object(schema, key->object, node);
+}
+const struct schema_type type_logging = {"mapping", parse_logging, MERGE_LOGGING, false};
 
 static void check_logging_option(struct schema *schema, const struct node_pair *pair)
 {
@@ -225,13 +247,13 @@ static void check_logging_option(struct schema *schema, const struct node_pair *
     const char *text = pair->value->text;
     bool size = streq(pair->key, "max-size");
     if (size && !streq(text, "-1") && (parse_bytes(text, &bytes) < 0 || bytes == 0))
-        schema_error(schema, pair->value, "write a number with a unit, like 10m",
-                     "must be a size, not '%s'", text);
+        schema_engine(schema, pair->value, "write a number with a unit, like 10m",
+                      "must be a size, not '%s'", text);
     else if (streq(pair->key, "max-file") && (str_to_u32(text, &files) < 0 || files == 0))
-        schema_error(schema, pair->value, NULL, "must be a number of files, 1 or more, not '%s'",
-                     text);
+        schema_engine(schema, pair->value, NULL, "must be a number of files, 1 or more, not '%s'",
+                      text);
     else if (!size && !streq(pair->key, "max-file"))
-        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
+        diagnostics_add(schema->diagnostics, SEVERITY_INSTEAD, pair->position, NULL,
                         "'%s' has no effect: only max-size and max-file are known",
                         strbuf_text(&schema->path));
 }
@@ -262,8 +284,8 @@ static struct node *parse_profiles(struct schema *schema, const struct schema_ke
     node = schema_parse_strings(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++)
         if (node->items[i]->text[0] == '\0' || strpbrk(node->items[i]->text, ", \t\n"))
-            schema_error(schema, node->items[i], "use letters, digits, '.', '_' and '-'",
-                         "has an invalid name of a profile: '%s'", node->items[i]->text);
+            schema_engine(schema, node->items[i], "use letters, digits, '.', '_' and '-'",
+                          "has an invalid name of a profile: '%s'", node->items[i]->text);
     return node;
 }
 const struct schema_type type_profiles = {"list of names", parse_profiles, MERGE_APPEND, false};

@@ -23,12 +23,13 @@ static bool has_part(const char *path, const char *part)
 /* The mount point in the VM, without doubled slashes, `.` and one at the end; NULL: reported. */
 static struct node *mount_target(struct schema *schema, const struct node *node, const char *text)
 {
-    if (text[0] != '/')
-        return schema_error(schema, node, NULL, "must have an absolute path in the VM, not '%s'",
-                            text);
+    if (text[0] != '/') {
+        schema_engine(schema, node, NULL, "must have an absolute path in the VM, not '%s'", text);
+        return node_new_string(schema->arena, text, node->position);
+    }
     const char *clean = path_clean(schema->arena, "/", text);
     if (streq(clean, "/"))
-        return schema_error(schema, node, NULL, "cannot be mounted over '/'");
+        schema_engine(schema, node, NULL, "cannot be mounted over '/'");
     return node_new_string(schema->arena, clean, node->position);
 }
 
@@ -37,8 +38,8 @@ static struct node *parse_subpath(struct schema *schema, const struct schema_key
 {
     node = schema_parse_string(schema, key, node);
     if (node && (node->text[0] == '/' || has_part(node->text, "..")))
-        return schema_error(schema, node, NULL, "must be a path inside, without '..', not '%s'",
-                            node->text);
+        schema_engine(schema, node, NULL, "must be a path inside, without '..', not '%s'",
+                      node->text);
     return node;
 }
 const struct schema_type type_subpath = {"relative path", parse_subpath, MERGE_REPLACE, false};
@@ -51,7 +52,10 @@ WORD_TYPE(mount_type, "`volume`, `bind` or `tmpfs`", mount_types, later_mount_ty
 
 static const char *const propagations[] = {"",       "rprivate", "private", "rshared",
                                            "shared", "rslave",   "slave",   NULL};
-WORD_TYPE(propagation, "`rprivate`, `rslave`, `rshared`...", propagations, NULL);
+FREE_WORD_TYPE(propagation, "`rprivate`, `rslave`, `rshared`...", propagations);
+
+static const char *const recursions[] = {"enabled", "disabled", "writable", "readonly", NULL};
+WORD_TYPE(recursive, "`enabled`, `disabled`, `writable` or `readonly`", recursions, NULL);
 
 static struct node *parse_mount_mode(struct schema *schema, const struct schema_key *key,
                                      struct node *node)
@@ -205,8 +209,8 @@ static void check_tmpfs(struct schema *schema, const struct node *item)
     struct tmpfs_text tmpfs;
     const char *problem = tmpfs_text_parse(schema->arena, item->text, &tmpfs);
     if (problem)
-        schema_error(schema, item, "use PATH[:size=64m,mode=0755]", "%s: '%s'", problem,
-                     item->text);
+        schema_engine(schema, item, "use PATH[:size=64m,mode=0755]", "%s: '%s'", problem,
+                      item->text);
     else if (mount_target(schema, item, tmpfs.target) && tmpfs.ignored)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
                         "'%s' has an option without effect: '%s'", strbuf_text(&schema->path),
@@ -237,7 +241,7 @@ const struct schema_type type_tmpfs = {"`PATH[:size=...,mode=...]`, or list of s
 /* --- top level ------------------------------------------------------------------------------- */
 
 static const char *const volume_drivers[] = {"local", "", NULL};
-WORD_TYPE(volume_driver, "`local`", volume_drivers, NULL);
+FREE_WORD_TYPE(volume_driver, "`local`", volume_drivers);
 
 /* It becomes part of a path: Docker's rule for names of volumes. */
 static struct node *parse_volume_name(struct schema *schema, const struct schema_key *key,
@@ -247,8 +251,8 @@ static struct node *parse_volume_name(struct schema *schema, const struct schema
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
     node = schema_parse_text(schema, key, node);
     if (node && (strchr("_.-", node->text[0]) || node->text[strspn(node->text, allowed)]))
-        return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
-                            "must be the name of a volume, not '%s'", node->text);
+        schema_engine(schema, node, "use letters, digits, '.', '_' and '-'",
+                      "must be the name of a volume, not '%s'", node->text);
     return node;
 }
 const struct schema_type type_volume_name = {"name of a volume", parse_volume_name, MERGE_REPLACE,
@@ -285,8 +289,8 @@ static struct node *check_file_ref(struct schema *schema, const struct schema_ke
         return node_find(entry, "source") ? NULL
                                           : schema_error(schema, entry, NULL, "needs a 'source'");
     if (has_part(target, "..") || str_ends_with(target, "/"))
-        return schema_error(schema, node_get(entry, "target"), NULL,
-                            "must have the path of a file in 'target', not '%s'", target);
+        schema_engine(schema, node_get(entry, "target"), NULL,
+                      "must have the path of a file in 'target', not '%s'", target);
     if (streq(key->name, "secrets") && !node_find(entry, "target")) /* as the reference shows it */
         schema_put(schema, key->object, entry, "target",
                    node_new_string(schema->arena,

@@ -3,11 +3,10 @@
 #include "compose/schema_types.h"
 
 static const char *const drivers[] = {"bridge", "", NULL};
-static const char *const later_drivers[] = {"overlay", "host", "none", "macvlan", "ipvlan", NULL};
-WORD_TYPE(network_driver, "`bridge`", drivers, later_drivers);
+FREE_WORD_TYPE(network_driver, "`bridge`", drivers);
 
 static const char *const ipam_drivers[] = {"default", "", NULL};
-WORD_TYPE(ipam_driver, "`default`", ipam_drivers, NULL);
+FREE_WORD_TYPE(ipam_driver, "`default`", ipam_drivers);
 
 static struct node *fill_attachment(struct schema *schema, const struct schema_key *key,
                                     const struct node *item)
@@ -37,9 +36,13 @@ static struct node *parse_ipv4_type(struct schema *schema, const struct schema_k
     node = schema_parse_string(schema, key, node);
     if (!node || parse_ipv4(node->text, &address) == 0)
         return node;
+    if (node->text[0] == '\0')
+        return node;
     if (parse_is_ipv6(node->text))
-        return schema_error(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-    return schema_error(schema, node, NULL, "must be an IPv4 address, not '%s'", node->text);
+        schema_engine(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
+    else
+        schema_engine(schema, node, NULL, "must be an IPv4 address, not '%s'", node->text);
+    return node;
 }
 const struct schema_type type_ipv4 = {"IPv4 address", parse_ipv4_type, MERGE_REPLACE, false};
 
@@ -53,21 +56,19 @@ static struct node *parse_subnet_type(struct schema *schema, const struct schema
         return NULL;
     if (parse_subnet(node->text, &subnet) < 0) {
         if (strchr(node->text, ':') && strchr(node->text, '/'))
-            return schema_error(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-        return schema_error(schema, node, "write it as ADDRESS/PREFIX, like 10.1.2.0/24",
-                            "must be an IPv4 subnet, not '%s'", node->text);
-    }
-    if (subnet.address & ~subnet_mask(&subnet)) {
+            schema_engine(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
+        else
+            schema_engine(schema, node, "write it as ADDRESS/PREFIX, like 10.1.2.0/24",
+                          "must be an IPv4 subnet, not '%s'", node->text);
+    } else if (subnet.address & ~subnet_mask(&subnet)) {
         format_ipv4(subnet.address & subnet_mask(&subnet), address);
-        return schema_error(
-            schema, node,
-            arena_printf(schema->arena, "did you mean '%s/%u'?", address, subnet.prefix),
-            "'%s' has host bits set", node->text);
+        schema_engine(schema, node,
+                      arena_printf(schema->arena, "did you mean '%s/%u'?", address, subnet.prefix),
+                      "'%s' has host bits set", node->text);
+    } else if (subnet.prefix < 8 || subnet.prefix > 29) {
+        schema_engine(schema, node, "use a prefix from 8 to 29", "'%s' is too %s for a network",
+                      node->text, subnet.prefix < 8 ? "large" : "small");
     }
-    if (subnet.prefix < 8 || subnet.prefix > 29)
-        return schema_error(schema, node, "use a prefix from 8 to 29",
-                            "'%s' is too %s for a network", node->text,
-                            subnet.prefix < 8 ? "large" : "small");
     return node;
 }
 const struct schema_type type_subnet = {"IPv4 subnet", parse_subnet_type, MERGE_REPLACE, false};
@@ -77,9 +78,20 @@ static struct node *parse_ipam_config(struct schema *schema, const struct schema
 {
     struct node *result = schema_parse_list(schema, key, node);
     if (result && result->count > 1)
-        return schema_error(schema, node->items[1], NULL,
-                            "holds more than one subnet, which is not supported yet");
+        schema_engine(schema, node->items[1], NULL,
+                      "holds more than one subnet, which is not supported yet");
     return result;
 }
 const struct schema_type type_ipam_config = {"list of one mapping", parse_ipam_config,
-                                             MERGE_REPLACE, false};
+                                             MERGE_SUBNETS, false};
+
+static struct node *parse_mac(struct schema *schema, const struct schema_key *key,
+                              struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] && !parse_is_mac(node->text))
+        schema_engine(schema, node, "write it like 02:42:ac:11:65:43",
+                      "must be a MAC address, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_mac = {"MAC address", parse_mac, MERGE_REPLACE, false};

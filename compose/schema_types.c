@@ -98,6 +98,13 @@ struct node *schema_parse_string(struct schema *schema, const struct schema_key 
         return schema_wrong_kind(schema, node, "a string");
     return node;
 }
+static struct node *parse_string_or_null(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    return schema_parse_string(schema, key, node);
+}
+const struct schema_type type_string_or_null = {"string", parse_string_or_null, MERGE_REPLACE,
+                                                true};
 const struct schema_type type_string = {"string", schema_parse_string, MERGE_REPLACE, false};
 
 struct node *schema_parse_text(struct schema *schema, const struct schema_key *key,
@@ -162,9 +169,11 @@ static struct node *parse_cpus(struct schema *schema, const struct schema_key *k
     if (!node_is_scalar(node) || node->kind == NODE_BOOL)
         return schema_wrong_kind(schema, node, "a number");
     const char *text = node_scalar_text(schema->arena, node);
-    if (parse_decimal(text, &value) < 0 || value > 1024)
+    if (parse_decimal(text, &value) < 0)
         return schema_error(schema, node, "write how many CPUs, like 0.5 or 2",
-                            "must be a number of CPUs from 0 to 1024, not '%s'", text);
+                            "must be a number of CPUs, not '%s'", text);
+    if (value > 1024)
+        schema_engine(schema, node, NULL, "must be 1024 at most, not '%s'", text);
     struct node *result = node_new(schema->arena, NODE_FLOAT, node->position);
     result->number = value;
     return result;
@@ -233,13 +242,38 @@ static const char *of_first_replica(struct arena *arena, const char *text)
 static struct node *parse_hostname(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
-    node = schema_parse_text(schema, key, node);
-    if (node && !is_hostname(of_first_replica(schema->arena, node->text)))
-        return schema_error(schema, node, "use letters, digits, '-' and '.', 63 at most",
-                            "must be a host name, not '%s'", node->text);
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] && !is_hostname(of_first_replica(schema->arena, node->text)))
+        schema_engine(schema, node, "use letters, digits, '-' and '.', 63 at most",
+                      "must be a host name, not '%s'", node->text);
     return node;
 }
 const struct schema_type type_hostname = {"host name", parse_hostname, MERGE_REPLACE, false};
+
+/* Docker's rule for names of containers. */
+static struct node *parse_container_name(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    node = schema_parse_text(schema, key, node);
+    if (node && (!is_name(node->text) || !isalnum((unsigned char)node->text[0]) ||
+                 strlen(node->text) < 2))
+        return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
+                            "must be the name of an instance, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_container_name = {"name of an instance", parse_container_name,
+                                                MERGE_REPLACE, false};
+
+static struct node *parse_working_dir(struct schema *schema, const struct schema_key *key,
+                                      struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] && node->text[0] != '/')
+        schema_engine(schema, node, NULL, "must be an absolute path, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_working_dir = {"absolute path in the VM", parse_working_dir,
+                                             MERGE_REPLACE, false};
 
 struct node *schema_parse_guest_path(struct schema *schema, const struct schema_key *key,
                                      struct node *node)
@@ -263,10 +297,27 @@ struct node *schema_parse_word(struct schema *schema, struct node *node, const c
         if (streq(node->text, *words))
             return node;
     for (; later && *later; later++)
-        if (streq(node->text, *later))
-            return schema_error(schema, node, NULL, "'%s' is not supported yet", node->text);
+        if (streq(node->text, *later)) {
+            schema_engine(schema, node, NULL, "'%s' is not supported yet", node->text);
+            return node;
+        }
     return schema_error(schema, node, NULL, "has an unknown value '%s'", node->text);
 }
+
+struct node *schema_parse_free_word(struct schema *schema, struct node *node,
+                                    const char *const *words)
+{
+    if (node->kind != NODE_STRING)
+        return schema_wrong_kind(schema, node, "a string");
+    for (; *words; words++)
+        if (streq(node->text, *words))
+            return node;
+    schema_engine(schema, node, NULL, "'%s' is not supported", node->text);
+    return node;
+}
+
+static const char *const cgroups[] = {"host", "private", NULL};
+WORD_TYPE(cgroup, "`host` or `private`", cgroups, NULL);
 
 /* --- strings, commands, environments --------------------------------------------------------- */
 
@@ -358,21 +409,32 @@ struct node *schema_parse_entries(struct schema *schema, const struct schema_key
     return result;
 }
 
+static struct node *parse_item_object(struct schema *schema, const struct schema_key *key,
+                                      struct node *item)
+{
+    return schema_parse_object(schema, key->object, item);
+}
+
 struct node *schema_parse_list(struct schema *schema, const struct schema_key *key,
                                struct node *node)
+{
+    return schema_parse_items(schema, key, node, parse_item_object);
+}
+
+struct node *schema_parse_items(struct schema *schema, const struct schema_key *key,
+                                struct node *node, schema_parse_fn *parse)
 {
     if (node->kind != NODE_LIST)
         return schema_wrong_kind(schema, node, "a list");
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     for (size_t i = 0; i < node->count; i++) {
         size_t length = schema_enter_item(schema, i);
-        struct node *item = node->items[i]->kind == NODE_BAD
-                                ? NULL
-                                : schema_parse_object(schema, key->object, node->items[i]);
+        struct node *item =
+            node->items[i]->kind == NODE_BAD ? NULL : parse(schema, key, node->items[i]);
         if (item)
             node_append(schema->arena, result, item);
         schema_leave(schema, length);
     }
     return result;
 }
-const struct schema_type type_list = {"list of mappings", schema_parse_list, MERGE_REPLACE, false};
+const struct schema_type type_list = {"list of mappings", schema_parse_list, MERGE_CONCAT, false};

@@ -8,6 +8,7 @@ struct schema {
     struct arena *arena;
     struct diagnostics *diagnostics;
     struct strbuf path; /* of the value at hand: "services.web.ports[0]" */
+    bool no_interpolate; /* values with a `$` stay as they are */
     size_t port_count;  /* made from ranges so far: a few bytes of text can ask for millions */
 };
 
@@ -19,6 +20,9 @@ void schema_leave(struct schema *schema, size_t length);
 /* Reports "'PATH' MESSAGE" at the node's place and returns NULL, for `return schema_error(...)`. */
 struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same with SEVERITY_ENGINE: the value stays. */
+void schema_engine(struct schema *schema, const struct node *node, const char *hint,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* "must be WANTED, not a list". */
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted);
 
@@ -46,6 +50,9 @@ struct node *schema_parse_guest_path(struct schema *schema, const struct schema_
                                      struct node *node);
 struct node *schema_parse_environment(struct schema *schema, const struct schema_key *key,
                                       struct node *node);
+/* A list, each item by `parse`; those that are wrong are left out. */
+struct node *schema_parse_items(struct schema *schema, const struct schema_key *key,
+                                struct node *node, schema_parse_fn *parse);
 /* A list of mappings with the rows of key->object. */
 struct node *schema_parse_list(struct schema *schema, const struct schema_key *key,
                                struct node *node);
@@ -62,6 +69,10 @@ struct node *schema_parse_names(struct schema *schema, const struct schema_key *
 struct node *schema_parse_word(struct schema *schema, struct node *node, const char *const *words,
                                const char *const *later);
 
+/* One of a few words; others stay, with SEVERITY_ENGINE. */
+struct node *schema_parse_free_word(struct schema *schema, struct node *node,
+                                    const char *const *words);
+
 /* A type of a few words. */
 #define WORD_TYPE(symbol, doc, words, later)                                                       \
     static struct node *parse_##symbol(struct schema *schema, const struct schema_key *key,        \
@@ -72,20 +83,40 @@ struct node *schema_parse_word(struct schema *schema, struct node *node, const c
     }                                                                                              \
     const struct schema_type type_##symbol = {doc, parse_##symbol, MERGE_REPLACE, false}
 
-/* By the file that has them: schema_types.c, _environment.c, _ports.c, _networks.c, _life.c,
- * _mounts.c, _image.c. */
+/* The same with schema_parse_free_word(). */
+#define FREE_WORD_TYPE(symbol, doc, words)                                                         \
+    static struct node *parse_##symbol(struct schema *schema, const struct schema_key *key,        \
+                                       struct node *node)                                          \
+    {                                                                                              \
+        (void)key;                                                                                 \
+        return schema_parse_free_word(schema, node, words);                                        \
+    }                                                                                              \
+    const struct schema_type type_##symbol = {doc, parse_##symbol, MERGE_REPLACE, false}
+
+/* By the file that has them. */
+/* schema_types.c */
 extern const struct schema_type type_any, type_version, type_project_name, type_object, type_named,
-    type_list, type_string, type_text, type_boolean, type_integer, type_count, type_strings,
-    type_command, type_cpus, type_bytes, type_hostname, type_guest_path, type_external;
-extern const struct schema_type type_environment, type_env_file, type_labels;
+    type_list, type_string, type_string_or_null, type_text, type_boolean, type_integer, type_count,
+    type_strings, type_command, type_cpus, type_bytes, type_hostname, type_container_name,
+    type_guest_path, type_working_dir, type_external, type_cgroup;
+/* schema_lists.c */
+extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
+    type_options, type_provider_options, type_hosts, type_ssh;
+/* schema_numbers.c */
+extern const struct schema_type type_limit, type_number, type_oom_score, type_percent,
+    type_flag_text, type_ulimits, type_devices, type_device_count, type_device_requests, type_gpus;
+/* schema_files.c */
+extern const struct schema_type type_extends, type_include, type_hooks, type_models,
+    type_watch_action, type_watch;
+extern const struct schema_type type_environment, type_env_file, type_env_format, type_labels;
 extern const struct schema_type type_ports, type_target, type_published, type_protocol,
     type_port_mode, type_host_ip;
 extern const struct schema_type type_service_networks, type_network_driver, type_ipam_driver,
-    type_ipam_config, type_subnet, type_ipv4;
+    type_ipam_config, type_subnet, type_ipv4, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
-    type_stop_signal, type_logging_driver, type_logging_options, type_profiles;
-extern const struct schema_type type_mounts, type_mount_type, type_mount_mode, type_propagation,
+    type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options, type_profiles;
+extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode, type_propagation,
     type_subpath, type_tmpfs, type_volume_driver, type_volume_name, type_file_refs, type_octal;
 extern const struct schema_type type_files, type_file_mode, type_packages, type_suite, type_copies,
     type_run, type_build, type_contexts, type_pull_policy;

@@ -18,6 +18,12 @@ static void check_images(const struct model *model, struct diagnostics *diagnost
         const struct node *node = services->pairs[i].value;
         if (node->kind != NODE_MAP || node_find(node, "image") || node_find(node, "build"))
             continue; /* what is there but wrong was reported */
+        if (node_find(node, "provider")) {
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position, NULL,
+                            "service '%s' is run by a provider, which is not supported yet",
+                            service->name);
+            continue;
+        }
         const struct node_pair *ours = node_find(node, "x-vmstead");
         if (!ours)
             diagnostics_add(
@@ -215,7 +221,7 @@ static void report_port(const struct claim *a, const struct claim *b,
     _cleanup_free_ char *hint =
         first->position.line == 0 ? NULL
                                   : xasprintf("the other one is in line %u", first->position.line);
-    diagnostics_add(diagnostics, SEVERITY_ERROR, second->position, hint,
+    diagnostics_add(diagnostics, SEVERITY_ENGINE, second->position, hint,
                     "host port %s%s%u/%s of service '%s' is already published by service '%s'",
                     second->host_ip, second->host_ip[0] ? ":" : "", second->port,
                     second->udp ? "udp" : "tcp", second->service->name, first->service->name);
@@ -311,12 +317,12 @@ static void check_gateway(const struct model *model, size_t i, struct diagnostic
     if (!network->gateway)
         return;
     if (!network->subnet) {
-        diagnostics_add(diagnostics, SEVERITY_ERROR, config_position(model, i, "gateway"),
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, config_position(model, i, "gateway"),
                         "add 'subnet:' beside it", "network '%s' has a gateway but no subnet",
                         network->key);
     } else if (parse_subnet(network->subnet, &subnet) == 0 &&
                parse_ipv4(network->gateway, &gateway) == 0 && !is_host_address(&subnet, gateway)) {
-        diagnostics_add(diagnostics, SEVERITY_ERROR, config_position(model, i, "gateway"), NULL,
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, config_position(model, i, "gateway"), NULL,
                         "gateway '%s' of network '%s' is no host address of its subnet '%s'",
                         network->gateway, network->key, network->subnet);
     }
@@ -340,7 +346,7 @@ static void report_overlap(const struct model *model, size_t a, size_t b,
                            struct diagnostics *diagnostics)
 {
     size_t first = a < b ? a : b, second = a < b ? b : a;
-    diagnostics_add(diagnostics, SEVERITY_ERROR, config_position(model, second, "subnet"), NULL,
+    diagnostics_add(diagnostics, SEVERITY_ENGINE, config_position(model, second, "subnet"), NULL,
                     "subnet '%s' of network '%s' overlaps '%s' of network '%s'",
                     model->networks[second].subnet, model->networks[second].key,
                     model->networks[first].subnet, model->networks[first].key);
@@ -422,7 +428,7 @@ static bool check_address(const struct model *model, const struct claim *claim, 
     if (!network->subnet && !lacks_subnet(model, claim->network))
         return false;
     if (!network->subnet) {
-        diagnostics_add(diagnostics, SEVERITY_ERROR, claim->position,
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, claim->position,
                         "give the network 'ipam: {config: [{subnet: ...}]}'",
                         "address '%s' of service '%s': network '%s' has no subnet of its own", text,
                         claim->service->name, network->key);
@@ -431,7 +437,7 @@ static bool check_address(const struct model *model, const struct claim *claim, 
     if (parse_subnet(network->subnet, &subnet) < 0)
         return false;
     if (!is_host_address(&subnet, claim->address)) {
-        diagnostics_add(diagnostics, SEVERITY_ERROR, claim->position, NULL,
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, claim->position, NULL,
                         "address '%s' of service '%s' is no host address of subnet '%s' of network "
                         "'%s'",
                         text, claim->service->name, network->subnet, network->key);
@@ -439,7 +445,7 @@ static bool check_address(const struct model *model, const struct claim *claim, 
     }
     bool given = network->gateway && parse_ipv4(network->gateway, &gateway) == 0;
     if (claim->address == (given ? gateway : subnet.address + 1)) {
-        diagnostics_add(diagnostics, SEVERITY_ERROR, claim->position, NULL,
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, claim->position, NULL,
                         "address '%s' of service '%s' is the gateway of network '%s'", text,
                         claim->service->name, network->key);
         return false;
@@ -460,7 +466,7 @@ static void report_twice(const struct model *model, const struct claim *first,
                          const struct claim *second, struct diagnostics *diagnostics)
 {
     char text[INET_ADDRSTRLEN];
-    diagnostics_add(diagnostics, SEVERITY_ERROR, second->position, NULL,
+    diagnostics_add(diagnostics, SEVERITY_ENGINE, second->position, NULL,
                     "address '%s' of service '%s' in network '%s' is already that of service '%s'",
                     format_ipv4(second->address, text), second->service->name,
                     model->networks[second->network].key, first->service->name);

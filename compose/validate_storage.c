@@ -91,7 +91,7 @@ static void check_targets(const struct model_service *service, struct diagnostic
     qsort(claims, count, sizeof(*claims), compare_targets);
     for (size_t i = 1; i < count; i++)
         if (streq(claims[i].target, claims[i - 1].target))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, claims[i].position, NULL,
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, claims[i].position, NULL,
                             "service '%s' has a %s and a %s at '%s'", service->name,
                             claims[i - 1].kind, claims[i].kind, claims[i].target);
     free(claims);
@@ -122,7 +122,7 @@ static void check_source(const struct node_pair *pair, const char *kind, bool co
         !!node_find(node, "file") + !!node_find(node, "environment") + !!node_find(node, "content");
     const char *words = content ? "'file', 'environment' or 'content'" : "'file' or 'environment'";
     if (node_get_bool(node, "external", false))
-        diagnostics_add(diagnostics, SEVERITY_ERROR, node_find(node, "external")->position,
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, node_find(node, "external")->position,
                         "use 'file' or 'environment'",
                         "%s '%s' is external, but nothing keeps %ss outside of a project", kind,
                         pair->key, kind);

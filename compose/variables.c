@@ -3,6 +3,7 @@
 
 #include "compose/node.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct variables {
@@ -56,4 +57,32 @@ const char *variables_get(const struct variables *variables, const char *name)
     if (!value)
         value = node_get_string(variables->map, name, NULL);
     return value || !variables->fallback ? value : variables_get(variables->fallback, name);
+}
+
+static void add_all(const struct variables *variables, struct node *map)
+{
+    if (variables->outer)
+        add_all(variables->outer, map);
+    for (size_t i = 0; i < variables->map->count; i++)
+        if (!node_find(map, variables->map->pairs[i].key))
+            node_put_ranked(variables->arena, map, &variables->map->pairs[i]);
+    if (variables->fallback)
+        add_all(variables->fallback, map);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+char **variables_list(const struct variables *variables)
+{
+    struct node *map = node_new(variables->arena, NODE_MAP, (struct position){0});
+    add_all(variables, map);
+    char **lines = arena_array(variables->arena, map->count + 1, sizeof(char *));
+    for (size_t i = 0; i < map->count; i++)
+        lines[i] = arena_printf(variables->arena, "%s=%s", map->pairs[i].key,
+                                map->pairs[i].value->text);
+    qsort(lines, map->count, sizeof(*lines), compare_lines);
+    return lines;
 }

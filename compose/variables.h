@@ -18,5 +18,7 @@ void variables_add(struct variables *variables, const char *name, const char *va
 void variables_set(struct variables *variables, const char *name, const char *value);
 /* All of "K=V"..., which may be NULL. */
 void variables_add_all(struct variables *variables, char *const *environment);
+/* "K=V", sorted, in the arena. */
+char **variables_list(const struct variables *variables);
 /* NULL where it is not set. */
 const char *variables_get(const struct variables *variables, const char *name);

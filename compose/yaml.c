@@ -13,6 +13,7 @@ struct level {
     struct position key_position;
     bool key_is_merge;
     const char *anchor; /* NULL: none */
+    bool is_reset;      /* of `!reset`: read, and left out */
 };
 
 struct reader {
@@ -21,6 +22,8 @@ struct reader {
     const char *file;
     yaml_parser_t parser;
     struct node *documents;
+    struct node *resets; /* of the document at hand: paths of !reset and !override */
+    struct node *all_resets; /* one list per document */
     struct level levels[YAML_DEPTH_LIMIT];
     size_t depth;
     struct node *anchors; /* name -> node; NODE_BAD while its value is being read */
@@ -113,6 +116,8 @@ static void place(struct reader *reader, struct node *node, bool is_plain)
 {
     if (reader->depth == 0) {
         node_append(reader->arena, reader->documents, node);
+        node_append(reader->arena, reader->all_resets, reader->resets);
+        reader->resets = node_new(reader->arena, NODE_LIST, node->position);
         return;
     }
     struct level *level = &reader->levels[reader->depth - 1];
@@ -171,11 +176,36 @@ static const char *tag_name(const yaml_char_t *tag)
     return core ? core : text;
 }
 
-static void check_tag(struct reader *reader, const yaml_char_t *tag, struct position position)
+/* Where the node at hand belongs: keys, and indexes as numbers. */
+static struct node *current_path(const struct reader *reader, struct position position)
+{
+    struct node *path = node_new(reader->arena, NODE_LIST, position);
+    for (size_t i = 0; i < reader->depth; i++) {
+        const struct level *level = &reader->levels[i];
+        node_append(reader->arena, path,
+                    level->node->kind == NODE_LIST
+                        ? node_new_int(reader->arena, level->node->count, position)
+                        : node_new_string(reader->arena, level->key ? level->key : "", position));
+    }
+    return path;
+}
+
+/* Notes the place of a `!reset` or `!override`. True where the value itself goes. */
+static bool take_tag(struct reader *reader, const yaml_char_t *tag, struct position position)
 {
     const char *name = tag_name(tag);
-    if (name && (streq(name, "!reset") || streq(name, "!override")))
-        complain_at(reader, position, NULL, "tag '%s' is not supported yet", name);
+    bool is_reset = name && streq(name, "!reset");
+    if (!is_reset && !(name && streq(name, "!override")))
+        return false;
+    node_append(reader->arena, reader->resets, current_path(reader, position));
+    return is_reset;
+}
+
+/* The value of a `!reset`: its key is free again. */
+static void leave_out(struct reader *reader)
+{
+    if (reader->depth > 0)
+        reader->levels[reader->depth - 1].key = NULL;
 }
 
 static void read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -186,7 +216,7 @@ static void read_scalar(struct reader *reader, const yaml_event_t *event)
     const char *tag = tag_name(event->data.scalar.tag);
     struct node *node =
         node_new(reader->arena, NODE_STRING, position_at(reader, &event->start_mark));
-    check_tag(reader, event->data.scalar.tag, node->position);
+    bool is_reset = take_tag(reader, event->data.scalar.tag, node->position);
     if (strlen(value) != length) {
         complain_at(reader, node->position, NULL, "a string must not hold a NUL character");
         length = strlen(value);
@@ -198,6 +228,10 @@ static void read_scalar(struct reader *reader, const yaml_event_t *event)
     /* Escapes and folds would shift what stands behind them. */
     size_t written = event->end_mark.index - event->start_mark.index;
     node->single_line = written <= length + (quoted ? 2 : 0);
+    if (is_reset && reader->depth > 0) {
+        leave_out(reader);
+        return;
+    }
     bool is_plain = style == YAML_PLAIN_SCALAR_STYLE && !(tag && streq(tag, "str"));
     if (is_plain)
         scalar_resolve(reader->arena, node, node->text);
@@ -213,11 +247,12 @@ static void open_level(struct reader *reader, enum node_kind kind, const yaml_ev
         fail_at(reader, position, NULL, "values nest deeper than %d levels", YAML_DEPTH_LIMIT);
         return;
     }
-    check_tag(reader, tag, position);
+    bool is_reset = take_tag(reader, tag, position) && reader->depth > 0;
     struct node *unfinished = node_new(reader->arena, NODE_BAD, position);
     reader->levels[reader->depth++] =
         (struct level){.node = node_new(reader->arena, kind, position),
-                       .anchor = define_anchor(reader, anchor, unfinished)};
+                       .anchor = define_anchor(reader, anchor, unfinished),
+                       .is_reset = is_reset};
 }
 
 static void close_level(struct reader *reader)
@@ -227,7 +262,10 @@ static void close_level(struct reader *reader)
         apply_merge_key(reader, level->node);
     if (level->anchor)
         node_put(reader->arena, reader->anchors, level->anchor, level->node->position, level->node);
-    place(reader, level->node, false);
+    if (level->is_reset)
+        leave_out(reader);
+    else
+        place(reader, level->node, false);
 }
 
 static void read_event(struct reader *reader, const yaml_event_t *event)
@@ -317,10 +355,20 @@ static void read_events(struct reader *reader, const char *text, size_t length)
 struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
                        const char *text, size_t length)
 {
+    struct node *resets;
+    return yaml_read_tagged(arena, diagnostics, file, text, length, &resets);
+}
+
+struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics,
+                              const char *file, const char *text, size_t length,
+                              struct node **ret_resets)
+{
     struct position start = {.file = file, .line = 1, .column = 1};
     struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
     reader.documents = node_new(arena, NODE_LIST, start);
     reader.anchors = node_new(arena, NODE_MAP, start);
+    reader.resets = node_new(arena, NODE_LIST, start);
+    reader.all_resets = node_new(arena, NODE_LIST, start);
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
         text += 3;
         length -= 3;
@@ -333,5 +381,6 @@ struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, con
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
     read_events(&reader, text, length);
     yaml_parser_delete(&reader.parser);
+    *ret_resets = reader.all_resets;
     return reader.failed ? NULL : reader.documents;
 }

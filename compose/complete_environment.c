@@ -1,0 +1,88 @@
+/* The part of compose/complete.h about files of variables: env_file and label_file. */
+#include "base/fs.h"
+#include "base/str.h"
+#include "compose/complete.h"
+#include "compose/dotenv.h"
+#include "compose/model.h"
+#include "compose/parse.h"
+
+#include <errno.h>
+
+static const struct schema_object *service_rows(void)
+{
+    return schema_find(&schema_root, "services")->object;
+}
+
+static void read_env_file(const struct completion *completion, const char *key,
+                          const struct node *entry,
+                          const struct variables *variables, struct node *result)
+{
+    const struct node *path_node = node_get(entry, "path");
+    if (!path_node)
+        return;
+    const char *path = path_node->text;
+    if (path[0] != '/')
+        path = path_clean(completion->arena, completion->directory, path);
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
+    if (r == -ENOENT && !node_get_bool(entry, "required", true))
+        return;
+    if (r < 0) {
+        diagnostics_add(completion->diagnostics, SEVERITY_ERROR, path_node->position,
+                        r == -ENOENT ? "'required: false' beside 'path:' lets it be missing" : NULL,
+                        "cannot read %s '%s': %s", key, path_node->text, strerror(-r));
+        return;
+    }
+    const char *file = diagnostics_add_file(completion->diagnostics, path_node->text, text, length);
+    if (streq(node_get_string(entry, "format", ""), "raw"))
+        dotenv_read_raw(completion->arena, text, file, result);
+    else
+        dotenv_read(completion->arena, completion->diagnostics, file, text, variables, result);
+}
+
+/* label_file's labels below those of labels. */
+static void complete_label_files(const struct completion *completion, struct node *service)
+{
+    const struct node *files = node_get(service, "label_file"), *labels;
+    if (!node_is(files, NODE_LIST) || completion->no_env_resolution)
+        return;
+    struct node *result = node_new(completion->arena, NODE_MAP, files->position);
+    for (size_t i = 0; i < files->count; i++) {
+        struct node entry = {.kind = NODE_MAP, .position = files->items[i]->position};
+        node_put(completion->arena, &entry, "path", entry.position, files->items[i]);
+        read_env_file(completion, "label_file", &entry, NULL, result);
+    }
+    labels = node_get(service, "labels");
+    for (size_t i = 0; labels && i < labels->count; i++)
+        node_put_ranked(completion->arena, result, &labels->pairs[i]);
+    node_remove(service, "label_file");
+    complete_put(completion, service_rows(), service, "labels", result);
+}
+
+/* env_file's variables below those of environment, which they may refer to. */
+void complete_environment(const struct completion *completion, struct node *service)
+{
+    struct node *environment = node_get(service, "environment");
+    const struct node *files = node_get(service, "env_file");
+    complete_label_files(completion, service);
+    if (!node_is(files, NODE_LIST) || completion->no_env_resolution)
+        return;
+    struct variables *variables = variables_new(completion->arena, NULL);
+    struct node *result = node_new(completion->arena, NODE_MAP, files->position);
+    for (size_t i = 0; environment && i < environment->count; i++)
+        if (environment->pairs[i].value->kind == NODE_STRING)
+            variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
+    if (completion->variables && !variables_get(completion->variables, "VMSTEAD_REPLICA"))
+        variables_add(variables, "VMSTEAD_REPLICA", MODEL_REPLICA);
+    variables_set_fallback(variables, completion->variables);
+    for (size_t i = 0; i < files->count; i++)
+        read_env_file(completion, "env_file", files->items[i], variables, result);
+    for (size_t i = 0; environment && i < environment->count; i++)
+        node_put_ranked(completion->arena, result, &environment->pairs[i]);
+    node_remove(service, "env_file");
+    if (result->count > 0)
+        complete_put(completion, service_rows(), service, "environment", result);
+}
+

@@ -1,0 +1,155 @@
+/* The part of compose/complete.h about what a tree's own folder and variables mean: relative paths
+ * become absolute, bare KEYs take their values. Done for the project, and before for what is
+ * included or extended, whose folders are others. */
+#include "base/str.h"
+#include "compose/complete.h"
+#include "compose/parse.h"
+
+struct paths {
+    struct arena *arena;
+    const struct variables *variables; /* for `~`; NULL: it stays */
+    const char *directory;
+};
+
+static const struct schema_object *service_rows(void)
+{
+    return schema_find(&schema_root, "services")->object;
+}
+
+/* Relative paths begin in the folder, `~` is the caller's home; absolute ones stay as written, as
+ * the reference has it. */
+static const char *full_path(const struct paths *paths, const char *text)
+{
+    const char *home =
+        text[0] == '~' && paths->variables ? variables_get(paths->variables, "HOME") : NULL;
+    if (text[0] == '/')
+        return text;
+    if (home && home[0] == '/')
+        return path_clean(paths->arena, home, text[1] == '/' ? text + 2 : text + 1);
+    return path_clean(paths->arena, paths->directory, text);
+}
+
+static void resolve_node(const struct paths *paths, struct node **node)
+{
+    if (node_is(*node, NODE_STRING))
+        *node = node_new_string(paths->arena, full_path(paths, (*node)->text), (*node)->position);
+}
+
+static void resolve_member(const struct paths *paths, struct node *map, const char *key)
+{
+    struct node_pair *pair = node_find(map, key);
+    if (pair)
+        resolve_node(paths, &pair->value);
+}
+
+/* A list of paths, or of mappings with a `path`. */
+static void resolve_list(const struct paths *paths, struct node *list)
+{
+    for (size_t i = 0; node_is(list, NODE_LIST) && i < list->count; i++) {
+        resolve_node(paths, &list->items[i]);
+        resolve_member(paths, list->items[i], "path");
+    }
+}
+
+/* --- builds ----------------------------------------------------------------------------------- */
+
+static bool is_remote(const char *text)
+{
+    return strstr(text, "://") || str_after_prefix(text, "git@") ||
+           str_after_prefix(text, "github.com/") || str_after_prefix(text, "service:");
+}
+
+static void resolve_build(const struct paths *paths, struct node *build)
+{
+    if (!node_is(build, NODE_MAP))
+        return;
+    struct node_pair *context = node_find(build, "context");
+    const struct schema_object *rows = schema_find(service_rows(), "build")->object;
+    struct schema schema = {.arena = paths->arena};
+    if (!context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0'))
+        schema_put(&schema, rows, build, "context",
+                   node_new_string(paths->arena, paths->directory, build->position));
+    else if (node_is(context->value, NODE_STRING) && !is_remote(context->value->text))
+        resolve_node(paths, &context->value);
+    const struct node *contexts = node_get(build, "additional_contexts");
+    for (size_t i = 0; contexts && i < contexts->count; i++)
+        if (node_is(contexts->pairs[i].value, NODE_STRING) &&
+            !is_remote(contexts->pairs[i].value->text))
+            resolve_node(paths, &contexts->pairs[i].value);
+    struct node *agents = node_get(build, "ssh");
+    for (size_t i = 0; agents && i < agents->count; i++) {
+        const char *text = agents->items[i]->text, *equals = strchr(text, '=');
+        if (equals)
+            agents->items[i] = node_new_string(
+                paths->arena,
+                arena_printf(paths->arena, "%.*s=%s", (int)(equals - text), text,
+                             full_path(paths, equals + 1)),
+                agents->items[i]->position);
+    }
+}
+
+/* --- services and the top level --------------------------------------------------------------- */
+
+static void resolve_service(const struct paths *paths, struct node *service)
+{
+    const struct node *mounts = node_get(service, "volumes");
+    resolve_build(paths, node_get(service, "build"));
+    resolve_list(paths, node_get(service, "env_file"));
+    resolve_list(paths, node_get(service, "label_file"));
+    resolve_list(paths, node_get(node_get(service, "develop"), "watch"));
+    for (size_t i = 0; mounts && i < mounts->count; i++)
+        if (streq(node_get_string(mounts->items[i], "type", ""), "bind"))
+            resolve_member(paths, mounts->items[i], "source");
+}
+
+/* `driver_opts: {type: none, o: bind, device: PATH}` is a folder of the host. */
+static void resolve_volume(const struct paths *paths, struct node *volume)
+{
+    struct node *options = node_get(volume, "driver_opts");
+    const char *driver = node_get_string(volume, "driver", "local");
+    if ((streq(driver, "") || streq(driver, "local")) &&
+        streq(node_get_string(options, "o", ""), "bind"))
+        resolve_member(paths, options, "device");
+}
+
+void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
+                    const struct node *tree)
+{
+    static const char *const sections[] = {"configs", "secrets"};
+    struct paths paths = {arena, variables, directory};
+    const struct node *services = node_get(tree, "services"), *volumes = node_get(tree, "volumes");
+    for (size_t i = 0; services && i < services->count; i++)
+        resolve_service(&paths, services->pairs[i].value);
+    for (size_t i = 0; volumes && i < volumes->count; i++)
+        resolve_volume(&paths, volumes->pairs[i].value);
+    for (size_t j = 0; j < 2; j++) {
+        const struct node *section = node_get(tree, sections[j]);
+        for (size_t i = 0; section && i < section->count; i++)
+            resolve_member(&paths, section->pairs[i].value, "file");
+    }
+}
+
+/* --- bare keys -------------------------------------------------------------------------------- */
+
+static void fill_bare(struct arena *arena, const struct variables *variables,
+                      struct node *environment)
+{
+    for (size_t i = 0; node_is(environment, NODE_MAP) && i < environment->count; i++) {
+        struct node_pair *pair = &environment->pairs[i];
+        const char *value =
+            pair->value->kind == NODE_NULL ? variables_get(variables, pair->key) : NULL;
+        if (value)
+            pair->value = node_new_string(arena, value, pair->value->position);
+    }
+}
+
+void complete_bare_keys(struct arena *arena, const struct variables *variables,
+                        const struct node *tree)
+{
+    const struct node *services = node_get(tree, "services");
+    for (size_t i = 0; services && i < services->count; i++) {
+        struct node *service = services->pairs[i].value;
+        fill_bare(arena, variables, node_get(service, "environment"));
+        fill_bare(arena, variables, node_get(node_get(service, "build"), "args"));
+    }
+}

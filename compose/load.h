@@ -1,0 +1,59 @@
+/* Between load.c (the whole), load_file.c (one file), load_extends.c and load_include.c. A context is
+ * what a file's relative paths and variables mean: the project's own, or that of an `include`.
+ * compose/ only. */
+#pragma once
+
+#include "compose/compose.h"
+#include "compose/interpolate.h"
+#include "compose/project.h"
+#include "compose/variables.h"
+
+struct load {
+    struct arena *arena;
+    const struct compose_options *options;
+    struct diagnostics *diagnostics;
+    struct variables *variables;
+    struct project_files files;
+    struct node *disabled;   /* names of services */
+    const char *name;        /* given by option or environment; NULL: the files or the folder say */
+    struct node *named;      /* variables that the files name (extract.h) */
+    struct node *profiles;   /* of all services */
+    struct node *file_trees; /* path -> canonical tree of a file that services extend from */
+    size_t extended;         /* nodes made by extends so far */
+};
+
+struct load_context {
+    struct load *load;
+    const char *directory; /* absolute */
+    const struct variables *variables;
+    struct interpolation *interpolation;
+    const struct load_context *includer; /* NULL: the project itself */
+    const char *including;               /* the first path of the include, absolute */
+    unsigned depth;
+};
+
+struct load_file {
+    const char *path, *name; /* absolute, or "-"; as positions show it */
+    bool is_extended;        /* read for a service that extends: its own `include` does not count */
+    struct position position; /* where it was asked for; of no file: the command line */
+    struct node *resets;      /* out: paths of `!reset` and `!override`, all documents */
+};
+
+/* Reads a file and merges it over tree, canonical. A file that cannot be read ends the load; one
+ * that is wrong does not. */
+int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
+                   struct error *err);
+
+/* Takes what `!reset` and `!override` name out of a tree. */
+void load_apply_resets(struct node *tree, const struct node *resets);
+
+/* Merges the services that the document's services extend below them. */
+void load_apply_extends(const struct load_context *context, const struct load_file *file,
+                        struct node *document);
+
+/* Adds what the document includes to it. */
+int load_apply_include(const struct load_context *context, struct node *document,
+                       struct error *err);
+
+/* Without the folder the caller stands in, for positions. */
+const char *load_shown_path(const struct load *load, const char *path);

@@ -1,0 +1,133 @@
+/* One file: text -> documents -> interpolated, canonical, extended, with what it includes -> merged
+ * over the tree. See compose/load.h. */
+#include "compose/load.h"
+
+#include "base/fs.h"
+#include "base/str.h"
+#include "compose/extract.h"
+#include "compose/merge.h"
+#include "compose/schema.h"
+#include "compose/yaml.h"
+
+#include <errno.h>
+
+const char *load_shown_path(const struct load *load, const char *path)
+{
+    const char *inside = str_after_prefix(path, load->options->working_directory);
+    return inside && inside[0] == '/' ? inside + 1 : path;
+}
+
+/* --- tags ------------------------------------------------------------------------------------- */
+
+static void remove_item(struct node *list, size_t place)
+{
+    if (place >= list->count)
+        return;
+    memmove(&list->items[place], &list->items[place + 1],
+            (list->count - place - 1) * sizeof(*list->items));
+    list->count--;
+}
+
+static void remove_path(struct node *tree, const struct node *path)
+{
+    for (size_t i = 0; tree && i < path->count; i++) {
+        const struct node *key = path->items[i];
+        bool is_last = i + 1 == path->count;
+        if (key->kind == NODE_INT) {
+            if (tree->kind != NODE_LIST)
+                return;
+            if (is_last)
+                remove_item(tree, (size_t)key->integer);
+            tree = (size_t)key->integer < tree->count ? tree->items[key->integer] : NULL;
+            continue;
+        }
+        if (is_last && tree->kind == NODE_MAP)
+            node_remove(tree, key->text);
+        tree = is_last ? NULL : node_get(tree, key->text);
+    }
+}
+
+void load_apply_resets(struct node *tree, const struct node *resets)
+{
+    for (size_t i = 0; resets && i < resets->count; i++)
+        remove_path(tree, resets->items[i]);
+}
+
+/* --- documents -------------------------------------------------------------------------------- */
+
+static int load_document(const struct load_context *context, struct load_file *file,
+                         struct node *document, struct node *tree, struct error *err)
+{
+    struct load *load = context->load;
+    if (document->kind == NODE_NULL)
+        return 0;
+    extract_variables(load->arena, document, load->named);
+    if (!load->options->no_interpolate)
+        interpolate_tree(context->interpolation, document);
+    document = schema_normalise(load->arena, load->diagnostics, document,
+                                load->options->no_interpolate);
+    if (!file->is_extended) {
+        load_apply_extends(context, file, document);
+        int r = load_apply_include(context, document, err);
+        if (r < 0)
+            return r;
+    }
+    load_apply_resets(tree, file->resets);
+    merge_tree(load->arena, tree, document);
+    return 0;
+}
+
+static int load_text(const struct load_context *context, struct load_file *file, const char *text,
+                     size_t length, struct node *tree, struct error *err)
+{
+    struct load *load = context->load;
+    struct node *resets = NULL;
+    const char *name = diagnostics_add_file(load->diagnostics, file->name, text, length);
+    tree->position.file = tree->position.file ? tree->position.file : name;
+    struct node *documents =
+        yaml_read_tagged(load->arena, load->diagnostics, name, text, length, &resets);
+    if (!documents)
+        return -EINVAL;
+    size_t before = tree->count;
+    for (size_t i = 0; i < documents->count; i++) {
+        file->resets = resets->items[i];
+        int r = load_document(context, file, documents->items[i], tree, err);
+        if (r < 0)
+            return r;
+    }
+    if (documents->count == 0 ||
+        (documents->count == 1 && documents->items[0]->kind == NODE_NULL && before == tree->count))
+        diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = name},
+                        "begin with 'services:'", "empty compose file");
+    return 0;
+}
+
+/* Where another file asked for it, the problem has a place. */
+static int report_unreadable(const struct load *load, const struct load_file *file, int r,
+                             struct error *err)
+{
+    if (file->position.file) {
+        error_done(err);
+        diagnostics_add(load->diagnostics, SEVERITY_ERROR, file->position, NULL,
+                        r == -EFBIG ? "'%s' is larger than 16 MiB" : "cannot read '%s': %s",
+                        file->name, strerror(-r));
+        return -EINVAL;
+    }
+    if (r == -EFBIG)
+        return error_set(err, EFBIG, "'%s' is larger than 16 MiB", file->name);
+    if (r == -ENOENT)
+        return error_set(err, ENOENT, "open '%s': no such file or directory", file->path);
+    return r;
+}
+
+int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
+                   struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    int r = fs_read_file(streq(file->path, "-") ? "/dev/stdin" : file->path, YAML_SIZE_LIMIT, &text,
+                         &length, err);
+    if (r < 0)
+        return report_unreadable(context->load, file, r, err);
+    return load_text(context, file, text, length, tree, err);
+}

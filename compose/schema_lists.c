@@ -1,0 +1,215 @@
+/* The types of lists and mappings of texts: names, hosts, options of drivers, SSH agents. */
+#include "compose/schema_types.h"
+
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+/* --- lists of texts --------------------------------------------------------------------------- */
+
+static struct node *single(struct schema *schema, struct node *node)
+{
+    struct node *list = node_new(schema->arena, NODE_LIST, node->position);
+    node_append(schema->arena, list, node);
+    return list;
+}
+
+static struct node *parse_string_or_list(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    if (node->kind == NODE_STRING)
+        return single(schema, node);
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a string or a list of strings");
+    return schema_parse_strings(schema, key, node);
+}
+const struct schema_type type_string_or_list = {"string or list of strings", parse_string_or_list,
+                                                MERGE_APPEND, false};
+
+/* No item twice: the reference's schema has it so where a later file's items are only appended. */
+static struct node *parse_distinct(struct schema *schema, const struct schema_key *key,
+                                   struct node *node)
+{
+    struct node *seen = node_new(schema->arena, NODE_MAP, node->position);
+    node = schema_parse_strings(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++) {
+        struct node *item = node->items[i];
+        size_t length = schema_enter_item(schema, i);
+        if (node_find(seen, item->text))
+            schema_error(schema, item, "remove one of them", "is '%s' a second time", item->text);
+        node_put(schema->arena, seen, item->text, item->position, item);
+        schema_leave(schema, length);
+    }
+    return node;
+}
+const struct schema_type type_distinct = {"list of distinct strings", parse_distinct, MERGE_CONCAT,
+                                          false};
+const struct schema_type type_plain_strings = {"list of strings", schema_parse_strings,
+                                               MERGE_CONCAT, false};
+
+/* Canonical: strings. */
+static struct node *parse_texts(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    (void)key;
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a list");
+    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i];
+        size_t length = schema_enter_item(schema, i);
+        if (node_is_scalar(item) && item->kind != NODE_BOOL)
+            node_append(schema->arena, result,
+                        node_new_string(schema->arena, node_scalar_text(schema->arena, item),
+                                        item->position));
+        else if (item->kind != NODE_BAD)
+            schema_wrong_kind(schema, item, "a string or a number");
+        schema_leave(schema, length);
+    }
+    return result;
+}
+const struct schema_type type_texts = {"list of strings and numbers", parse_texts, MERGE_APPEND,
+                                       false};
+
+/* --- mappings of texts ------------------------------------------------------------------------ */
+
+/* Options of drivers. Canonical: a mapping of strings; what has no value has an empty one. */
+static struct node *parse_options(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a mapping");
+    node = schema_parse_environment(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++)
+        if (node->pairs[i].value->kind == NODE_NULL)
+            node->pairs[i].value =
+                node_new_string(schema->arena, "", node->pairs[i].value->position);
+    return node;
+}
+const struct schema_type type_options = {"mapping of options", parse_options, MERGE_MAP, false};
+
+/* Canonical: each option a list of strings. */
+static struct node *parse_provider_options(struct schema *schema, const struct schema_key *key,
+                                           struct node *node)
+{
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a mapping");
+    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node_pair *pair = &node->pairs[i];
+        size_t length = schema_enter(schema, pair->key);
+        struct node *list =
+            pair->value->kind == NODE_LIST ? pair->value : single(schema, pair->value);
+        struct node *texts = node_new(schema->arena, NODE_LIST, pair->value->position);
+        for (size_t j = 0; j < list->count; j++) {
+            const struct node *item = list->items[j];
+            if (!node_is_scalar(item) && item->kind != NODE_BAD)
+                schema_wrong_kind(schema, item, "a string, a number or a boolean");
+            else
+                node_append(schema->arena, texts,
+                            node_new_string(schema->arena, node_scalar_text(schema->arena, item),
+                                            item->position));
+        }
+        node_put(schema->arena, result, pair->key, pair->position, texts);
+        schema_leave(schema, length);
+    }
+    (void)key;
+    return result;
+}
+const struct schema_type type_provider_options = {"mapping of options", parse_provider_options,
+                                                  MERGE_MAP, false};
+
+/* --- hosts ------------------------------------------------------------------------------------ */
+
+#define HOSTS_HINT "write HOST=ADDRESS, or a mapping"
+
+static void add_host(struct schema *schema, struct node *result, const char *host,
+                     const struct node *address, const char *text)
+{
+    size_t length = strlen(text);
+    if (length > 2 && text[0] == '[' && text[length - 1] == ']')
+        text = arena_strndup(schema->arena, text + 1, length - 2);
+    node_append(schema->arena, result,
+                node_new_string(schema->arena, arena_printf(schema->arena, "%s=%s", host, text),
+                                address->position));
+}
+
+static void add_host_text(struct schema *schema, struct node *result, const struct node *item)
+{
+    const char *cut = strchr(item->text, '=');
+    if (!cut)
+        cut = strchr(item->text, ':');
+    if (!cut || cut == item->text) {
+        schema_error(schema, item, HOSTS_HINT, "must be HOST=ADDRESS, not '%s'", item->text);
+        return;
+    }
+    const char *host = arena_strndup(schema->arena, item->text, (size_t)(cut - item->text));
+    add_host(schema, result, host, item, cut + 1);
+}
+
+static void add_host_pair(struct schema *schema, struct node *result, const struct node_pair *pair)
+{
+    struct node *value = pair->value;
+    size_t length = schema_enter(schema, pair->key);
+    if (value->kind == NODE_STRING)
+        add_host(schema, result, pair->key, value, value->text);
+    else if (value->kind == NODE_LIST) {
+        value = schema_parse_strings(schema, NULL, value);
+        for (size_t i = 0; value && i < value->count; i++)
+            add_host(schema, result, pair->key, value->items[i], value->items[i]->text);
+    } else if (value->kind != NODE_BAD) {
+        schema_wrong_kind(schema, value, "an address or a list of addresses");
+    }
+    schema_leave(schema, length);
+}
+
+/* Canonical: a list of HOST=ADDRESS. */
+static struct node *parse_hosts(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    (void)key;
+    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    if (node->kind == NODE_MAP) {
+        for (size_t i = 0; i < node->count; i++)
+            add_host_pair(schema, result, &node->pairs[i]);
+        return result;
+    }
+    if (node->kind != NODE_LIST)
+        return schema_wrong_kind(schema, node, "a list of HOST=ADDRESS or a mapping");
+    for (size_t i = 0; i < node->count; i++) {
+        size_t length = schema_enter_item(schema, i);
+        if (node->items[i]->kind == NODE_STRING)
+            add_host_text(schema, result, node->items[i]);
+        else if (node->items[i]->kind != NODE_BAD)
+            schema_wrong_kind(schema, node->items[i], "a string HOST=ADDRESS");
+        schema_leave(schema, length);
+    }
+    return result;
+}
+const struct schema_type type_hosts = {"list of HOST=ADDRESS, or mapping", parse_hosts,
+                                       MERGE_APPEND, false};
+
+/* --- SSH agents of builds --------------------------------------------------------------------- */
+
+/* Canonical: a list of ID and ID=PATH. */
+static struct node *parse_ssh(struct schema *schema, const struct schema_key *key,
+                              struct node *node)
+{
+    if (node->kind == NODE_LIST)
+        return schema_parse_strings(schema, key, node);
+    if (node->kind != NODE_MAP)
+        return schema_wrong_kind(schema, node, "a list of ID[=PATH] or a mapping");
+    node = schema_parse_environment(schema, key, node);
+    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node_pair *pair = &node->pairs[i];
+        bool bare = pair->value->kind != NODE_STRING || pair->value->text[0] == '\0';
+        const char *text =
+            bare ? pair->key
+                 : arena_printf(schema->arena, "%s=%s", pair->key, pair->value->text);
+        node_append(schema->arena, result, node_new_string(schema->arena, text, pair->position));
+    }
+    return result;
+}
+const struct schema_type type_ssh = {"list of ID and ID=PATH, or mapping", parse_ssh, MERGE_APPEND,
+                                     false};
