@@ -49,10 +49,14 @@ static enum compose_list wanted_list(const struct config_values *values)
         bool is_on;
         enum compose_list what;
     } lists[] = {
-        {values->services, COMPOSE_SERVICES},       {values->volumes, COMPOSE_VOLUMES},
-        {values->networks, COMPOSE_NETWORKS},       {values->models, COMPOSE_MODELS},
-        {values->hash, COMPOSE_HASHES},             {values->profiles, COMPOSE_PROFILES},
-        {values->images, COMPOSE_IMAGES},           {values->variables, COMPOSE_VARIABLES},
+        {values->services, COMPOSE_SERVICES},
+        {values->volumes, COMPOSE_VOLUMES},
+        {values->networks, COMPOSE_NETWORKS},
+        {values->models, COMPOSE_MODELS},
+        {values->hash, COMPOSE_HASHES},
+        {values->profiles, COMPOSE_PROFILES},
+        {values->images, COMPOSE_IMAGES},
+        {values->variables, COMPOSE_VARIABLES},
         {values->environment, COMPOSE_ENVIRONMENT},
     };
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
@@ -69,7 +73,7 @@ static int load(const struct invocation *invocation, enum compose_list list,
     bool all = values->hash && streq(values->hash, "*");
     bool is_selected = list == COMPOSE_LIST_COUNT || list == COMPOSE_IMAGES;
     struct compose_options options = {
-        .services = values->hash ? (all ? NULL : named)
+        .services = values->hash  ? (all ? NULL : named)
                     : is_selected ? invocation->operands
                                   : NULL,
         .only_services = is_selected,
@@ -79,8 +83,8 @@ static int load(const struct invocation *invocation, enum compose_list list,
         .no_consistency = values->no_consistency || values->variables,
         .no_env_resolution = values->no_env_resolution,
     };
-    int r = project_show(invocation->global, &options, streq(values->format, "json"), ret_model,
-                         err);
+    int r =
+        project_show(invocation->global, &options, streq(values->format, "json"), ret_model, err);
     if (r < 0 || !options.services || values->no_interpolate)
         return r;
     return project_check_services(*ret_model, options.services, strv_length(options.services), err);

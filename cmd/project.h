@@ -8,8 +8,8 @@
 /* Loads and checks the files. -EINVAL with err empty where the diagnostics have been printed: they
  * said everything. */
 int project_load(const struct global_options *global, struct model **ret_model, struct error *err);
-/* For `config`: options has what is wanted beside the global ones; problems are printed as JSON, one a
- * line, where json is set. */
+/* For `config`: options has what is wanted beside the global ones; problems are printed as JSON,
+ * one a line, where json is set. */
 int project_show(const struct global_options *global, struct compose_options *options, bool json,
                  struct model **ret_model, struct error *err);
 /* The same; the services that the caller names (NULL-terminated) have their profiles enabled. */

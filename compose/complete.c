@@ -5,6 +5,9 @@
 #include "base/vec.h"
 #include "compose/merge.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 void complete_put(const struct completion *completion, const struct schema_object *rows,
                   struct node *map, const char *name, struct node *value)
 {
@@ -67,22 +70,46 @@ static void remove_empty(struct node *service, const char *key)
         node_remove(service, key);
 }
 
+static bool is_zero(const struct node *node)
+{
+    return (node_is(node, NODE_INT) && node->integer == 0) ||
+           (node_is(node, NODE_FLOAT) && node->number == 0) ||
+           (node_is(node, NODE_STRING) && streq(node->text, "0"));
+}
+
+/* Where an empty value is another than none. */
+static bool is_kept_empty(const char *key)
+{
+    static const char *const keys[] = {"command",     "entrypoint", "deploy",  "build",
+                                       "healthcheck", "x-vmstead",  "develop", "networks"};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (streq(key, keys[i]))
+            return true;
+    return str_after_prefix(key, "x-");
+}
+
 /* What says nothing is not printed. A later file's `tty: false` had to win before. */
 static void drop_defaults(struct node *service)
 {
     static const char *const flags[] = {"tty",        "stdin_open",       "read_only",
                                         "privileged", "oom_kill_disable", "use_api_socket"};
-    static const char *const texts[] = {"restart", "stop_signal", "pull_policy"};
-    static const char *const collections[] = {"environment", "ports",   "depends_on",
-                                              "profiles",    "volumes", "configs",
-                                              "secrets",     "tmpfs",   "labels"};
+    static const char *const texts[] = {"restart",      "stop_signal", "pull_policy", "hostname",
+                                        "network_mode", "working_dir", "ipc",         "pid"};
+    static const char *const zeros[] = {
+        "mem_limit",      "mem_reservation", "memswap_limit", "shm_size",      "cpus",
+        "cpu_count",      "cpu_percent",     "cpu_period",    "cpu_quota",     "cpu_rt_period",
+        "cpu_rt_runtime", "cpu_shares",      "pids_limit",    "oom_score_adj", "mem_swappiness"};
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         complete_drop_false(service, flags[i]);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (streq(node_get_string(service, texts[i], "-"), ""))
             node_remove(service, texts[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(collections); i++)
-        remove_empty(service, collections[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
+        if (is_zero(node_get(service, zeros[i])))
+            node_remove(service, zeros[i]);
+    for (size_t i = service->count; i-- > 0;)
+        if (!is_kept_empty(service->pairs[i].key))
+            remove_empty(service, service->pairs[i].key);
 }
 
 static void complete_healthcheck(struct node *service)
@@ -93,10 +120,37 @@ static void complete_healthcheck(struct node *service)
         remove_empty(healthcheck, "test");
 }
 
+static bool is_all_text(const struct node *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->kind != NODE_STRING)
+            return false;
+    return true;
+}
+
+static int compare_items(const void *left, const void *right)
+{
+    return strcmp((*(struct node *const *)left)->text, (*(struct node *const *)right)->text);
+}
+
+/* Lists without what they hold twice; hosts in order. */
+static void complete_lists(const struct completion *completion, const struct schema_object *rows,
+                           struct node *map)
+{
+    for (size_t i = 0; map && i < rows->count; i++) {
+        const struct schema_type *type = rows->keys[i].type;
+        struct node *list = node_get(map, rows->keys[i].name);
+        if (!node_is(list, NODE_LIST) || type->merge != MERGE_APPEND)
+            continue;
+        list = merge_unique(completion->arena, list);
+        if (streq(rows->keys[i].name, "extra_hosts") && list->count > 0 && is_all_text(list))
+            qsort(list->items, list->count, sizeof(*list->items), compare_items);
+        complete_put(completion, rows, map, rows->keys[i].name, list);
+    }
+}
+
 static void complete_service(const struct completion *completion, struct node_pair *pair)
 {
-    static const char *const lists[] = {"ports",   "volumes", "tmpfs",
-                                        "configs", "secrets", "profiles"};
     struct node *service = pair->value;
     if (service->kind != NODE_MAP)
         return;
@@ -109,12 +163,13 @@ static void complete_service(const struct completion *completion, struct node_pa
     complete_healthcheck(service);
     complete_build(completion, service);
     complete_mounts(service);
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        const struct node *list = node_get(service, lists[i]);
-        if (list)
-            complete_put(completion, service_rows(), service, lists[i],
-                         merge_unique(completion->arena, list));
-    }
+    complete_lists(completion, service_rows(), service);
+    complete_lists(completion, schema_find(service_rows(), "build")->object,
+                   node_get(service, "build"));
+    const struct node *networks = node_get(service, "networks");
+    for (size_t i = 0; networks && i < networks->count; i++)
+        complete_lists(completion, schema_find(service_rows(), "networks")->object,
+                       networks->pairs[i].value);
     drop_defaults(service);
 }
 
@@ -143,7 +198,8 @@ static void check_references(const struct completion *completion, const struct n
     struct node *known = node_new(completion->arena, NODE_MAP, networks->position);
     for (size_t i = 0; i < networks->count; i++) {
         const struct node_pair *pair = &networks->pairs[i];
-        if (node_find(written, pair->key) || streq(pair->key, "default"))
+        if (node_find(written, pair->key) || streq(pair->key, "default") ||
+            completion->no_consistency)
             node_put_ranked(completion->arena, known, pair);
         else
             complete_report_undefined(completion,
@@ -170,7 +226,10 @@ static struct node *used_networks(const struct completion *completion, const str
 
 static void name_network(const struct completion *completion, const char *key, struct node *network)
 {
-    if (network->kind != NODE_MAP || node_find(network, "name"))
+    struct node *ipam = node_get(network, "ipam");
+    if (ipam)
+        remove_empty(ipam, "config");
+    if (network->kind != NODE_MAP || node_find(network, "name") || completion->no_normalize)
         return;
     bool external = node_get_bool(network, "external", false);
     const char *name =
@@ -191,7 +250,7 @@ static void complete_top_networks(const struct completion *completion, struct no
     struct node *result =
         node_new(completion->arena, NODE_MAP, written ? written->position : position);
     for (size_t i = 0; written && i < written->count; i++)
-        if (node_find(used, written->pairs[i].key))
+        if (completion->is_original || node_find(used, written->pairs[i].key))
             node_put_ranked(completion->arena, result, &written->pairs[i]);
     if (!node_find(result, "default") && node_find(used, "default"))
         node_put(completion->arena, result, "default", position,
@@ -200,6 +259,7 @@ static void complete_top_networks(const struct completion *completion, struct no
         name_network(completion, result->pairs[i].key, result->pairs[i].value);
         complete_drop_false(result->pairs[i].value, "internal");
         complete_drop_false(result->pairs[i].value, "external");
+        complete_drop_false(result->pairs[i].value, "attachable");
     }
     if (result->count > 0)
         complete_put(completion, &schema_root, tree, "networks", result);
@@ -241,7 +301,8 @@ static struct node *take_disabled(const struct completion *completion, struct no
     struct node *enabled = node_new(completion->arena, NODE_MAP, services->position);
     for (size_t i = 0; i < services->count; i++) {
         const struct node_pair *pair = &services->pairs[i];
-        bool is_on = completion->is_wire || is_enabled(pair->value, completion->profiles) ||
+        bool is_on = completion->is_wire || completion->is_original ||
+                     is_enabled(pair->value, completion->profiles) ||
                      is_named(completion, services, node_get(pair->value, "profiles"));
         node_put_ranked(completion->arena, is_on ? enabled : disabled, pair);
     }
@@ -304,12 +365,15 @@ static void select_services(const struct completion *completion, struct node *se
         if (node_find(services, *name))
             node_put_ranked(completion->arena, kept, node_find(services, *name));
     for (size_t i = 0; i < kept->count; i++) {
-        const struct node *dependencies = node_get(kept->pairs[i].value, "depends_on");
+        struct node *dependencies = node_get(kept->pairs[i].value, "depends_on");
         for (size_t j = 0; dependencies && j < dependencies->count; j++) {
             const struct node_pair *other = node_find(services, dependencies->pairs[j].key);
             if (other)
                 node_put_ranked(completion->arena, kept, other);
         }
+        for (size_t j = dependencies ? dependencies->count : 0; j-- > 0;)
+            if (!node_find(services, dependencies->pairs[j].key))
+                node_remove(dependencies, dependencies->pairs[j].key);
     }
     for (size_t i = 0; i < services->count; i++)
         if (node_find(kept, services->pairs[i].key))

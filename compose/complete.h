@@ -16,6 +16,7 @@ struct completion {
     const char *project;
     char *const *profiles; /* enabled; "*" is all */
     char *const *services; /* named by the caller: their profiles are enabled too */
+    bool is_original;      /* not interpolated: everything stays */
     bool only_services;    /* all but those, and what they depend on, goes */
     bool is_wire;          /* a tree that was completed before: all of its services are enabled */
     /* What `config` can be told to leave out. */

@@ -14,8 +14,8 @@ static const struct schema_object *service_rows(void)
 }
 
 static void read_env_file(const struct completion *completion, const char *key,
-                          const struct node *entry,
-                          const struct variables *variables, struct node *result)
+                          const struct node *entry, const struct variables *variables,
+                          struct node *result)
 {
     const struct node *path_node = node_get(entry, "path");
     if (!path_node)
@@ -85,4 +85,3 @@ void complete_environment(const struct completion *completion, struct node *serv
     if (result->count > 0)
         complete_put(completion, service_rows(), service, "environment", result);
 }
-

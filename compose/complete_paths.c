@@ -80,11 +80,11 @@ static void resolve_build(const struct paths *paths, struct node *build)
     for (size_t i = 0; agents && i < agents->count; i++) {
         const char *text = agents->items[i]->text, *equals = strchr(text, '=');
         if (equals)
-            agents->items[i] = node_new_string(
-                paths->arena,
-                arena_printf(paths->arena, "%.*s=%s", (int)(equals - text), text,
-                             full_path(paths, equals + 1)),
-                agents->items[i]->position);
+            agents->items[i] =
+                node_new_string(paths->arena,
+                                arena_printf(paths->arena, "%.*s=%s", (int)(equals - text), text,
+                                             full_path(paths, equals + 1)),
+                                agents->items[i]->position);
     }
 }
 

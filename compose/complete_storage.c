@@ -78,14 +78,15 @@ static const char *named_source(const struct section *section, const struct node
     return source[0] ? source : NULL;
 }
 
-/* Notes what a service uses, and leaves out what is not there. */
-static void check_references(const struct completion *completion, const struct section *section,
-                             const struct node_pair *service, const struct node *written,
-                             struct node *used)
+/* Notes what a list of a service uses, and leaves out what is not there. */
+static void check_list(const struct completion *completion, const struct section *section,
+                       const struct node_pair *service, const struct node *written,
+                       struct node *used, struct node *owner)
 {
-    const struct node *list = node_get(service->value, section->name);
-    if (!list)
+    struct node_pair *pair = node_find(owner, section->name);
+    if (!pair || pair->value->kind != NODE_LIST)
         return;
+    struct node *list = pair->value;
     struct node *known = node_new(completion->arena, NODE_LIST, list->position);
     for (size_t i = 0; i < list->count; i++) {
         const char *name = named_source(section, list->items[i]);
@@ -94,7 +95,7 @@ static void check_references(const struct completion *completion, const struct s
                 ? "a folder of the host begins with '/', './' or '~/'"
                 : arena_printf(completion->arena, "define it below '%s:' of the top level",
                                section->name);
-        if (name && !node_find(written, name)) {
+        if (name && !node_find(written, name) && !completion->no_consistency) {
             complete_report_undefined(completion,
                                       &(struct reference){.service = service->key,
                                                           .kind = section->kind,
@@ -108,8 +109,16 @@ static void check_references(const struct completion *completion, const struct s
         if (name)
             node_put(completion->arena, used, name, list->items[i]->position, list->items[i]);
     }
-    complete_put(completion, schema_find(&schema_root, "services")->object, service->value,
-                 section->name, known);
+    pair->value = known;
+}
+
+static void check_references(const struct completion *completion, const struct section *section,
+                             const struct node_pair *service, const struct node *written,
+                             struct node *used)
+{
+    check_list(completion, section, service, written, used, service->value);
+    if (streq(section->name, "secrets"))
+        check_list(completion, section, service, written, used, node_get(service->value, "build"));
 }
 
 static void complete_entry(const struct completion *completion, const struct schema_object *rows,
@@ -119,7 +128,7 @@ static void complete_entry(const struct completion *completion, const struct sch
     if (entry->kind != NODE_MAP)
         return;
     complete_drop_false(entry, "external");
-    if (!node_find(entry, "name")) {
+    if (!node_find(entry, "name") && !completion->no_normalize) {
         const char *name =
             node_get_bool(entry, "external", false)
                 ? pair->key
@@ -141,7 +150,7 @@ static void complete_section(const struct completion *completion, const struct s
     for (size_t i = 0; i < services->count; i++)
         check_references(completion, section, &services->pairs[i], written, used);
     for (size_t i = 0; written && i < written->count; i++)
-        if (node_find(used, written->pairs[i].key)) {
+        if (completion->is_original || node_find(used, written->pairs[i].key)) {
             node_put_ranked(completion->arena, result, &written->pairs[i]);
             complete_entry(completion, rows, &written->pairs[i]);
         }
@@ -151,6 +160,33 @@ static void complete_section(const struct completion *completion, const struct s
         node_remove(tree, section->name);
 }
 
+/* Models are named by keys. */
+static void complete_models(const struct completion *completion, struct node *tree,
+                            const struct node *services)
+{
+    const struct node *written = node_get(tree, "models");
+    struct node *result = node_new(completion->arena, NODE_MAP, tree->position);
+    for (size_t i = 0; i < services->count; i++) {
+        const struct node *models = node_get(services->pairs[i].value, "models");
+        for (size_t j = 0; node_is(models, NODE_MAP) && j < models->count; j++) {
+            const struct node_pair *pair = &models->pairs[j],
+                                   *model = node_find(written, pair->key);
+            struct reference reference = {.service = services->pairs[i].key,
+                                          .kind = "model",
+                                          .name = pair->key,
+                                          .position = pair->position};
+            if (model)
+                node_put_ranked(completion->arena, result, model);
+            else if (!completion->no_consistency)
+                complete_report_undefined(completion, &reference, written);
+        }
+    }
+    if (result->count > 0)
+        complete_put(completion, &schema_root, tree, "models", result);
+    else
+        node_remove(tree, "models");
+}
+
 void complete_storage(const struct completion *completion, struct node *tree,
                       const struct node *services)
 {
@@ -158,4 +194,5 @@ void complete_storage(const struct completion *completion, struct node *tree,
         {"volumes", "volume"}, {"configs", "config"}, {"secrets", "secret"}};
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         complete_section(completion, &sections[i], tree, services);
+    complete_models(completion, tree, services);
 }

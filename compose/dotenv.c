@@ -129,9 +129,9 @@ static int read_value(struct dotenv *dotenv, const char *name, const char *text)
     if (r < 0)
         return r;
     text = skip_blanks(text);
-    if (*text && *text != '\n' && *text != '#')
-        return fail(dotenv, text, "quote the whole value",
-                    "unexpected text behind the quoted value");
+    if (*text && *text != '\n' && *text != '#') /* the reference drops it without a word */
+        diagnostics_add(dotenv->diagnostics, SEVERITY_WARNING, position_at(dotenv, text),
+                        "quote the whole value", "the text behind the quoted value is left out");
     node_put(dotenv->arena, dotenv->map, name, position,
              node_new_string(dotenv->arena, value, position));
     variables_set(dotenv->variables, name, value);
@@ -157,8 +157,7 @@ static int read_line(struct dotenv *dotenv)
         text = skip_blanks(text + 6);
     size_t length = name_length(text);
     const char *behind = skip_blanks(text + length);
-    if (length == 0 || (*behind && !strchr("=:\n", *behind)) ||
-        (behind > text + length && strchr("=:", *behind) && *behind))
+    if (length == 0 || (*behind && !strchr("=:\n", *behind)))
         return fail(dotenv, length == 0 ? text : text + length, "a line is KEY=VALUE",
                     "unexpected character in the name of a variable");
     const char *name = arena_strndup(dotenv->arena, text, length);

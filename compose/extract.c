@@ -18,8 +18,7 @@ static size_t name_length(const char *text, const char *end)
 {
     size_t length = 0;
     if (text < end && (*text == '_' || isalpha((unsigned char)*text)))
-        while (text + length < end &&
-               (text[length] == '_' || isalnum((unsigned char)text[length])))
+        while (text + length < end && (text[length] == '_' || isalnum((unsigned char)text[length])))
             length++;
     return length;
 }
@@ -29,8 +28,7 @@ static void put_text(const struct extraction *extraction, struct node *entry, co
 {
     if (node_get_string(entry, key, "")[0] == '\0')
         node_put(extraction->arena, entry, key, entry->position,
-                 node_new_string(extraction->arena,
-                                 arena_strndup(extraction->arena, text, length),
+                 node_new_string(extraction->arena, arena_strndup(extraction->arena, text, length),
                                  entry->position));
 }
 

@@ -118,6 +118,14 @@ static const char *closing_brace(const char *text, const char *end)
     return NULL;
 }
 
+/* Where the word does not count what is wrong in it does, as in the reference. */
+static int expand_other(struct expansion *expansion, const char *word, const char *end,
+                        unsigned depth, struct strbuf *out)
+{
+    _cleanup_strbuf_ struct strbuf unused = {0};
+    return expand(expansion, word, end, depth + 1, out ? out : &unused);
+}
+
 /* What follows the name in ${NAME...}: operator, then word. */
 static int expand_operator(struct expansion *expansion, const char *dollar, const char *name,
                            const char *operator, const char * end, unsigned depth,
@@ -138,7 +146,7 @@ static int expand_operator(struct expansion *expansion, const char *dollar, cons
         strbuf_add_str(out, value);
         return 0;
     case '+':
-        return is_set ? expand(expansion, word, end, depth + 1, out) : 0;
+        return expand_other(expansion, word, end, depth, is_set ? out : NULL);
     case '?': {
         if (is_set) {
             strbuf_add_str(out, value);

@@ -38,8 +38,7 @@ static void list_images(const struct model *model, struct strbuf *out)
     for (size_t i = 0; services && i < services->count; i++) {
         const struct node_pair *pair = &services->pairs[i];
         const char *image = node_get_string(pair->value, "image", NULL);
-        strv_add(&lines,
-                 image ? xstrdup(image) : xasprintf("%s-%s", model->name, pair->key));
+        strv_add(&lines, image ? xstrdup(image) : xasprintf("%s-%s", model->name, pair->key));
     }
     add_lines(lines, strv_length(lines), out);
 }
@@ -55,8 +54,7 @@ static void list_keys(const struct node *map, struct strbuf *out)
 static void list_variables(const struct model *model, struct strbuf *out)
 {
     const struct node *map = model->variables;
-    strbuf_addf(out, "%-20s%-20s%-20s%s\n", "NAME", "REQUIRED", "DEFAULT VALUE",
-                "ALTERNATE VALUE");
+    strbuf_addf(out, "%-20s%-20s%-20s%s\n", "NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE");
     for (size_t i = 0; map && i < map->count; i++)
         strbuf_addf(out, "%-20s%-20s%-20s%s\n", map->pairs[i].key,
                     node_get_bool(map->pairs[i].value, "required", false) ? "true" : "false",

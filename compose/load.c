@@ -10,6 +10,12 @@
 
 #include <errno.h>
 
+static const char *folder_name(const struct load *load)
+{
+    const char *slash = strrchr(load->files.directory, '/');
+    return project_fitting_name(load->arena, slash ? slash + 1 : load->files.directory);
+}
+
 /* The rules of project names: given, `name:`, the folder's. */
 static int name_project(struct load *load, const struct node *tree, struct error *err)
 {
@@ -26,8 +32,7 @@ static int name_project(struct load *load, const struct node *tree, struct error
         }
         return 0;
     }
-    const char *slash = strrchr(load->files.directory, '/');
-    load->name = project_fitting_name(load->arena, slash ? slash + 1 : load->files.directory);
+    load->name = folder_name(load);
     if (load->name[0] == '\0')
         return error_set(err, EINVAL,
                          "project name must not be empty: use -p NAME, "
@@ -35,31 +40,41 @@ static int name_project(struct load *load, const struct node *tree, struct error
     return 0;
 }
 
-/* ${COMPOSE_PROJECT_NAME} in files is the name given from outside; that of `name:` comes too late.
- */
+/* ${COMPOSE_PROJECT_NAME} in files is the project's name, wherever it comes from: `name:` is looked
+ * for ahead of the files' own reading, the last file's counts. */
 static void offer_project_name(struct load *load)
 {
-    if (load->name)
-        variables_add(load->variables, "COMPOSE_PROJECT_NAME", load->name);
+    const char *name = load->name;
+    for (size_t i = 0; !load->name && load->files.paths[i]; i++) {
+        const char *written = load_peek_name(load, load->files.paths[i]);
+        name = written ? project_fitting_name(load->arena, written) : name;
+    }
+    if (!name || !*name)
+        name = folder_name(load);
+    if (*name)
+        variables_add(load->variables, "COMPOSE_PROJECT_NAME", name);
 }
 
 static int find_project(struct load *load, struct error *err)
 {
     const struct compose_options *options = load->options;
     load->variables = variables_new(load->arena, NULL);
+    variables_add(load->variables, "PWD", options->working_directory); /* as the reference */
     variables_add_all(load->variables, options->environment);
     const char *first =
         options->project_directory ? options->project_directory : options->working_directory;
-    int given = project_read_env_files(load->arena, options, load->diagnostics, load->variables, err);
+    int given =
+        project_read_env_files(load->arena, options, load->diagnostics, load->variables, err);
     if (given < 0)
         return given;
-    if (!given)
+    bool named = options->files && options->files[0] && !options->project_directory;
+    if (!given && !named)
         project_read_dotenv(load->arena, options, first, load->diagnostics, load->variables);
     int r = project_find_files(load->arena, options, load->variables, load->diagnostics,
                                &load->files, err);
     if (r < 0)
         return r;
-    if (!given && !streq(first, load->files.directory))
+    if (!given && (named || !streq(first, load->files.directory)))
         project_read_dotenv(load->arena, options, load->files.directory, load->diagnostics,
                             load->variables);
     r = project_given_name(options, load->variables, &load->name, err);
@@ -108,11 +123,11 @@ static char **keys_of(struct arena *arena, const struct node *map)
 static int read_tree(struct load *load, struct node **ret_tree, struct error *err)
 {
     struct node *tree = node_new(load->arena, NODE_MAP, (struct position){0});
-    struct load_context context = {.load = load,
-                                   .directory = load->files.directory,
-                                   .variables = load->variables,
-                                   .interpolation = interpolation_new(
-                                       load->arena, load->diagnostics, load->variables)};
+    struct load_context context = {
+        .load = load,
+        .directory = load->files.directory,
+        .variables = load->variables,
+        .interpolation = interpolation_new(load->arena, load->diagnostics, load->variables)};
     load->file_trees = node_new(load->arena, NODE_MAP, (struct position){0});
     for (size_t i = 0; load->files.paths[i]; i++) {
         struct load_file file = {.path = load->files.paths[i], .name = load->files.names[i]};
@@ -131,6 +146,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .project = load->name,
                                     .profiles = enabled_profiles(load),
                                     .services = load->options->services,
+                                    .is_original = load->options->no_interpolate,
                                     .only_services = load->options->only_services,
                                     .no_normalize = load->options->no_normalize,
                                     .no_path_resolution = load->options->no_path_resolution,

@@ -1,5 +1,5 @@
-/* Between load.c (the whole), load_file.c (one file), load_extends.c and load_include.c. A context is
- * what a file's relative paths and variables mean: the project's own, or that of an `include`.
+/* Between load.c (the whole), load_file.c (one file), load_extends.c and load_include.c. A context
+ * is what a file's relative paths and variables mean: the project's own, or that of an `include`.
  * compose/ only. */
 #pragma once
 
@@ -43,6 +43,9 @@ struct load_file {
  * that is wrong does not. */
 int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
                    struct error *err);
+
+/* What `name:` at the beginning of a line of the file says, variables filled in; NULL: nothing. */
+const char *load_peek_name(const struct load *load, const char *path);
 
 /* Takes what `!reset` and `!override` name out of a tree. */
 void load_apply_resets(struct node *tree, const struct node *resets);

@@ -64,8 +64,8 @@ static int load_document(const struct load_context *context, struct load_file *f
     extract_variables(load->arena, document, load->named);
     if (!load->options->no_interpolate)
         interpolate_tree(context->interpolation, document);
-    document = schema_normalise(load->arena, load->diagnostics, document,
-                                load->options->no_interpolate);
+    document =
+        schema_normalise(load->arena, load->diagnostics, document, load->options->no_interpolate);
     if (!file->is_extended) {
         load_apply_extends(context, file, document);
         int r = load_apply_include(context, document, err);
@@ -88,15 +88,15 @@ static int load_text(const struct load_context *context, struct load_file *file,
         yaml_read_tagged(load->arena, load->diagnostics, name, text, length, &resets);
     if (!documents)
         return -EINVAL;
-    size_t before = tree->count;
     for (size_t i = 0; i < documents->count; i++) {
         file->resets = resets->items[i];
         int r = load_document(context, file, documents->items[i], tree, err);
         if (r < 0)
             return r;
     }
-    if (documents->count == 0 ||
-        (documents->count == 1 && documents->items[0]->kind == NODE_NULL && before == tree->count))
+    const struct node *only = documents->count == 1 ? documents->items[0] : NULL;
+    if (documents->count == 0 || node_is(only, NODE_NULL) ||
+        (node_is(only, NODE_MAP) && only->count == 0))
         diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = name},
                         "begin with 'services:'", "empty compose file");
     return 0;
@@ -130,4 +130,34 @@ int load_read_file(const struct load_context *context, struct load_file *file, s
     if (r < 0)
         return report_unreadable(context->load, file, r, err);
     return load_text(context, file, text, length, tree, err);
+}
+
+/* --- the name, ahead of all ------------------------------------------------------------------- */
+
+static const char *name_of_line(const struct load *load, const char *line, size_t length)
+{
+    _cleanup_(diagnostics_freep) struct diagnostics *unseen = diagnostics_new();
+    struct node *documents = yaml_read(load->arena, unseen, NULL, line, length);
+    if (!documents || documents->count != 1)
+        return NULL;
+    interpolate_tree(interpolation_new(load->arena, unseen, load->variables), documents->items[0]);
+    const char *name = node_get_string(documents->items[0], "name", "");
+    return name[0] ? name : NULL;
+}
+
+const char *load_peek_name(const struct load *load, const char *path)
+{
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    const char *name = NULL;
+    if (streq(path, "-") || fs_read_file(path, YAML_SIZE_LIMIT, &text, &length, &err) < 0)
+        return NULL;
+    for (const char *line = text; line && !name;) {
+        if (str_after_prefix(line, "name:"))
+            name = name_of_line(load, line, strcspn(line, "\n"));
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return name;
 }

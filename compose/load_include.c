@@ -1,5 +1,5 @@
-/* `include`: other projects' files, each with its own folder and variables, whose services, networks
- * and so on become this document's. See compose/load.h. */
+/* `include`: other projects' files, each with its own folder and variables, whose services,
+ * networks and so on become this document's. See compose/load.h. */
 #include "base/fs.h"
 #include "base/str.h"
 #include "compose/complete.h"
@@ -40,8 +40,9 @@ static bool check_cycle(const struct load_context *context, const struct node *p
     return false;
 }
 
+/* place: NULL for .env, which may be missing. A later definition replaces an earlier one in map. */
 static bool read_env_file(const struct load_context *context, const struct node *place,
-                          const char *path, struct variables *variables)
+                          const char *path, struct node *map)
 {
     struct load *load = context->load;
     _cleanup_error_ struct error err = {0};
@@ -56,12 +57,9 @@ static bool read_env_file(const struct load_context *context, const struct node 
                         "cannot read env_file '%s': %s", load_shown_path(load, path), strerror(-r));
         return false;
     }
-    struct node *map = node_new(load->arena, NODE_MAP, (struct position){0});
     const char *file =
         diagnostics_add_file(load->diagnostics, load_shown_path(load, path), text, length);
-    dotenv_read(load->arena, load->diagnostics, file, text, variables, map);
-    for (size_t i = 0; i < map->count; i++)
-        variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);
+    dotenv_read(load->arena, load->diagnostics, file, text, context->variables, map);
     return true;
 }
 
@@ -71,16 +69,18 @@ static bool read_variables(const struct load_context *context, const struct node
 {
     struct arena *arena = context->load->arena;
     const struct node *files = node_get(entry, "env_file");
-    *ret_variables = variables_new(arena, context->variables);
-    if (!files || files->count == 0)
-        return read_env_file(context, NULL, arena_printf(arena, "%s/.env", directory),
-                             *ret_variables);
-    for (size_t i = 0; i < files->count; i++)
+    struct node *map = node_new(arena, NODE_MAP, entry->position);
+    bool given = files && files->count > 0;
+    if (!given && !read_env_file(context, NULL, arena_printf(arena, "%s/.env", directory), map))
+        return false;
+    for (size_t i = 0; given && i < files->count; i++)
         if (!streq(files->items[i]->text, "/dev/null") &&
             !read_env_file(context, files->items[i],
-                           path_clean(arena, context->directory, files->items[i]->text),
-                           *ret_variables))
+                           path_clean(arena, context->directory, files->items[i]->text), map))
             return false;
+    *ret_variables = variables_new(arena, context->variables);
+    for (size_t i = 0; i < map->count; i++)
+        variables_add(*ret_variables, map->pairs[i].key, map->pairs[i].value->text);
     return true;
 }
 
@@ -129,8 +129,7 @@ static void report_conflict(const struct load_context *context, const char *sect
                         ? arena_printf(arena, "the other one is in %s, line %u",
                                        theirs->position.file, theirs->position.line)
                         : NULL,
-                    "'%s.%s' conflicts with the imported one of the same name", section,
-                    ours->key);
+                    "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
 }
 
 static void import_section(const struct load_context *context, const char *section,
@@ -195,14 +194,14 @@ static int include(const struct load_context *context, const struct node *entry,
     if (!check_cycle(context, paths->items[0], first) ||
         !read_variables(context, entry, directory, &variables))
         return 0;
-    struct load_context inner = {
-        .load = load,
-        .directory = directory,
-        .variables = variables,
-        .interpolation = interpolation_new(load->arena, load->diagnostics, variables),
-        .includer = context,
-        .including = first,
-        .depth = context->depth + 1};
+    struct load_context inner = {.load = load,
+                                 .directory = directory,
+                                 .variables = variables,
+                                 .interpolation =
+                                     interpolation_new(load->arena, load->diagnostics, variables),
+                                 .includer = context,
+                                 .including = first,
+                                 .depth = context->depth + 1};
     struct node *tree = node_new(load->arena, NODE_MAP, entry->position);
     int r = read_files(&inner, paths, context->directory, tree, err);
     if (r < 0)
@@ -214,8 +213,7 @@ static int include(const struct load_context *context, const struct node *entry,
     return 0;
 }
 
-int load_apply_include(const struct load_context *context, struct node *document,
-                       struct error *err)
+int load_apply_include(const struct load_context *context, struct node *document, struct error *err)
 {
     const struct node *list = node_get(document, "include");
     node_remove(document, "include");

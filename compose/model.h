@@ -235,7 +235,7 @@ struct model {
     char **environment;     /* "K=V", sorted */
     struct node *variables; /* that the files name */
     bool is_original;       /* not interpolated: there is nothing but the tree */
-    struct node *tree; /* the canonical tree the above was read from; compose/ only */
+    struct node *tree;      /* the canonical tree the above was read from; compose/ only */
 };
 
 void model_free(struct model *model);

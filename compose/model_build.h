@@ -13,7 +13,7 @@ struct model_input {
     const struct node *disabled;       /* list of names; NULL: none */
     const struct variables *variables; /* the caller's, for configs and secrets `environment:` */
     bool is_bare;              /* only name and tree: what was not interpolated has no types */
-    const struct node *values;         /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
+    const struct node *values; /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
 };
 
 /* The model takes arena. References to what is not there were reported before and are left out. */

@@ -5,6 +5,8 @@
 #include "base/vec.h"
 #include "compose/parse.h"
 
+#include <ctype.h>
+
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -45,15 +47,26 @@ static void take_volume_option(struct mount_text *mount, const char *option)
         mount->unknown = option;
 }
 
+/* `c:/x` is a path of a drive to the reference, on Linux too. */
+static const char *cut_source(struct arena *arena, const char **rest)
+{
+    const char *text = *rest;
+    if (!isalpha((unsigned char)text[0]) || text[1] != ':')
+        return cut(arena, rest, ':');
+    *rest = text + 2;
+    const char *drive = cut(arena, rest, ':');
+    return arena_printf(arena, "%c:%s", text[0], drive);
+}
+
 const char *mount_text_parse(struct arena *arena, const char *text, struct mount_text *ret_mount)
 {
     struct mount_text mount = {0};
     const char *options = NULL, *rest = text;
-    const char *first = cut(arena, &rest, ':');
+    const char *first = cut_source(arena, &rest);
     mount.target = first;
     if (rest) {
         mount.source = first;
-        mount.target = cut(arena, &rest, ':');
+        mount.target = cut_source(arena, &rest);
         options = rest;
     }
     if (*text == '\0')

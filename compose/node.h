@@ -38,6 +38,7 @@ struct node {
     /* The text follows the position directly on its line (no block scalar, no folding): a place
      * inside the text can be told. text_column is where it begins. */
     bool single_line : 1;
+    bool is_time : 1;    /* a string that was written as a date without quotes */
     bool is_escaped : 1; /* for print.h: its `$` are as they shall be printed */
     uint32_t text_column;
     struct position position;

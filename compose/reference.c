@@ -7,9 +7,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static const char *const class_texts[] = {
-    [KEY_WORKS] = "works",         [KEY_LATER] = "not yet", [KEY_INSTEAD] = "otherwise",
-    [KEY_NOTHING] = "meaningless", [KEY_OBSOLETE] = "obsolete"};
+static const char *const class_texts[] = {[KEY_WORKS] = "works",
+                                          [KEY_LATER] = "not yet",
+                                          [KEY_INSTEAD] = "otherwise",
+                                          [KEY_NOTHING] = "meaningless",
+                                          [KEY_OBSOLETE] = "obsolete"};
 static_assert(sizeof(class_texts) / sizeof(class_texts[0]) == KEY_CLASS_COUNT, "a text per class");
 
 static int compare_keys(const void *left, const void *right)
@@ -51,9 +53,12 @@ void reference_print(struct strbuf *out)
         "does "
         "on VMs what\n"
         "the [Compose Specification](https://compose-spec.io) says. One that is *not yet* there is "
-        "refused where it\n"
-        "asks for something. One that is *ignored* gives a warning. Any other key is refused as "
-        "unknown, but for\n"
-        "`x-...`, which is let through wherever the specification lets it.\n");
+        "checked and shown, and\n"
+        "`up` warns that nothing is done with it. For one that a VM does *otherwise* a warning "
+        "says "
+        "how; those that are\n"
+        "*meaningless* to a VM share one warning. An *obsolete* one is dropped with a warning. Any "
+        "other key is refused as\n"
+        "unknown, but for `x-...`, which is let through wherever the specification lets it.\n");
     print_object(&schema_root, out);
 }

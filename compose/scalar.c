@@ -163,6 +163,7 @@ void scalar_resolve(struct arena *arena, struct node *node, const char *text)
     node->kind = NODE_STRING;
     if (isdigit((unsigned char)text[0])) {
         const char *time = time_text(arena, text);
+        node->is_time = time != NULL;
         if (time)
             node->text = time;
     }

@@ -163,6 +163,8 @@ static void parse_pair(struct schema *schema, const struct schema_object *object
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
                         "'%s' is obsolete and ignored, please remove it",
                         strbuf_text(&schema->path));
+    if (key->class == KEY_OBSOLETE)
+        schema_parse_value(schema, key, pair->value);
     else
         parse_known(schema, object, key, pair, result);
     schema_leave(schema, length);

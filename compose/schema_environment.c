@@ -1,6 +1,8 @@
 /* The types of variables and labels: a mapping, or a list of KEY=VALUE. */
 #include "compose/schema_types.h"
 
+#include <ctype.h>
+
 /* "KEY=VALUE" or "KEY" (null: the caller's value). */
 static void add_assignment(struct schema *schema, struct node *result, const struct node *item)
 {
@@ -11,6 +13,10 @@ static void add_assignment(struct schema *schema, struct node *result, const str
         return;
     }
     const char *name = arena_strndup(schema->arena, item->text, length);
+    if (isspace((unsigned char)name[length - 1])) {
+        schema_error(schema, item, NULL, "has a blank behind the name in '%s'", item->text);
+        return;
+    }
     struct node *value = equals ? node_new_string(schema->arena, equals + 1, item->position)
                                 : node_new(schema->arena, NODE_NULL, item->position);
     node_put(schema->arena, result, name, item->position, value);
@@ -46,6 +52,8 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
         if (pair->key[0] == '\0' || strchr(pair->key, '='))
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                             "'%s' is no name of a variable", pair->key);
+        else if (value->is_time)
+            schema_error(schema, value, "put it in quotes", "must be a string, not a date");
         else if (node_is_scalar(value))
             value = node_new_string(schema->arena, node_scalar_text(schema->arena, value),
                                     value->position);
@@ -69,6 +77,8 @@ static struct node *parse_env_file(struct schema *schema, const struct schema_ke
 {
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     size_t count = node->kind == NODE_LIST ? node->count : 1;
+    if (node->kind == NODE_MAP)
+        return schema_wrong_kind(schema, node, "a path or a list");
     for (size_t i = 0; i < count; i++) {
         struct node *item = node->kind == NODE_LIST ? node->items[i] : node;
         size_t length = schema_enter_item(schema, i);

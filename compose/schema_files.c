@@ -1,4 +1,5 @@
-/* The types of what stands in other files or programs: extends, include, hooks, models, providers. */
+/* The types of what stands in other files or programs: extends, include, hooks, models, providers.
+ */
 #include "compose/schema_types.h"
 
 /* Canonical: {service, file}. */
@@ -83,8 +84,18 @@ static struct node *parse_models(struct schema *schema, const struct schema_key 
 const struct schema_type type_models = {"list of names, or mapping", parse_models, MERGE_MAP,
                                         false};
 
-static const char *const watch_actions[] = {"rebuild",   "sync", "restart", "sync+restart",
-                                            "sync+exec", NULL};
+static struct node *parse_provider(struct schema *schema, const struct schema_key *key,
+                                   struct node *node)
+{
+    struct node *result = schema_parse_object(schema, key->object, node);
+    if (result && !node_find(result, "type"))
+        return schema_error(schema, node, NULL, "needs a 'type'");
+    return result;
+}
+const struct schema_type type_provider = {"mapping", parse_provider, MERGE_OBJECT, true};
+
+static const char *const watch_actions[] = {"rebuild",      "sync",      "restart",
+                                            "sync+restart", "sync+exec", NULL};
 WORD_TYPE(watch_action, "`sync`, `rebuild`, `restart`, `sync+restart` or `sync+exec`",
           watch_actions, NULL);
 

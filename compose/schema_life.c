@@ -153,8 +153,9 @@ FREE_WORD_TYPE(restart_condition, "`none`, `on-failure` or `any`", restart_condi
 static const char *const update_orders[] = {"start-first", "stop-first", NULL};
 WORD_TYPE(update_order, "`start-first` or `stop-first`", update_orders, NULL);
 
-static const char *const deploy_modes[] = {"replicated", "", NULL};
-FREE_WORD_TYPE(deploy_mode, "`replicated`", deploy_modes);
+static const char *const deploy_modes[] = {"replicated", "global", "", NULL};
+FREE_WORD_TYPE(deploy_mode, "`replicated`, or `global`, which is the same on one host",
+               deploy_modes);
 
 static struct node *parse_count(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
@@ -263,12 +264,10 @@ static struct node *parse_logging_options(struct schema *schema, const struct sc
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping");
-    node = schema_parse_environment(schema, key, node);
-    for (size_t i = 0; i < node->count; i++) {
-        struct node_pair *pair = &node->pairs[i];
+    node = type_options.parse(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++) {
+        const struct node_pair *pair = &node->pairs[i];
         size_t length = schema_enter(schema, pair->key);
-        if (pair->value->kind == NODE_NULL)
-            pair->value = node_new_string(schema->arena, "", pair->value->position);
         check_logging_option(schema, pair);
         schema_leave(schema, length);
     }

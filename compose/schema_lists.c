@@ -79,6 +79,9 @@ static struct node *parse_options(struct schema *schema, const struct schema_key
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping");
+    for (size_t i = 0; i < node->count; i++)
+        if (node->pairs[i].value->kind == NODE_BOOL)
+            return schema_wrong_kind(schema, node->pairs[i].value, "a string or a number");
     node = schema_parse_environment(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++)
         if (node->pairs[i].value->kind == NODE_NULL)
@@ -205,8 +208,7 @@ static struct node *parse_ssh(struct schema *schema, const struct schema_key *ke
         const struct node_pair *pair = &node->pairs[i];
         bool bare = pair->value->kind != NODE_STRING || pair->value->text[0] == '\0';
         const char *text =
-            bare ? pair->key
-                 : arena_printf(schema->arena, "%s=%s", pair->key, pair->value->text);
+            bare ? pair->key : arena_printf(schema->arena, "%s=%s", pair->key, pair->value->text);
         node_append(schema->arena, result, node_new_string(schema->arena, text, pair->position));
     }
     return result;

@@ -4,6 +4,7 @@
 #include "compose/parse.h"
 #include "compose/schema_types.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 /* --- paths ----------------------------------------------------------------------------------- */
@@ -24,7 +25,11 @@ static bool has_part(const char *path, const char *part)
 static struct node *mount_target(struct schema *schema, const struct node *node, const char *text)
 {
     if (text[0] != '/') {
-        schema_engine(schema, node, NULL, "must have an absolute path in the VM, not '%s'", text);
+        schema_engine(schema, node,
+                      isalpha((unsigned char)text[0]) && text[1] == ':'
+                          ? "one letter before ':' is a drive to Docker Compose: use a longer name"
+                          : NULL,
+                      "must have an absolute path in the VM, not '%s'", text);
         return node_new_string(schema->arena, text, node->position);
     }
     const char *clean = path_clean(schema->arena, "/", text);
@@ -97,12 +102,13 @@ static struct node *expand_mount(struct schema *schema, const struct schema_obje
     if (bind) {
         schema_put(schema, bind_rows, details, "create_host_path",
                    node_new_bool(arena, true, position));
-        schema_put(schema, rows, entry, "bind", details);
     }
+    if (details->count > 0)
+        schema_put(schema, rows, entry, "bind", details);
     if (mount->nocopy)
         schema_put(schema, schema_find(rows, "volume")->object, volume, "nocopy",
                    node_new_bool(arena, true, position));
-    if (!bind || mount->nocopy)
+    if ((!bind && strlen(item->text) > 2) || mount->nocopy) /* the reference's own quirk */
         schema_put(schema, rows, entry, "volume", volume);
     return entry;
 }
@@ -291,7 +297,10 @@ static struct node *check_file_ref(struct schema *schema, const struct schema_ke
     if (has_part(target, "..") || str_ends_with(target, "/"))
         schema_engine(schema, node_get(entry, "target"), NULL,
                       "must have the path of a file in 'target', not '%s'", target);
-    if (streq(key->name, "secrets") && !node_find(entry, "target")) /* as the reference shows it */
+    bool in_build = str_after_prefix(strbuf_text(&schema->path), "services.") &&
+                    strstr(strbuf_text(&schema->path), ".build.secrets[");
+    if (streq(key->name, "secrets") && !in_build &&
+        !node_find(entry, "target")) /* as the reference shows it */
         schema_put(schema, key->object, entry, "target",
                    node_new_string(schema->arena,
                                    arena_printf(schema->arena, "/run/secrets/%s", source),

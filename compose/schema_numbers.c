@@ -180,8 +180,10 @@ static struct node *parse_request(struct schema *schema, const struct schema_key
     if (entry && !streq(key->name, "gpus") && !node_find(entry, "capabilities"))
         return schema_error(schema, item, "add 'capabilities: [gpu]'", "needs 'capabilities'");
     if (entry && node_find(entry, "count") && node_find(entry, "device_ids"))
-        return schema_error(schema, item, "keep one of them",
-                            "has both 'count' and 'device_ids'");
+        return schema_error(schema, item, "keep one of them", "has both 'count' and 'device_ids'");
+    if (entry && !node_find(entry, "count") && !node_find(entry, "device_ids"))
+        schema_put(schema, key->object, entry, "count",
+                   node_new_int(schema->arena, -1, entry->position));
     return entry;
 }
 

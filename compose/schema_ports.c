@@ -14,18 +14,23 @@ struct short_port {
 
 static const char *const protocols[] = {"tcp", "udp", NULL};
 
+/* key: NULL for the short form. */
 static struct node *parse_protocol(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
-    (void)key;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
     for (size_t i = 0; protocols[i]; i++)
         if (strcasecmp(node->text, protocols[i]) == 0)
             return node_new_string(schema->arena, protocols[i], node->position);
     if (strcasecmp(node->text, "sctp") == 0)
-        return schema_error(schema, node, NULL, "'sctp' is not supported yet");
-    return schema_error(schema, node, "use tcp or udp", "has an unknown protocol '%s'", node->text);
+        schema_engine(schema, node, NULL, "'sctp' is not supported yet");
+    else if (key) /* the long form: the reference takes any text */
+        schema_engine(schema, node, "use tcp or udp", "has an unknown protocol '%s'", node->text);
+    else
+        return schema_error(schema, node, "use tcp or udp", "has an unknown protocol '%s'",
+                            node->text);
+    return node;
 }
 const struct schema_type type_protocol = {"`tcp` or `udp`", parse_protocol, MERGE_REPLACE, false};
 
@@ -36,8 +41,7 @@ static struct node *parse_port_mode(struct schema *schema, const struct schema_k
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
     if (!streq(node->text, "ingress") && !streq(node->text, "host"))
-        return schema_error(schema, node, NULL, "must be 'ingress' or 'host', not '%s'",
-                            node->text);
+        schema_engine(schema, node, NULL, "must be 'ingress' or 'host', not '%s'", node->text);
     return node;
 }
 const struct schema_type type_port_mode = {"`ingress` or `host`", parse_port_mode, MERGE_REPLACE,
@@ -59,14 +63,16 @@ const struct schema_type type_host_ip = {"IP address", parse_host_ip, MERGE_REPL
 static struct node *parse_target(struct schema *schema, const struct schema_key *key,
                                  struct node *node)
 {
-    (void)key;
     struct port_range range;
     if (node->kind != NODE_INT && node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a port number");
     const char *text = node_scalar_text(schema->arena, node);
-    if (parse_port_range(text, false, &range) < 0 || range.first != range.last)
-        return schema_error(schema, node, NULL, "must be a port from 1 to 65535, not '%s'", text);
-    return node_new_int(schema->arena, range.first, node->position);
+    if (parse_port_range(text, false, &range) == 0 && range.first == range.last)
+        return node_new_int(schema->arena, range.first, node->position);
+    node = schema_parse_integer(schema, key, node);
+    if (node)
+        schema_engine(schema, node, NULL, "must be a port from 1 to 65535, not '%s'", text);
+    return node;
 }
 const struct schema_type type_target = {"port number", parse_target, MERGE_REPLACE, false};
 

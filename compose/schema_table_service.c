@@ -6,7 +6,7 @@
 
 static const struct schema_key limits_keys[] = {
     WORKS("cpus", type_cpus, "virtual CPUs; a fraction is rounded up"),
-    WORKS("memory", type_bytes, "memory of the VM"),
+    WORKS("memory", type_bytes_text, "memory of the VM"),
     INSTEAD("pids", type_integer, "only the VM's memory bounds its processes"),
 };
 static const struct schema_object limits = {"services.NAME.deploy.resources.limits",
@@ -39,7 +39,7 @@ const struct schema_object schema_device_request = {
 
 static const struct schema_key reservations_keys[] = {
     INSTEAD("cpus", type_cpus, "the VM has the CPUs that the limits say"),
-    INSTEAD("memory", type_bytes, "the VM has the memory that the limits say"),
+    INSTEAD("memory", type_bytes_text, "the VM has the memory that the limits say"),
     LATER_OBJECT("devices", type_device_requests, schema_device_request, "devices of the host"),
     NOTHING_OBJECT("generic_resources", type_list, generic_resource, "resources of a cluster"),
 };
@@ -120,13 +120,13 @@ const struct schema_object schema_env_file = {"services.NAME.env_file[]", KEYS(e
 
 static const struct schema_key attachment_keys[] = {
     WORKS("aliases", type_strings, "further DNS names on this network"),
+    LATER("driver_opts", type_options, "options of the driver"),
     LATER("gw_priority", type_integer, "which network's gateway is the default route"),
     LATER("interface_name", type_string, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
     LATER("ipv6_address", type_string, "fixed IPv6 address"),
     LATER("link_local_ips", type_strings, "link-local addresses"),
     LATER("mac_address", type_mac, "MAC address of the interface"),
-    LATER("driver_opts", type_options, "options of the driver"),
     WORKS("priority", type_integer, "the highest becomes eth0"),
 };
 const struct schema_object schema_attachment = {"services.NAME.networks.NETWORK",

@@ -27,6 +27,7 @@ static struct node *parse_object(struct schema *schema, const struct schema_key 
     return schema_parse_object(schema, key->object, node);
 }
 const struct schema_type type_object = {"mapping", parse_object, MERGE_OBJECT, true};
+const struct schema_type type_mapping = {"mapping", parse_object, MERGE_OBJECT, false};
 
 const struct schema_type type_external = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
@@ -96,6 +97,8 @@ struct node *schema_parse_string(struct schema *schema, const struct schema_key 
     (void)key;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
+    if (node->is_time)
+        return schema_error(schema, node, "put it in quotes", "must be a string, not a date");
     return node;
 }
 static struct node *parse_string_or_null(struct schema *schema, const struct schema_key *key,
@@ -169,11 +172,13 @@ static struct node *parse_cpus(struct schema *schema, const struct schema_key *k
     if (!node_is_scalar(node) || node->kind == NODE_BOOL)
         return schema_wrong_kind(schema, node, "a number");
     const char *text = node_scalar_text(schema->arena, node);
-    if (parse_decimal(text, &value) < 0)
+    bool is_negative = text[0] == '-';
+    if (parse_decimal(text + is_negative, &value) < 0)
         return schema_error(schema, node, "write how many CPUs, like 0.5 or 2",
                             "must be a number of CPUs, not '%s'", text);
-    if (value > 1024)
-        schema_engine(schema, node, NULL, "must be 1024 at most, not '%s'", text);
+    value = is_negative ? -value : value;
+    if (value > 1024 || value < 0)
+        schema_engine(schema, node, NULL, "must be from 0 to 1024, not '%s'", text);
     struct node *result = node_new(schema->arena, NODE_FLOAT, node->position);
     result->number = value;
     return result;
@@ -197,8 +202,19 @@ static struct node *parse_size(struct schema *schema, const struct schema_key *k
 const struct schema_type type_bytes = {"size: number with b, k, m, g", parse_size, MERGE_REPLACE,
                                        false};
 
+/* The reference takes no bare number here. */
+static struct node *parse_size_text(struct schema *schema, const struct schema_key *key,
+                                    struct node *node)
+{
+    if (node->kind != NODE_STRING)
+        return schema_wrong_kind(schema, node, "a string, like 512M");
+    return parse_size(schema, key, node);
+}
+const struct schema_type type_bytes_text = {"size in a string: number with b, k, m, g",
+                                            parse_size_text, MERGE_REPLACE, false};
+
 /* `version: "3"`: its value is of no interest. */
-const struct schema_type type_version = {"anything", parse_any, MERGE_REPLACE, false};
+const struct schema_type type_version = {"string", schema_parse_string, MERGE_REPLACE, false};
 
 /* The file's name is made to fit as the reference does (loader.NormalizeProjectName); -p is not. */
 static struct node *parse_project_name(struct schema *schema, const struct schema_key *key,
@@ -255,8 +271,8 @@ static struct node *parse_container_name(struct schema *schema, const struct sch
                                          struct node *node)
 {
     node = schema_parse_text(schema, key, node);
-    if (node && (!is_name(node->text) || !isalnum((unsigned char)node->text[0]) ||
-                 strlen(node->text) < 2))
+    if (node &&
+        (!is_name(node->text) || !isalnum((unsigned char)node->text[0]) || strlen(node->text) < 2))
         return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
                             "must be the name of an instance, not '%s'", node->text);
     return node;
@@ -330,10 +346,11 @@ struct node *schema_parse_strings(struct schema *schema, const struct schema_key
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     for (size_t i = 0; i < node->count; i++) {
         size_t length = schema_enter_item(schema, i);
-        if (node->items[i]->kind == NODE_STRING)
-            node_append(schema->arena, result, node->items[i]);
-        else if (node->items[i]->kind != NODE_BAD)
-            schema_wrong_kind(schema, node->items[i], "a string");
+        struct node *item = node->items[i]->kind == NODE_BAD
+                                ? NULL
+                                : schema_parse_string(schema, NULL, node->items[i]);
+        if (item)
+            node_append(schema->arena, result, item);
         schema_leave(schema, length);
     }
     return result;

@@ -7,9 +7,9 @@
 struct schema {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    struct strbuf path; /* of the value at hand: "services.web.ports[0]" */
+    struct strbuf path;  /* of the value at hand: "services.web.ports[0]" */
     bool no_interpolate; /* values with a `$` stay as they are */
-    size_t port_count;  /* made from ranges so far: a few bytes of text can ask for millions */
+    size_t port_count;   /* made from ranges so far: a few bytes of text can ask for millions */
 };
 
 /* Appends ".key" or "[index]" and returns the earlier length for schema_leave(). */
@@ -95,10 +95,11 @@ struct node *schema_parse_free_word(struct schema *schema, struct node *node,
 
 /* By the file that has them. */
 /* schema_types.c */
-extern const struct schema_type type_any, type_version, type_project_name, type_object, type_named,
-    type_list, type_string, type_string_or_null, type_text, type_boolean, type_integer, type_count,
-    type_strings, type_command, type_cpus, type_bytes, type_hostname, type_container_name,
-    type_guest_path, type_working_dir, type_external, type_cgroup;
+extern const struct schema_type type_any, type_version, type_project_name, type_object,
+    type_mapping, type_named, type_list, type_string, type_string_or_null, type_text, type_boolean,
+    type_integer, type_count, type_strings, type_command, type_cpus, type_bytes, type_bytes_text,
+    type_hostname, type_container_name, type_guest_path, type_working_dir, type_external,
+    type_cgroup;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
     type_options, type_provider_options, type_hosts, type_ssh;
@@ -106,7 +107,7 @@ extern const struct schema_type type_string_or_list, type_distinct, type_plain_s
 extern const struct schema_type type_limit, type_number, type_oom_score, type_percent,
     type_flag_text, type_ulimits, type_devices, type_device_count, type_device_requests, type_gpus;
 /* schema_files.c */
-extern const struct schema_type type_extends, type_include, type_hooks, type_models,
+extern const struct schema_type type_extends, type_include, type_hooks, type_models, type_provider,
     type_watch_action, type_watch;
 extern const struct schema_type type_environment, type_env_file, type_env_format, type_labels;
 extern const struct schema_type type_ports, type_target, type_published, type_protocol,
@@ -115,8 +116,10 @@ extern const struct schema_type type_service_networks, type_network_driver, type
     type_ipam_config, type_subnet, type_ipv4, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
-    type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options, type_profiles;
-extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode, type_propagation,
-    type_subpath, type_tmpfs, type_volume_driver, type_volume_name, type_file_refs, type_octal;
+    type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options,
+    type_profiles;
+extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode,
+    type_propagation, type_subpath, type_tmpfs, type_volume_driver, type_volume_name,
+    type_file_refs, type_octal;
 extern const struct schema_type type_files, type_file_mode, type_packages, type_suite, type_copies,
     type_run, type_build, type_contexts, type_pull_policy;

@@ -69,23 +69,6 @@ static void check_bootstraps(const struct model *model, struct diagnostics *diag
     }
 }
 
-static void check_limits(const struct model *model, struct diagnostics *diagnostics)
-{
-    const struct node *services = node_get(model->tree, "services");
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct node *node = services->pairs[i].value;
-        const struct node *limits =
-            node_get(node_get(node_get(node, "deploy"), "resources"), "limits");
-        const struct node_pair *memory = node_find(node, "mem_limit");
-        const char *other = node_get_string(limits, "memory", NULL);
-        if (memory && other && !streq_null(node_get_string(node, "mem_limit", other), other))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, memory->position, NULL,
-                            "service '%s' has two limits of memory: 'mem_limit' and "
-                            "'deploy.resources.limits.memory' differ",
-                            model->services[i].name);
-    }
-}
-
 /* --- dependency cycles ----------------------------------------------------------------------- */
 
 enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
@@ -434,8 +417,8 @@ static bool check_address(const struct model *model, const struct claim *claim, 
                         claim->service->name, network->key);
         return false;
     }
-    if (parse_subnet(network->subnet, &subnet) < 0)
-        return false;
+    if (parse_subnet(network->subnet, &subnet) < 0 || (subnet.address & ~subnet_mask(&subnet)))
+        return false; /* reported */
     if (!is_host_address(&subnet, claim->address)) {
         diagnostics_add(diagnostics, SEVERITY_ENGINE, claim->position, NULL,
                         "address '%s' of service '%s' is no host address of subnet '%s' of network "
@@ -512,7 +495,7 @@ void validate_model(const struct model *model, struct diagnostics *diagnostics)
     check_images(model, diagnostics);
     check_contexts(model, diagnostics);
     check_bootstraps(model, diagnostics);
-    check_limits(model, diagnostics);
+    validate_services(model, diagnostics);
     check_cycles(model, diagnostics);
     check_ports(model, diagnostics);
     for (size_t i = 0; i < model->network_count; i++)

@@ -6,5 +6,7 @@
 #include "compose/model.h"
 
 void validate_model(const struct model *model, struct diagnostics *diagnostics);
-/* Part of it: scale, builds, mounts, volumes, configs, secrets. */
+/* Parts of it: what keys of one service say of each other; */
+void validate_services(const struct model *model, struct diagnostics *diagnostics);
+/* scale, builds, mounts, volumes, configs, secrets. */
 void validate_storage(const struct model *model, struct diagnostics *diagnostics);

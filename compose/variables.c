@@ -81,8 +81,8 @@ char **variables_list(const struct variables *variables)
     add_all(variables, map);
     char **lines = arena_array(variables->arena, map->count + 1, sizeof(char *));
     for (size_t i = 0; i < map->count; i++)
-        lines[i] = arena_printf(variables->arena, "%s=%s", map->pairs[i].key,
-                                map->pairs[i].value->text);
+        lines[i] =
+            arena_printf(variables->arena, "%s=%s", map->pairs[i].key, map->pairs[i].value->text);
     qsort(lines, map->count, sizeof(*lines), compare_lines);
     return lines;
 }

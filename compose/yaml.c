@@ -22,7 +22,7 @@ struct reader {
     const char *file;
     yaml_parser_t parser;
     struct node *documents;
-    struct node *resets; /* of the document at hand: paths of !reset and !override */
+    struct node *resets;     /* of the document at hand: paths of !reset and !override */
     struct node *all_resets; /* one list per document */
     struct level levels[YAML_DEPTH_LIMIT];
     size_t depth;

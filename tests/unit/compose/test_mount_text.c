@@ -24,15 +24,15 @@ static void short_volumes_come_apart(void **state)
     assert_string_equal(take(arena, "/data"), ">/data");
     assert_string_equal(take(arena, "data:/data"), "data>/data");
     assert_string_equal(take(arena, "./a:/b:ro"), "./a>/b ro");
-    assert_string_equal(take(arena, "a:/b:rw,nocopy,Z,rslave,cached"), "a>/b nocopy selinux=Z");
-    assert_string_equal(take(arena, "a:/b:ro,what,more"), "a>/b ro unknown=what");
+    assert_string_equal(take(arena, "vol:/b:rw,nocopy,Z,rslave,cached"), "vol>/b nocopy selinux=Z");
+    assert_string_equal(take(arena, "vol:/b:ro,what,more"), "vol>/b ro unknown=what");
     assert_string_equal(take(arena, ""), "must not be empty");
     assert_string_equal(take(arena, ":"), "has an empty part between the colons");
-    assert_string_equal(take(arena, "a:"), "has an empty part between the colons");
+    assert_string_equal(take(arena, "vol:"), "has an empty part between the colons");
     assert_string_equal(take(arena, ":/a"), "has an empty part between the colons");
-    assert_string_equal(take(arena, "a:/b:"), "has an empty part between the colons");
-    assert_string_equal(take(arena, "a:/b:ro:rw"), "has too many colons");
-    assert_string_equal(take(arena, "c:/x:/y"), "has too many colons");
+    assert_string_equal(take(arena, "vol:/b:"), "has an empty part between the colons");
+    assert_string_equal(take(arena, "vol:/b:ro:rw"), "has too many colons");
+    assert_string_equal(take(arena, "c:/x:/y"), "c:/x>/y");
 }
 
 static void folders_are_told_from_names(void **state)

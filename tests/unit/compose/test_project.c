@@ -125,17 +125,17 @@ static void the_project_directory_can_be_elsewhere(void **state)
     assert_int_equal(loaded.model->services[0].environment_count, 1);
 }
 
-static void a_file_larger_than_4_mib_is_refused(void **state)
+static void a_file_larger_than_16_mib_is_refused(void **state)
 {
     (void)state;
     _cleanup_loaded_ struct loaded loaded = loaded_new();
-    size_t size = (size_t)4 * 1024 * 1024 + 1;
+    size_t size = (size_t)16 * 1024 * 1024 + 1;
     _cleanup_free_ char *text = xcalloc(size + 1, 1);
     memset(text, '#', size);
     loaded_write(&loaded, "compose.yaml", text);
     loaded_run(&loaded, (struct compose_options){0});
     assert_int_equal(loaded.result, -EFBIG);
-    assert_string_equal(error_text(&loaded.err), "'compose.yaml' is larger than 4 MiB");
+    assert_string_equal(error_text(&loaded.err), "'compose.yaml' is larger than 16 MiB");
 }
 
 int main(void)
@@ -148,7 +148,7 @@ int main(void)
         cmocka_unit_test(compose_file_and_its_separator_are_read),
         cmocka_unit_test(names_come_from_option_variable_file_folder),
         cmocka_unit_test(the_project_directory_can_be_elsewhere),
-        cmocka_unit_test(a_file_larger_than_4_mib_is_refused),
+        cmocka_unit_test(a_file_larger_than_16_mib_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
