@@ -23,6 +23,7 @@ case $order in
   *) fail "order of starts: $order" ;;
 esac
 check_eq "healthy" "$(vmstead ps --format json | jq -r 'select(.Health == "healthy") | .Service' | sort | tr '\n' ' ')" "api cache db "
+eventually 60 visit >/dev/null # nginx has no check: it may not listen yet
 first=$(number)
 check_eq "second visit" "$(number)" "$((first + 1))"
 vmstead logs -f --no-color >"$TEST_DIR/follow" 2>&1 &
