@@ -36,7 +36,7 @@ void event_line_print(const cJSON *event, struct strbuf *out)
     localtime_r(&seconds, &parts);
     strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
     strbuf_addf(out, "%s.%06lld container %s %s (", date, (long long)(ns / 1000 % 1000000),
-                event_action(event), json_string(json_object(event, "Actor"), "ID", ""));
+                event_action(event), event_instance_id(event));
     const char *separator = "";
     for (const cJSON *attribute = first_attribute(event); attribute;
          attribute = next_attribute(attribute->next)) {
@@ -55,7 +55,7 @@ void event_line_json(const cJSON *event, struct strbuf *out)
     for (const cJSON *attribute = first_attribute(event); attribute;
          attribute = next_attribute(attribute->next))
         json_set_string(attributes, attribute->string, attribute->valuestring);
-    json_set_string(line, "id", json_string(json_object(event, "Actor"), "ID", ""));
+    json_set_string(line, "id", event_instance_id(event));
     json_set_string(line, "service", event_attribute(event, "com.docker.compose.service"));
     json_set_string(line, "time", clock_format_ns(time_ns(event), time));
     json_set_string(line, "type", "container");

@@ -76,6 +76,11 @@ const char *event_action(const cJSON *event)
     return json_string(event, "Action", "");
 }
 
+const char *event_instance_id(const cJSON *event)
+{
+    return json_string(json_object(event, "Actor"), "ID", "");
+}
+
 const char *event_attribute(const cJSON *event, const char *key)
 {
     return json_string(json_object(json_object(event, "Actor"), "Attributes"), key, "");

@@ -20,7 +20,8 @@ void event_watch_free(struct event_watch *watch);
 /* All that happens to instances of the project. Owned by the caller. */
 char *event_watch_query(const char *project);
 
-/* "start"; the instance's name, its service; the exit code of "die". */
+/* "start"; 64 hex digits; the instance's name, its service...; the exit code of "die". */
 const char *event_action(const cJSON *event);
+const char *event_instance_id(const cJSON *event);
 const char *event_attribute(const cJSON *event, const char *key);
 int64_t event_exit_code(const cJSON *event);

@@ -42,7 +42,7 @@ struct logs {
     const struct invocation *invocation;
     const struct targets *targets;
     struct log_feed *feed;
-    char **shown;                      /* names of instances */
+    char **shown;                      /* IDs of instances: one that was made anew has another */
     VEC(struct event_watch *) watches; /* of those who may come; only with --follow */
     bool rescan;
     struct error failure;
@@ -68,12 +68,12 @@ static int add_source(struct logs *logs, const cJSON *all, const cJSON *instance
                       struct error *err)
 {
     const struct logs_values *values = logs->invocation->values;
-    const char *name = json_string(instance, "Name", "");
-    if (strv_contains(logs->shown, name) ||
+    const char *id = json_string(instance, "Id", "");
+    if (strv_contains(logs->shown, id) ||
         (values->index && json_int(instance, "Number", 0) != values->index))
         return 0;
-    strv_add(&logs->shown, xstrdup(name));
-    struct log_feed_source source = {.instance = name,
+    strv_add(&logs->shown, xstrdup(id));
+    struct log_feed_source source = {.instance = id,
                                      .label = instance_label(instance),
                                      .color_index = instance_color_index(all, instance),
                                      .tail = tail,
@@ -102,7 +102,7 @@ static void on_event(void *userdata, const cJSON *event)
 {
     struct logs *logs = userdata;
     if (streq(event_action(event), "start") &&
-        !strv_contains(logs->shown, event_attribute(event, "name")))
+        !strv_contains(logs->shown, event_instance_id(event)))
         logs->rescan = true;
 }
 
