@@ -78,7 +78,8 @@ step "an ordered shutdown ends services cleanly, dependents first"
 pid=$(daemon_pid)
 check "shutdown" vmstead daemon --shutdown
 check_eq "no VM is left" "$(own_pids)" ""
-[ ! -d "/proc/$pid" ] || fail "the daemon is still there"
+is_gone() { [ ! -d "/proc/$1" ]; }
+eventually 5 is_gone "$pid"
 power_off
 boot
 eventually 60 is top State running
