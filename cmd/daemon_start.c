@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "base/version.h"
 #include "cmd/project.h"
 
@@ -60,8 +61,52 @@ static char *log_since(const char *path, off_t from)
     return xstrndup(text, length > 0 ? (size_t)length : 0);
 }
 
+/* What a daemon is told by its environment, or those that it starts: mirrors' proxies, registries'
+ * logins, folders. A name that ends in * is a prefix. */
+static const char *const daemon_variables[] = {
+    "VMSTEAD_*",       "PATH",         "HOME",         "USER",
+    "LOGNAME",         "LANG",         "LC_*",         "TZ",
+    "TMPDIR",          "XDG_*",        "http_proxy",   "https_proxy",
+    "HTTP_PROXY",      "HTTPS_PROXY",  "NO_PROXY",     "no_proxy",
+    "all_proxy",       "ALL_PROXY",    "ftp_proxy",    "FTP_PROXY",
+    "SSL_CERT_*",      "DOCKER_*",     "REGISTRY_*",   "CONTAINERS_*",
+    "ASAN_OPTIONS",    "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS",
+    "LD_LIBRARY_PATH", "BUILDAH_*",
+};
+
+static bool is_for_daemon(const char *variable)
+{
+    size_t name_length = strcspn(variable, "=");
+    for (size_t i = 0; i < ARRAY_SIZE(daemon_variables); i++) {
+        const char *name = daemon_variables[i];
+        size_t length = strlen(name);
+        if (name[length - 1] == '*') {
+            if (strncmp(variable, name, length - 1) == 0)
+                return true;
+        } else if (length == name_length && strncmp(variable, name, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The daemon and its virtual machines outlive the command by far: the values that a project's user
+ * has in the shell, for one `up`, do not stay in their environments. */
+static char **daemon_environment(void)
+{
+    size_t count = 0;
+    for (char **variable = environ; *variable; variable++)
+        count++;
+    char **kept = xcalloc(count + 1, sizeof(*kept));
+    size_t used = 0;
+    for (char **variable = environ; *variable; variable++)
+        if (is_for_daemon(*variable))
+            kept[used++] = *variable;
+    return kept;
+}
+
 /* In the child: a session of its own, nothing of ours open, diagnostics into the log. */
-static void become_daemon(const char *program, int log_fd)
+static void become_daemon(const char *program, char *const *environment, int log_fd)
 {
     setsid();
     int null_fd = open("/dev/null", O_RDWR);
@@ -74,7 +119,7 @@ static void become_daemon(const char *program, int log_fd)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (chdir("/") == 0)
-        execl(program, "vmstead-daemon", "--background", NULL);
+        execle(program, "vmstead-daemon", "--background", NULL, environment);
     dprintf(STDERR_FILENO, "cannot start '%s': %s\n", program, strerror(errno));
     _exit(127);
 }
@@ -86,11 +131,12 @@ static int spawn_daemon(const char *log_path, pid_t *ret_pid, struct error *err)
     if (log_fd < 0)
         return error_set(err, errno, "cannot open the daemon's log '%s': %s", log_path,
                          strerror(errno));
+    _cleanup_free_ char **environment = daemon_environment();
     pid_t pid = fork();
     if (pid < 0)
         return error_set(err, errno, "cannot start the daemon: %s", strerror(errno));
     if (pid == 0)
-        become_daemon(program, log_fd);
+        become_daemon(program, environment, log_fd);
     *ret_pid = pid;
     return 0;
 }

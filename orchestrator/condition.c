@@ -152,8 +152,8 @@ static enum verdict fails(struct wait *wait, char *what)
 {
     const char *waiter = json_string(wait->operation->spec, "for", "");
     if (*waiter)
-        error_set(&wait->failure, ECHILD, "dependency failed to start: '%s' %s; %s waits for it",
-                  wait->operation->name, what, waiter);
+        error_set(&wait->failure, ECHILD, "dependency failed to start: '%s' %s; %s %s for it",
+                  wait->operation->name, what, waiter, strchr(waiter, ',') ? "wait" : "waits");
     else
         error_set(&wait->failure, ECHILD, "'%s' %s", wait->operation->name, what);
     free(what);

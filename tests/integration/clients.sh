@@ -16,15 +16,19 @@ for client in 1 2 3 4 5; do
 done
 check_eq "daemons" "$(pgrep -f -c "^vmstead-daemon" --ns $$ --nslist net)" 1
 
-step "two commands at once on one project"
-quiet up -d server lonely >"$TEST_DIR/one" 2>&1 & one=$!
-quiet up -d server lonely >"$TEST_DIR/two" 2>&1 & two=$!
-wait "$one" && first=0 || first=$?
-wait "$two" && second=0 || second=$?
-[ "$first" = 0 ] || [ "$second" = 0 ] || fail "both failed: $(cat "$TEST_DIR/one" "$TEST_DIR/two")"
-check "up" quiet up -d server lonely
+step "twenty commands at once on one project: one set of everything, and each that waits says so"
+for client in $(seq 20); do
+  vmstead --progress plain up -d server lonely >"$TEST_DIR/client$client" 2>&1 &
+  pids[client]=$!
+done
+for client in $(seq 20); do
+  wait "${pids[client]}" || fail "client $client: $(cat "$TEST_DIR/client$client")"
+done
+check_eq "those that waited" "$(grep -l "^waiting for another command on project 'tiny' (up, since " "$TEST_DIR"/client* | wc -l)" 19
+check_eq "those that started VMs" "$(grep -l "VM tiny-server-1  Starting" "$TEST_DIR"/client* | wc -l)" 1
 check_eq "both run" "$(running)" "lonely server "
 check_eq "one VM each" "$(own_pids | wc -l)" 2
+check_eq "one bridge for each network" "$(ip -br link show type bridge | wc -l)" 2
 quiet down >"$TEST_DIR/one" 2>&1 & one=$!
 quiet down >"$TEST_DIR/two" 2>&1 & two=$!
 wait "$one" || true; wait "$two" || true
