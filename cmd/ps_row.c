@@ -86,7 +86,7 @@ static void add_cause(const cJSON *instance, struct strbuf *out)
 {
     static const struct {
         const char *reason, *text; /* vm_exit_reason_name() */
-    } causes[] = {{"oom", "out of memory"}, {"killed", "VM died"}, {"boot", "did not boot"}};
+    } causes[] = {{"oom", "out of memory"}, {"killed", "VM died"}, {"boot", "did not start"}};
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
         if (streq(json_string(instance, "Reason", ""), causes[i].reason))
             strbuf_addf(out, " (%s)", causes[i].text);

@@ -134,7 +134,7 @@ static char *describe_end(const struct sight *sight)
     int code = sight->status.exit_code;
     switch (sight->status.reason) {
     case VM_EXIT_OOM:
-        return xasprintf("ran out of memory (%d)", code);
+        return xasprintf("ran out of memory (%d): give it more with 'mem_limit'", code);
     case VM_EXIT_KILLED:
         return xasprintf("was lost with its virtual machine (%d)", code);
     case VM_EXIT_BOOT:

@@ -88,9 +88,16 @@ static int count_replicas(struct up *up, struct error *err)
         up->replicas[service] = options->scales[i].replicas;
     }
     int r = 0;
-    for (size_t i = 0; r == 0 && i < up->specs->service_count; i++)
-        if (up->selected[i])
-            r = specs_check_replicas(up->specs, i, up->replicas[i], err);
+    for (size_t i = 0; r == 0 && i < up->specs->service_count; i++) {
+        if (!up->selected[i])
+            continue;
+        r = specs_check_replicas(up->specs, i, up->replicas[i], err);
+        if (r == 0)
+            r = specs_check_values(up->specs, i, err);
+    }
+    const struct plan_oneoff *oneoff = up->options->oneoff;
+    if (r == 0 && oneoff)
+        r = specs_check_values(up->specs, specs_find_service(up->specs, oneoff->service), err);
     return r;
 }
 

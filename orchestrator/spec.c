@@ -179,3 +179,30 @@ int specs_check_replicas(const struct specs *specs, size_t index, int64_t replic
         r = check_port(service, &service->ports[i], replicas, err);
     return r;
 }
+
+static int check_sources(const struct model_service *service, const char *kind,
+                         const struct model_file *files, size_t count,
+                         const struct model_source *sources, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct model_source *source = &sources[files[i].source];
+        if (source->environment && !source->value)
+            return error_set(err, EINVAL,
+                             "service '%s': its %s '%s' comes from the variable '%s', which is not "
+                             "set: run the command again with %s=VALUE before it",
+                             service->name, kind, source->key, source->environment,
+                             source->environment);
+    }
+    return 0;
+}
+
+int specs_check_values(const struct specs *specs, size_t index, struct error *err)
+{
+    const struct model *model = specs->model;
+    const struct model_service *service = specs->services[index].model;
+    int r = check_sources(service, "config", service->configs, service->config_count,
+                          model->configs, err);
+    return r < 0 ? r
+                 : check_sources(service, "secret", service->secrets, service->secret_count,
+                                 model->secrets, err);
+}

@@ -60,6 +60,9 @@ const struct spec_volume *specs_find_volume(const struct specs *specs, const cha
  * is to have several. */
 int specs_check_replicas(const struct specs *specs, size_t index, int64_t replicas,
                          struct error *err);
+/* -EINVAL where a config or secret of the service comes from a variable that the caller had not
+ * set. */
+int specs_check_values(const struct specs *specs, size_t index, struct error *err);
 
 /* --- images (spec_image.c) -------------------------------------------------------------------- */
 

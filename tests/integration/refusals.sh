@@ -77,3 +77,12 @@ TEXT
 refused "a broken file" "broken.yaml:3:5: error: .*imgae" vmstead -f broken.yaml up -d
 for line in 3 4 5; do grep -q "broken.yaml:$line:" "$TEST_DIR/err" || fail "no diagnostic for line $line"; done
 leaves_nothing
+
+cat >secret.yaml <<'TEXT'
+name: refused
+services:
+  a: {image: "oci:./no-such-folder:latest", secrets: [key]}
+secrets: {key: {environment: NOBODY_SET_THIS}}
+TEXT
+refused "a secret that is not set" "service 'a': its secret 'key'.*'NOBODY_SET_THIS', which is not set" \
+  vmstead -f secret.yaml --progress quiet up -d

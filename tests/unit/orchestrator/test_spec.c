@@ -39,6 +39,21 @@ static void test_number_stands_in_hostname_and_environment(void **state)
     assert_int_equal(json_int(third->vm, "number", 0), 3);
 }
 
+static void test_a_value_that_is_not_set_is_refused(void **state)
+{
+    (void)state;
+    _cleanup_error_ struct error err = {0};
+    _cleanup_(specs_freep) struct specs *specs =
+        specs_of("name: p\nservices: {a: {image: i, secrets: [s]}, b: {image: i, configs: [c]}}\n"
+                 "secrets: {s: {environment: NOBODY_SET_THIS}}\nconfigs: {c: {content: x}}\n");
+    assert_int_equal(specs_check_values(specs, 1, &err), 0);
+    assert_int_equal(specs_check_values(specs, 0, &err), -EINVAL);
+    assert_string_equal(error_text(&err),
+                        "service 'a': its secret 's' comes from the variable 'NOBODY_SET_THIS', "
+                        "which is not set: run the command again with NOBODY_SET_THIS=VALUE before "
+                        "it");
+}
+
 static void test_what_is_there_once_is_for_one(void **state)
 {
     (void)state;
@@ -156,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_number_stands_in_hostname_and_environment),
+        cmocka_unit_test(test_a_value_that_is_not_set_is_refused),
         cmocka_unit_test(test_what_is_there_once_is_for_one),
         cmocka_unit_test(test_check_is_merged_with_the_images),
         cmocka_unit_test(test_mounts_parents_first_with_the_images),
