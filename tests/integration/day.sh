@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A realistic day: nginx, a python api on a bind-mounted source folder, postgres and redis on named volumes, each waiting
 # for the health of what it needs. Scaled, killed, edited, dumped, taken down, brought back.
+STACKS=day
 source "$(dirname "$0")/lib.sh"
 start_test day
 cp -r "$SOURCE_DIR/testdata/stacks/day" "$TEST_DIR/day"

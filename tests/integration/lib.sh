@@ -6,6 +6,7 @@
 #   check "TEXT" COMMAND   fails the test unless COMMAND succeeds
 #   check_eq "TEXT" A B    fails the test unless A and B are the same
 #   eventually SECONDS COMMAND...   repeats it until it succeeds
+#   STACKS="NAME..."       before sourcing: whose images (testdata/stacks) it takes, when not the usual ones
 #   skip "WHY"             ends the test as skipped (ctest: SKIP_RETURN_CODE 77)
 #
 # Every test ends with `down` for its projects and leaves_nothing.
@@ -68,9 +69,9 @@ image_cache() { echo "${VMSTEAD_TEST_CACHE:-$BUILD_DIR/test-cache}"; }
 
 # Bootstraps need package mirrors, which a private namespace has no way to: made before, outside.
 prepare_images() {
-  local file
-  for file in "$SOURCE_DIR"/testdata/stacks/*/compose.yaml; do
-    VMSTEAD_ROOT=$BUILD_DIR/test-root prepare_images_of "$file"
+  local stack
+  for stack in ${STACKS:-shop tiny}; do
+    VMSTEAD_ROOT=$BUILD_DIR/test-root prepare_images_of "$SOURCE_DIR/testdata/stacks/$stack/compose.yaml"
   done
 }
 prepare_images_of() {
