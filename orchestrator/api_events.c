@@ -101,6 +101,35 @@ void api_events_tell(void *userdata, const struct orchestrator_event *event)
         listener_tell(listener, event, value);
 }
 
+/* Not kept: an exec is to cost no write to the disk. */
+void api_events_tell_exec(struct api *api, const char *instance_id, const char *exec_id,
+                          const char *action, const char *exit_code)
+{
+    if (!api->listeners || api->closing)
+        return;
+    _cleanup_json_ cJSON *list = api_list_instances(api, NULL, true);
+    _cleanup_json_ cJSON *attributes = cJSON_CreateObject();
+    json_set_string(attributes, "execID", exec_id);
+    if (exit_code)
+        json_set_string(attributes, "exitCode", exit_code);
+    const cJSON *instance;
+    cJSON_ArrayForEach(instance, list)
+    {
+        if (!streq(json_string(instance, "Id", ""), instance_id))
+            continue;
+        api_events_tell(api, &(struct orchestrator_event){
+                                 .time_ns = clock_realtime_ns(),
+                                 .project = json_string(instance, "Project", ""),
+                                 .service = json_string(instance, "Service", ""),
+                                 .instance = json_string(instance, "Name", ""),
+                                 .id = instance_id,
+                                 .image = json_string(instance, "Image", ""),
+                                 .action = action,
+                                 .attributes = attributes,
+                             });
+    }
+}
+
 /* --- a listener's life -------------------------------------------------------------------------
  */
 

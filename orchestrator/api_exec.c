@@ -2,110 +2,12 @@
  * description, /exec/{id}/start runs it) and ours in one (/vmstead/exec). */
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/str.h"
-#include "orchestrator/api_internal.h"
+#include "orchestrator/api_exec_registry.h"
 #include "orchestrator/exec_detached.h"
 #include "orchestrator/exec_session.h"
 
 #include <errno.h>
-
-enum {
-    KEEP_MS =
-        5 * 60 * 1000, /* a description that was not started, and the outcome of one that ended */
-    KEEP_COUNT = 1024,
-};
-
-struct api_exec {
-    struct api *api;
-    char id[HASH_HEX_SIZE];
-    char *instance, *instance_id;
-    char **argv, **environment;
-    char *user, *working_directory;
-    bool tty, attach_stdin;
-    uint16_t rows, columns;
-    bool own; /* of /vmstead/exec: nobody asks for the outcome */
-    struct exec_session *session;
-    struct exec_detached *detached; /* until it is known whether it was started */
-    struct http_request *waiting;   /* for that; NULL once the client has left */
-    bool started, running;
-    bool on_its_own; /* detached: nobody hears of its end */
-    int exit_code;
-    int64_t changed_ms;
-    struct api_exec *next;
-};
-
-/* --- the registry ----------------------------------------------------------------------------- */
-
-static void exec_free(struct api_exec *exec)
-{
-    if (!exec)
-        return;
-    if (exec->session)
-        exec_session_free(exec->session);
-    if (exec->detached)
-        exec_detached_abandon(exec->detached);
-    strv_free(exec->argv);
-    strv_free(exec->environment);
-    free(exec->user);
-    free(exec->working_directory);
-    free(exec->instance);
-    free(exec->instance_id);
-    free(exec);
-}
-DEFINE_FREEP(struct api_exec *, exec_free)
-
-static void exec_remove(struct api_exec *exec)
-{
-    struct api_exec **link = &exec->api->execs;
-    while (*link != exec)
-        link = &(*link)->next;
-    *link = exec->next;
-    exec_free(exec);
-}
-
-void api_execs_close(struct api *api)
-{
-    while (api->execs)
-        exec_remove(api->execs);
-}
-
-/* Drops what nobody asked for in time, and the oldest when there are too many. Newest come first.
- */
-static void execs_expire(struct api *api)
-{
-    int64_t now_ms = clock_realtime_ms();
-    size_t kept = 0;
-    for (struct api_exec *exec = api->execs, *next; exec; exec = next) {
-        next = exec->next;
-        bool in_use = exec->session || exec->detached;
-        bool expired = now_ms - exec->changed_ms > KEEP_MS || kept >= KEEP_COUNT;
-        if (!in_use && expired)
-            exec_remove(exec);
-        else
-            kept++;
-    }
-}
-
-static struct api_exec *exec_find(const struct api_call *call)
-{
-    struct api_exec *exec = call->api->execs;
-    while (exec && (exec->own || !streq(exec->id, call->name)))
-        exec = exec->next;
-    if (!exec)
-        http_respond_error(call->request, 404, ENOENT, "no such exec instance: %s", call->name);
-    return exec;
-}
-
-static void exec_register(struct api *api, struct api_exec *exec)
-{
-    execs_expire(api);
-    exec->api = api;
-    exec->changed_ms = clock_realtime_ms();
-    hash_random_hex(exec->id);
-    exec->next = api->execs;
-    api->execs = exec;
-}
 
 /* --- running ---------------------------------------------------------------------------------- */
 
@@ -115,6 +17,8 @@ static void on_exited(void *userdata, int exit_code, const struct error *err)
     exec->running = false;
     exec->exit_code = err && err->code ? 137 : exit_code; /* lost: as if it had been killed */
     exec->changed_ms = clock_realtime_ms();
+    _cleanup_free_ char *code = xasprintf("%d", exec->exit_code);
+    api_events_tell_exec(exec->api, exec->instance_id, exec->id, "exec_die", code);
 }
 
 static void on_close(void *userdata)
@@ -122,7 +26,7 @@ static void on_close(void *userdata)
     struct api_exec *exec = userdata;
     exec->session = NULL; /* frees itself */
     if (exec->own)
-        exec_remove(exec);
+        api_exec_remove(exec);
 }
 
 static const struct exec_session_callbacks session_callbacks = {.on_exit = on_exited,
@@ -178,6 +82,8 @@ static void on_detached(void *userdata, const struct error *err)
     exec->running = exec->on_its_own = err->code == 0;
     exec->exit_code = err->code == ENOENT ? 127 : 126;
     exec->changed_ms = clock_realtime_ms();
+    if (exec->running)
+        api_exec_tell(exec, "exec_start");
     if (exec->waiting)
         respond_detached(exec, TAKE_PTR(exec->waiting), err);
 }
@@ -243,13 +149,13 @@ void api_exec_create(const struct api_call *call)
     _cleanup_json_ cJSON *body = instance ? api_read_body(call->request) : NULL;
     if (!body || api_refuse_unless_running(call->request, instance))
         return;
-    _cleanup_(exec_freep) struct api_exec *exec = read_docker_exec(body);
+    _cleanup_(api_exec_freep) struct api_exec *exec = read_docker_exec(body);
     if (strv_length(exec->argv) == 0) {
         http_respond_error(call->request, 400, EINVAL, "no exec command specified");
         return;
     }
     exec_set_instance(exec, instance);
-    exec_register(call->api, exec);
+    api_exec_register(call->api, exec);
     _cleanup_json_ cJSON *answer = cJSON_CreateObject();
     json_set_string(answer, "Id", exec->id);
     TAKE_PTR(exec);
@@ -258,7 +164,7 @@ void api_exec_create(const struct api_call *call)
 
 void api_exec_start(const struct api_call *call)
 {
-    struct api_exec *exec = exec_find(call);
+    struct api_exec *exec = api_exec_find(call);
     _cleanup_json_ cJSON *body = exec ? api_read_body(call->request) : NULL;
     if (!body)
         return;
@@ -274,10 +180,12 @@ void api_exec_start(const struct api_call *call)
     if (api_refuse_unless_upgrade(call->request))
         return;
     _cleanup_error_ struct error err = {0};
-    if (exec_run(exec, exec->tty ? EXEC_WIRE_RAW : EXEC_WIRE_DOCKER, &err) < 0)
+    if (exec_run(exec, exec->tty ? EXEC_WIRE_RAW : EXEC_WIRE_DOCKER, &err) < 0) {
         api_respond_failure(call->request, &err);
-    else
-        exec_session_attach(exec->session, call->request);
+        return;
+    }
+    api_exec_tell(exec, "exec_start");
+    exec_session_attach(exec->session, call->request);
 }
 
 /* Of one that runs on its own: as far as its instance does. */
@@ -294,7 +202,7 @@ static bool exec_is_running(const struct api_call *call, const struct api_exec *
 
 void api_exec_inspect(const struct api_call *call)
 {
-    const struct api_exec *exec = exec_find(call);
+    const struct api_exec *exec = api_exec_find(call);
     if (!exec)
         return;
     bool has_code = exec->started && !exec->running && !exec->on_its_own;
@@ -318,7 +226,7 @@ void api_exec_inspect(const struct api_call *call)
 
 void api_exec_resize(const struct api_call *call)
 {
-    struct api_exec *exec = exec_find(call);
+    struct api_exec *exec = api_exec_find(call);
     if (!exec)
         return;
     exec->rows = api_query_u16(call->request, "h");
@@ -390,17 +298,18 @@ static void start_own(const struct api_call *call, struct api_exec *exec)
     exec->api = call->api;
     if (exec_run(exec, EXEC_WIRE_OWN, &err) < 0) {
         api_respond_failure(call->request, &err);
-        exec_free(exec);
+        api_exec_free(exec);
         return;
     }
-    exec_register(call->api, exec);
+    api_exec_register(call->api, exec);
+    api_exec_tell(exec, "exec_start");
     exec_session_attach(exec->session, call->request);
 }
 
 static void start_own_detached(const struct api_call *call, struct api_exec *exec)
 {
     exec->own = false; /* its outcome can be asked for */
-    exec_register(call->api, exec);
+    api_exec_register(call->api, exec);
     exec_run_detached(exec, call->request);
 }
 
@@ -410,7 +319,7 @@ void api_exec_run(const struct api_call *call)
     bool detach = json_bool(body, "detach", false);
     if (!body || (!detach && api_refuse_unless_upgrade(call->request)))
         return;
-    _cleanup_(exec_freep) struct api_exec *exec = read_own_exec(body);
+    _cleanup_(api_exec_freep) struct api_exec *exec = read_own_exec(body);
     if (strv_length(exec->argv) == 0) {
         http_respond_error(call->request, 400, EINVAL, "the request's body has no 'argv'");
         return;

@@ -71,6 +71,9 @@ bool api_filter_is_true(const cJSON *filters, const char *key);
 
 /* orchestrator_listen()'s callback; userdata is the api. */
 void api_events_tell(void *userdata, const struct orchestrator_event *event);
+/* An exec's "exec_create: CMD", "exec_start: CMD" or "exec_die"; exit_code NULL: none yet. */
+void api_events_tell_exec(struct api *api, const char *instance_id, const char *exec_id,
+                          const char *action, const char *exit_code);
 
 /* --- jobs (api_jobs.c) ----------------------------------------------------------------------- */
 

@@ -5,17 +5,29 @@
 #include "base/str.h"
 #include "base/vec.h"
 
-#include <assert.h>
 #include <errno.h>
 
 enum { NAMES_MAX = 32 }; /* for the guess at a misspelled name */
 
-static const char *const type_texts[] = {
-    [API_BOOL] = "true or false", [API_INT] = "a number",
-    [API_STRING] = "a text",      [API_STRINGS] = "a list of texts",
-    [API_OBJECT] = "an object",   [API_CHOICE] = "one of its names",
-};
-static_assert(ARRAY_SIZE(type_texts) == API_OPTION_TYPE_COUNT, "a text for each type");
+static const char *type_text(enum api_option_type type)
+{
+    switch (type) {
+    case API_BOOL:
+        return "true or false";
+    case API_INT:
+        return "a number";
+    case API_STRING:
+        return "a text";
+    case API_STRINGS:
+        return "a list of texts";
+    case API_OBJECT:
+        return "an object";
+    case API_CHOICE: /* refuse_value() lists the names */
+    case API_OPTION_TYPE_COUNT:
+        break;
+    }
+    return "something else";
+}
 
 static const struct api_option *find_row(const struct api_option_table *table, const char *name)
 {
@@ -94,7 +106,7 @@ static bool read_value(const struct api_option *row, const cJSON *value, void *f
 static int refuse_value(const struct api_option *row, struct error *err)
 {
     if (row->type != API_CHOICE)
-        return error_set(err, EINVAL, "option '%s' must be %s", row->name, type_texts[row->type]);
+        return error_set(err, EINVAL, "option '%s' must be %s", row->name, type_text(row->type));
     _cleanup_strbuf_ struct strbuf names = {0};
     for (size_t i = 0; row->names[i]; i++)
         strbuf_addf(&names, "%s'%s'", i ? ", " : "", row->names[i]);

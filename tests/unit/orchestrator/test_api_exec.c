@@ -371,6 +371,36 @@ static void test_docker_terminal(void **state)
     answer_done(&answer);
 }
 
+/* Up to the text; what comes behind it stays in the answer. */
+static void read_up_to(int fd, struct answer *answer, const char *text)
+{
+    _cleanup_strbuf_ struct strbuf seen = {0};
+    while (!strstr(strbuf_text(&seen), text)) {
+        char byte;
+        assert_true(client_read_exactly(fd, answer, &byte, 1));
+        strbuf_add_char(&seen, byte);
+    }
+}
+
+static void test_exec_events(void **state)
+{
+    (void)state;
+    struct answer events = {0}, answer = {0};
+    _cleanup_close_ int listener = client_connect(path);
+    client_send(listener, "GET", "/events", "", NULL);
+    client_read_head(listener, &events);
+    _cleanup_close_ int fd = client_connect(path);
+    client_send(fd, "POST", "/vmstead/exec", UPGRADE,
+                "{\"container\":\"shop-web-1\",\"argv\":[\"exit\",\"5\"]}");
+    client_read_head(fd, &answer);
+    read_up_to(listener, &events, "\"Action\":\"exec_create: exit 5\"");
+    read_up_to(listener, &events, "\"Action\":\"exec_start: exit 5\"");
+    read_up_to(listener, &events, "\"Action\":\"exec_die\"");
+    read_up_to(listener, &events, "\"exitCode\":\"5\"");
+    answer_done(&answer);
+    answer_done(&events);
+}
+
 /* It runs as long as nobody knows better, and says nothing. */
 static void test_docker_detached(void **state)
 {
@@ -469,23 +499,15 @@ static void test_parallel_execs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exit_code),
-        TEST(test_lost_vm),
-        TEST(test_stdin_comes_back),
-        TEST(test_half_close_is_end_of_file),
-        TEST(test_resize_and_signal),
-        TEST(test_broken_frames),
-        TEST(test_client_leaves),
-        TEST(test_client_leaves_a_flood),
-        TEST(test_refusals),
-        TEST(test_much_data),
-        TEST(test_docker_frames),
-        TEST(test_docker_terminal),
-        TEST(test_docker_detached),
-        TEST(test_detached),
-        TEST(test_client_leaves_detached),
-        TEST(test_docker_refusals),
-        TEST(test_server_leaves_first),
+        TEST(test_exit_code),         TEST(test_lost_vm),
+        TEST(test_stdin_comes_back),  TEST(test_half_close_is_end_of_file),
+        TEST(test_resize_and_signal), TEST(test_broken_frames),
+        TEST(test_client_leaves),     TEST(test_client_leaves_a_flood),
+        TEST(test_refusals),          TEST(test_much_data),
+        TEST(test_docker_frames),     TEST(test_docker_terminal),
+        TEST(test_exec_events),       TEST(test_docker_detached),
+        TEST(test_detached),          TEST(test_client_leaves_detached),
+        TEST(test_docker_refusals),   TEST(test_server_leaves_first),
         TEST(test_parallel_execs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
