@@ -1,6 +1,7 @@
 /* `vmstead build`: the images of services with a build section, by a job in the daemon. */
 #include "base/alloc.h"
 #include "cmd/daemon_start.h"
+#include "cmd/environment.h"
 #include "cmd/job_command.h"
 #include "cmd/project.h"
 #include "compose/compose.h"
@@ -25,20 +26,6 @@ static const struct option_row rows[] = {
      NULL, 0, 0, "Build what the services named depend on, too"},
 };
 
-/* "NAME" takes our value; where we have none the image's own default holds. */
-static cJSON *print_args(char *const *args)
-{
-    cJSON *object = cJSON_CreateObject();
-    for (size_t i = 0; args && args[i]; i++) {
-        const char *equals = strchr(args[i], '=');
-        _cleanup_free_ char *name = xstrndup(args[i], strcspn(args[i], "="));
-        const char *value = equals ? equals + 1 : getenv(name);
-        if (value)
-            json_set_string(object, name, value);
-    }
-    return object;
-}
-
 static char *print_body(const struct invocation *invocation, const struct model *model)
 {
     const struct build_values *values = invocation->values;
@@ -52,7 +39,7 @@ static char *print_body(const struct invocation *invocation, const struct model 
     json_set_bool(options, "no_cache", values->no_cache);
     json_set_bool(options, "pull", values->pull);
     json_set_bool(options, "with_dependencies", values->with_dependencies);
-    json_set(options, "args", print_args(values->args));
+    json_set(options, "args", environment_print(values->args));
     return json_print(body);
 }
 
