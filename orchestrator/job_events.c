@@ -59,12 +59,13 @@ static bool is_step(const cJSON *event, const char *kind, enum operation_verb ve
            streq(json_string(event, "verb", ""), operation_verb_name(verb));
 }
 
-/* How VMs run here is known by the time the first of them boots; a job that boots none keeps quiet.
- */
+/* How VMs run here is known by the time the first of them boots. Who makes a project, or runs
+ * something once, hears of it; who starts again what is there has heard it. */
 static void tell_acceleration(struct job *job, const cJSON *event)
 {
     const struct orchestrator_world *world = &job->orchestrator->world;
-    if (job->acceleration_told || !is_step(event, "vm", OPERATION_START))
+    bool makes = job->kind == JOB_UP || job->kind == JOB_RUN;
+    if (!makes || job->acceleration_told || !is_step(event, "vm", OPERATION_START))
         return;
     const char *note = world->acceleration_note(world->userdata);
     if (!note)
