@@ -72,8 +72,8 @@ static int print_options(const struct invocation *invocation, bool tty, cJSON *o
     json_set_bool(options, "no_deps", values->no_deps);
     json_set_bool(options, "tty", tty);
     json_set_bool(options, "stdin", values->interactive && !values->detach);
-    /* Who attaches removes it itself, after its last words. */
-    json_set_bool(options, "remove", values->remove && values->detach);
+    json_set_bool(options, "remove", values->remove);
+    json_set_bool(options, "detach", values->detach);
     json_set_string(options, "build", build_word(values));
     json_set_string(options, "pull", streq(values->pull, "policy") ? "default" : values->pull);
     return 0;
@@ -95,17 +95,20 @@ static char *invent_name(const char *image)
     return strbuf_take(&name);
 }
 
-/* The canonical form of a project that is one service, both called name. */
+/* As compose_serialize() prints it: a project that is one service, both called name, on the network
+ * of all that have no project. */
 static char *print_standalone(const char *name, const char *image)
 {
     _cleanup_json_ cJSON *model = cJSON_CreateObject();
-    json_set_string(model, "name", name);
-    cJSON *service = cJSON_AddObjectToObject(cJSON_AddObjectToObject(model, "services"), name);
+    _cleanup_free_ char *folder = getcwd(NULL, 0);
+    json_set_string(model, "directory", folder ? folder : "/");
+    cJSON *tree = cJSON_AddObjectToObject(model, "tree");
+    json_set_string(tree, "name", name);
+    cJSON *service = cJSON_AddObjectToObject(cJSON_AddObjectToObject(tree, "services"), name);
     json_set_string(service, "image", image);
     json_set(cJSON_AddObjectToObject(service, "networks"), "default", cJSON_CreateNull());
-    cJSON *network = cJSON_AddObjectToObject(cJSON_AddObjectToObject(model, "networks"), "default");
-    _cleanup_free_ char *network_name = xasprintf("%s_default", name);
-    json_set_string(network, "name", network_name);
+    cJSON *network = cJSON_AddObjectToObject(cJSON_AddObjectToObject(tree, "networks"), "default");
+    json_set_string(network, "name", "bridge");
     return json_print(model);
 }
 

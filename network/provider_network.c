@@ -40,6 +40,22 @@ void planned_forget_networks(struct network *network, const char *project)
     }
 }
 
+/* Of no project: there as long as anybody is on it, whatever they call it in their files. */
+static bool is_host_wide(const char *name)
+{
+    return streq(name, IPAM_DEFAULT_NETWORK);
+}
+
+static struct wish read_operation(const struct operation *operation)
+{
+    struct wish wish = read_wish(operation->spec);
+    if (is_host_wide(operation->name)) {
+        wish.project = wish.key = "";
+        wish.external = false;
+    }
+    return wish;
+}
+
 static int check_external(struct network *network, const char *name, struct error *err)
 {
     _cleanup_(network_row_done) struct network_row row = {0};
@@ -65,7 +81,7 @@ static int check_owner(const struct network_row *row, const struct wish *wish, s
 
 static int check_one(struct network *network, const struct operation *operation, struct error *err)
 {
-    struct wish wish = read_wish(operation->spec);
+    struct wish wish = read_operation(operation);
     if (wish.external)
         return check_external(network, operation->name, err);
     _cleanup_(network_row_done) struct network_row row = {0};
@@ -228,7 +244,7 @@ static int meet_row(struct network *network, const struct network_row *there,
 
 static int start_ensure(struct network *network, struct operation *operation, struct error *err)
 {
-    struct wish wish = read_wish(operation->spec);
+    struct wish wish = read_operation(operation);
     _cleanup_(network_row_done) struct network_row there = {0};
     struct intent intent = {.network = network,
                             .row = {.name = (char *)(uintptr_t)operation->name,
@@ -279,12 +295,13 @@ static int start_remove(struct network *network, struct operation *operation, st
     int r = tables_find_network(network->store, name, &row, err);
     if (r < 0)
         return r;
+    _cleanup_free_ char *users = tables_list_endpoints(network->store, name);
     bool foreign = r > 0 && *operation->project && !streq(row.project, operation->project);
-    if (r == 0 || foreign || read_wish(operation->spec).external) {
+    bool stays = is_host_wide(name) ? users != NULL : foreign || read_operation(operation).external;
+    if (r == 0 || stays) {
         operation_done(operation, NULL, &(struct error){0});
         return 0;
     }
-    _cleanup_free_ char *users = tables_list_endpoints(network->store, name);
     if (users)
         return error_set(err, EBUSY, "the network '%s' is still used by %s", name, users);
     /* Before the bridge goes: the server's sockets are bound to its address. */
@@ -300,7 +317,7 @@ static int start(void *self, struct operation *operation, struct error *err)
 {
     switch (operation->verb) {
     case OPERATION_ENSURE:
-        if (read_wish(operation->spec).external) {
+        if (read_operation(operation).external) {
             int r = check_external(self, operation->name, err);
             if (r < 0)
                 return r;
