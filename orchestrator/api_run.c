@@ -28,6 +28,7 @@ static const struct api_option rows[] = {
     {"no_deps", API_BOOL, RUN(no_deps), NULL},
     {"standalone", API_BOOL, RUN(standalone), NULL},
     {"remove", API_BOOL, RUN(remove), NULL},
+    {"detach", API_BOOL, RUN(detach), NULL},
     {"build", API_CHOICE, RUN(build), api_build_names},
     {"pull", API_CHOICE, RUN(pull), api_pull_names},
     {"files", API_STRINGS, offsetof(struct run_request, files), NULL},

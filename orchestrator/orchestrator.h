@@ -191,7 +191,8 @@ struct run_options {
     const char *name; /* NULL: PROJECT-SERVICE-run-<12 hex digits> */
     bool no_deps;     /* else dependencies are brought up first, as by up */
     bool standalone;  /* `vmstead run IMAGE`: project and instance have one name; not a one-off */
-    bool remove;      /* the VM's spec says "auto_remove": who watches exits takes it away */
+    bool remove;      /* the VM's spec says "auto_remove_ms": who watches exits takes it away */
+    bool detach;      /* at once; else whoever is attached has a while to read its last words */
     enum build_policy build;
     enum model_pull pull;
     char *const *files; /* as in up_options */

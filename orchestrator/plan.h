@@ -74,7 +74,7 @@ DEFINE_FREEP(struct plan *, plan_free)
 /* One more instance than the services have: `run`. */
 struct plan_oneoff {
     const char *service, *name;
-    bool standalone, auto_remove;
+    bool standalone, auto_remove, detached;
 };
 
 struct plan_up_options {

@@ -129,6 +129,7 @@ static struct spec_instance *render(const struct up *up, const struct target *ta
         how.name = target->oneoff->name;
         how.oneoff = !target->oneoff->standalone;
         how.auto_remove = target->oneoff->auto_remove;
+        how.detached = target->oneoff->detached;
     }
     return spec_render(up->specs, &how);
 }

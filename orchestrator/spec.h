@@ -95,7 +95,7 @@ struct spec_rendering {
     size_t service;
     const char *name; /* NULL: PROJECT-SERVICE-NUMBER */
     int64_t number;
-    bool oneoff, auto_remove;
+    bool oneoff, auto_remove, detached;
     const cJSON *image;    /* its operation's result; NULL: not known yet */
     const cJSON *previous; /* the VM's spec that this one replaces: its anonymous volumes go on;
                               NULL: there is none, or they are not wanted */

@@ -5,6 +5,7 @@
 
 enum { /* Compose specification, services: stop_grace_period, healthcheck */
        STOP_TIMEOUT_MS = 10000,
+       AUTO_REMOVE_GRACE_MS = 10000,
        PROBE_INTERVAL_MS = 30000,
        PROBE_TIMEOUT_MS = 30000,
        PROBE_START_INTERVAL_MS = 5000,
@@ -264,7 +265,7 @@ struct spec_instance *spec_render(const struct specs *specs, const struct spec_r
     json_set_int(spec, "number", how->number);
     json_set_bool(spec, "oneoff", how->oneoff);
     if (how->auto_remove)
-        json_set_bool(spec, "auto_remove", true);
+        json_set_int(spec, "auto_remove_ms", how->detached ? 0 : AUTO_REMOVE_GRACE_MS);
     json_set_string(spec, "image", of->image);
     json_set(spec, "endpoints", name_endpoints(instance));
     render_process(service, how, spec);

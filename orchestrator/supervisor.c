@@ -28,7 +28,7 @@ static void read_spec(struct watch *watch, const cJSON *spec)
     const cJSON *healthcheck = json_object(spec, "healthcheck");
     watch->healthcheck = healthcheck ? cJSON_Duplicate(healthcheck, true) : NULL;
     watch->restart.policy = restart_read_policy(json_object(spec, "restart"));
-    watch->auto_remove = json_bool(spec, "auto_remove", false);
+    watch->auto_remove_ms = json_int(spec, "auto_remove_ms", -1);
 }
 
 static struct watch *watch_new(struct supervisor *supervisor, const char *instance,
@@ -39,6 +39,7 @@ static struct watch *watch_new(struct supervisor *supervisor, const char *instan
     watch->instance = xstrdup(instance);
     watch->project = xstrdup(watched->project);
     watch->seen = VM_STATE_COUNT;
+    watch->remove_at_ms = UINT64_MAX;
     watch->told = health_state_parse(watched->health);
     restart_init(&watch->restart, &(struct restart_policy){0}, watched->restarts);
     read_spec(watch, watched->vm_spec);
@@ -97,6 +98,7 @@ static uint64_t next_deadline(const struct supervisor *supervisor)
         uint64_t restart_ms = restart_deadline(&watch->restart);
         next_ms = health_ms < next_ms ? health_ms : next_ms;
         next_ms = restart_ms < next_ms ? restart_ms : next_ms;
+        next_ms = watch->remove_at_ms < next_ms ? watch->remove_at_ms : next_ms;
     }
     return next_ms;
 }
@@ -108,6 +110,7 @@ static void on_timer(uv_timer_t *timer)
     for (size_t i = 0; i < supervisor->watches.count; i++) {
         watch_run_health(supervisor->watches.items[i], now_ms);
         watch_run_restart(supervisor->watches.items[i], now_ms);
+        watch_run_removal(supervisor->watches.items[i], now_ms);
     }
     conditions_advance(supervisor->orchestrator->conditions, now_ms);
     uint64_t next_ms = next_deadline(supervisor);

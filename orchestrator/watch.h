@@ -14,9 +14,10 @@ struct probe_record {
 struct watch {
     struct supervisor *supervisor;
     char *instance, *project;
-    enum vm_state seen; /* VM_STATE_COUNT: nothing yet */
-    int exit_code;      /* of the last end */
-    bool auto_remove;   /* goes when it has ended */
+    enum vm_state seen;     /* VM_STATE_COUNT: nothing yet */
+    int exit_code;          /* of the last end */
+    int64_t auto_remove_ms; /* it goes so long after its end; -1: it stays */
+    uint64_t remove_at_ms;  /* UINT64_MAX: has not ended */
 
     cJSON *healthcheck; /* of its spec; NULL: none */
     struct health health;
@@ -59,6 +60,8 @@ void watch_update_dns(struct watch *watch);
 void watch_ended(struct watch *watch, const struct vm_status *status, uint64_t now_ms);
 /* Starts it again where its time has come. */
 void watch_run_restart(struct watch *watch, uint64_t now_ms);
+/* Takes it away where its time has come. */
+void watch_run_removal(struct watch *watch, uint64_t now_ms);
 /* It did not come up with a job that should have started it: the policy decides. */
 void watch_retry(struct watch *watch, uint64_t now_ms);
 /* Nobody waits for its jobs any more. */

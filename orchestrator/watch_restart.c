@@ -110,8 +110,17 @@ void watch_ended(struct watch *watch, const struct vm_status *status, uint64_t n
     watch->exit_code = status->exit_code;
     restart_ended(&watch->restart, status->exit_code, wanted, now_ms);
     note_outcome(watch, now_ms);
-    if (watch->auto_remove && watch->restart.phase == RESTART_IDLE && !watch->supervisor->retired)
-        remove_instance(watch);
+    bool goes = watch->auto_remove_ms >= 0 && watch->restart.phase == RESTART_IDLE;
+    watch->remove_at_ms = goes ? now_ms + (uint64_t)watch->auto_remove_ms : UINT64_MAX;
+    supervisor_kick(watch->supervisor);
+}
+
+void watch_run_removal(struct watch *watch, uint64_t now_ms)
+{
+    if (now_ms < watch->remove_at_ms || watch->supervisor->retired)
+        return;
+    watch->remove_at_ms = UINT64_MAX;
+    remove_instance(watch);
 }
 
 void watch_retry(struct watch *watch, uint64_t now_ms)
