@@ -33,7 +33,7 @@ const char *step_state_name(enum step_state state)
 
 static const char *usual_text(const struct plan_step *step, enum step_state state)
 {
-    bool is_image = streq(step->kind, "image");
+    bool is_image = streq(step->kind, "image") && step->verb == OPERATION_ENSURE;
     switch (state) {
     case STEP_WAITING:
         return "Waiting";
