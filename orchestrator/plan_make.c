@@ -190,6 +190,12 @@ struct made make_instance(struct making *making, const struct make_instance *how
     return (struct made){.ready = vm, .start = start};
 }
 
+bool make_is_awaited(const struct making *making, const char *condition, const char *instance)
+{
+    _cleanup_free_ char *key = xasprintf("%s/%s", condition, instance);
+    return strmap_get(&making->conditions, key) != STRMAP_NONE;
+}
+
 size_t make_condition(struct making *making, const struct make_condition *how)
 {
     _cleanup_free_ char *key = xasprintf("%s/%s", how->condition, how->instance);
@@ -209,8 +215,11 @@ size_t make_condition(struct making *making, const struct make_condition *how)
     } else {
         cJSON *spec = making->plan->steps.items[step].spec;
         const char *known = json_string(spec, "for", "");
+        const char *comma = strrchr(known, ',');
+        const char *last = comma ? comma + 2 : known; /* the instances of a service come in a row */
         _cleanup_free_ char *waiters = xasprintf("%s, %s", known, how->waiter);
-        json_set_string(spec, "for", waiters);
+        if (!streq(last, how->waiter))
+            json_set_string(spec, "for", waiters);
     }
     if (how->is_required)
         making->plan->steps.items[step].optional = false;

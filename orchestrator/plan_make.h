@@ -41,6 +41,8 @@ struct make_condition {
     bool is_required;
 };
 size_t make_condition(struct making *making, const struct make_condition *how);
+/* There is such a step already. */
+bool make_is_awaited(const struct making *making, const char *condition, const char *instance);
 
 /* Steps from `deletions` on that wait for nothing wait for all before it, and so does what waits
  * for them. */

@@ -260,6 +260,19 @@ static void make_target(struct up *up, struct target *target)
         wait_for_dependency(up, target, &model->dependencies[i]);
 }
 
+/* Somebody needs the service to end well, as Docker Compose's --wait then does. */
+static bool is_to_complete(const struct up *up, size_t service)
+{
+    for (size_t i = 0; i < up->specs->service_count; i++) {
+        const struct model_service *model = up->specs->services[i].model;
+        for (size_t j = 0; j < model->dependency_count; j++)
+            if (model->dependencies[j].service == service &&
+                model->dependencies[j].condition == CONDITION_COMPLETED)
+                return true;
+    }
+    return false;
+}
+
 /* --wait: with a limit all begin to wait when the last has been started, as Docker Compose does. */
 static void add_waits(struct up *up)
 {
@@ -269,11 +282,16 @@ static void add_waits(struct up *up)
         const struct target *target = &up->targets.items[i];
         if (target->action == ACTION_NONE || target->action == ACTION_REMOVE)
             continue;
+        bool completes = is_to_complete(up, target->service);
+        const char *condition =
+            completes ? spec_condition_name(CONDITION_COMPLETED) : "running_or_healthy";
+        if (completes && make_is_awaited(&up->making, condition, target->wanted->name))
+            continue; /* by one that starts behind it */
         size_t step =
             make_condition(&up->making, &(struct make_condition){
                                             .instance = target->wanted->name,
                                             .service = up->specs->services[target->service].name,
-                                            .condition = "running_or_healthy",
+                                            .condition = condition,
                                             .waiter = "",
                                             .after = target->start,
                                             .timeout_ms = options->wait_timeout_ms,
