@@ -51,7 +51,8 @@ char *api_status_text(const char *state, const char *health, int exit_code, int6
         bool starting = streq(health, "starting");
         return xasprintf("Up %s (%s%s)", duration, starting ? "health: " : "", health);
     }
-    if (streq(state, "exited") || streq(state, "restarting")) {
+    /* Between a restart's start and its service's the end before is known no more. */
+    if (streq(state, "exited") || (streq(state, "restarting") && finished_ms > 0)) {
         _cleanup_free_ char *duration = api_status_duration(now_ms - finished_ms);
         return xasprintf("%s (%d) %s ago", streq(state, "exited") ? "Exited" : "Restarting",
                          exit_code, duration);

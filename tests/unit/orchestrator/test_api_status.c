@@ -59,6 +59,8 @@ static void test_states(void **state)
                             96 * SECOND, 100 * SECOND);
         assert_string_equal(text, cases[i].text);
     }
+    _cleanup_free_ char *again = api_status_text("restarting", "", 0, 0, 0, 100 * SECOND);
+    assert_string_equal(again, "Restarting");
 }
 
 int main(void)
