@@ -12,6 +12,8 @@ bool up_is_orphan(const struct up *up, const struct observed_instance *instance)
 {
     if (instance->oneoff)
         return !instance->missing && instance->state == VM_EXITED;
+    if (strv_contains(up->specs->model->disabled, instance->service))
+        return false; /* its profile is off now: it stays what it is */
     return specs_find_service(up->specs, instance->service) == SIZE_MAX;
 }
 
