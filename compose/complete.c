@@ -137,15 +137,17 @@ static int compare_items(const void *left, const void *right)
 static void complete_lists(const struct completion *completion, const struct schema_object *rows,
                            struct node *map)
 {
-    for (size_t i = 0; map && i < rows->count; i++) {
-        const struct schema_type *type = rows->keys[i].type;
-        struct node *list = node_get(map, rows->keys[i].name);
-        if (!node_is(list, NODE_LIST) || type->merge != MERGE_APPEND)
+    for (size_t i = 0; node_is(map, NODE_MAP) && i < map->count; i++) {
+        struct node *list = map->pairs[i].value;
+        const struct schema_key *key = node_is(list, NODE_LIST) && list->count > 1
+                                           ? schema_find(rows, map->pairs[i].key)
+                                           : NULL;
+        if (!key || key->type->merge != MERGE_APPEND)
             continue;
         list = merge_unique(completion->arena, list);
-        if (streq(rows->keys[i].name, "extra_hosts") && list->count > 0 && is_all_text(list))
+        if (streq(key->name, "extra_hosts") && is_all_text(list))
             qsort(list->items, list->count, sizeof(*list->items), compare_items);
-        complete_put(completion, rows, map, rows->keys[i].name, list);
+        map->pairs[i].value = list;
     }
 }
 

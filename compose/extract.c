@@ -73,7 +73,9 @@ static const char *extract_one(const struct extraction *extraction, const char *
     bool braced = text < end && *text == '{';
     const char *name = text + braced;
     const char *close = braced ? closing_brace(name, end) : name + name_length(name, end);
-    size_t length = close ? name_length(name, close) : 0;
+    if (!close) /* interpolation says so */
+        return end;
+    size_t length = name_length(name, close);
     if (length == 0)
         return text + (text < end && *text == '$' ? 1 : 0);
     add(extraction, arena_strndup(extraction->arena, name, length), name + length,

@@ -19,6 +19,7 @@ struct load {
     struct node *named;      /* variables that the files name (extract.h) */
     struct node *profiles;   /* of all services */
     struct node *file_trees; /* path -> canonical tree of a file that services extend from */
+    size_t included;         /* includes so far */
     size_t extended;         /* nodes made by extends so far */
 };
 

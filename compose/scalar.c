@@ -14,7 +14,7 @@
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (streq(text, words[i]))
+        if (text[0] == words[i][0] && streq(text, words[i]))
             return true;
     return false;
 }

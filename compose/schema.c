@@ -63,7 +63,7 @@ struct node *schema_wrong_kind(struct schema *schema, const struct node *node, c
 const struct schema_key *schema_find(const struct schema_object *object, const char *name)
 {
     for (size_t i = 0; i < object->count; i++)
-        if (streq(object->keys[i].name, name))
+        if (object->keys[i].name[0] == name[0] && streq(object->keys[i].name, name))
             return &object->keys[i];
     return NULL;
 }
