@@ -84,7 +84,8 @@ char *compose_print(const struct model *model, enum compose_format format)
     if (format == COMPOSE_YAML) {
         print_yaml(tree, &options, &out);
     } else {
-        put_reference_members(arena, tree);
+        if (!model->is_original)
+            put_reference_members(arena, tree);
         print_json(tree, &options, &out);
         strbuf_add_char(&out, '\n');
     }

@@ -108,6 +108,37 @@ static void colour_is_on_demand(void **state)
     assert_string_equal(strbuf_text(&colored), "\033[1;31merror:\033[0m what\n");
 }
 
+static void the_purpose_says_how_bad_it_is(void **state)
+{
+    (void)state;
+    static const size_t counts[PURPOSE_COUNT][2] = {
+        [PURPOSE_FIND] = {1, 0}, [PURPOSE_SHOW] = {0, 2}, [PURPOSE_RUN] = {1, 2}};
+    for (enum purpose purpose = 0; purpose < PURPOSE_COUNT; purpose++) {
+        _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
+        diagnostics_set_purpose(list, purpose);
+        diagnostics_add(list, SEVERITY_ENGINE, (struct position){0}, NULL, "engine");
+        diagnostics_add(list, SEVERITY_LATER, (struct position){0}, NULL, "later");
+        diagnostics_add(list, SEVERITY_INSTEAD, (struct position){0}, NULL, "instead");
+        assert_int_equal(diagnostics_count(list, SEVERITY_ERROR), counts[purpose][0]);
+        assert_int_equal(diagnostics_count(list, SEVERITY_WARNING), counts[purpose][1]);
+    }
+}
+
+static void they_are_to_be_had_as_data(void **state)
+{
+    (void)state;
+    _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
+    _cleanup_strbuf_ struct strbuf out = {0};
+    const char *file = diagnostics_add_file(list, "a.yaml", "one", 3);
+    diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 2}, "a\tb", "say \"x\"");
+    diagnostics_add(list, SEVERITY_WARNING, (struct position){0}, NULL, "c\\d");
+    diagnostics_print_json(list, &out);
+    assert_string_equal(strbuf_text(&out),
+                        "{\"severity\":\"error\",\"file\":\"a.yaml\",\"line\":1,\"column\":2,"
+                        "\"message\":\"say \\\"x\\\"\",\"hint\":\"a\\u0009b\"}\n"
+                        "{\"severity\":\"warning\",\"message\":\"c\\\\d\"}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +148,8 @@ int main(void)
         cmocka_unit_test(long_lines_are_cut_around_the_place),
         cmocka_unit_test(repetition_and_floods_are_kept_out),
         cmocka_unit_test(colour_is_on_demand),
+        cmocka_unit_test(the_purpose_says_how_bad_it_is),
+        cmocka_unit_test(they_are_to_be_had_as_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,52 @@ static void secret_values_travel_but_are_never_printed(void **state)
     assert_null(copy->secrets[1].value);
 }
 
+static void lists_are_to_be_had_instead_of_the_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        enum compose_list what;
+        const char *text;
+    } lists[] = {
+        {COMPOSE_SERVICES, "a\nb\n"},
+        {COMPOSE_IMAGES, "test-project-b\nx:1\n"},
+        {COMPOSE_PROFILES, "later\n"},
+        {COMPOSE_NETWORKS, "default\nn\n"},
+        {COMPOSE_VOLUMES, "data\n"},
+        {COMPOSE_MODELS, ""},
+        {COMPOSE_VARIABLES, "NAME                REQUIRED            DEFAULT VALUE       "
+                            "ALTERNATE VALUE\n"
+                            "TAG                 false               1                   \n"},
+    };
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    const struct model *model =
+        loaded_model(&loaded, "services:\n"
+                              "  a: {image: 'x:${TAG:-1}', networks: [n], volumes: ['data:/d']}\n"
+                              "  b: {build: .}\n"
+                              "  c: {image: y, profiles: [later], networks: [unused]}\n"
+                              "networks: {n: , unused: }\nvolumes: {data: , other: }\n");
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        _cleanup_free_ char *text = compose_list(model, lists[i].what, NULL);
+        assert_string_equal(text, lists[i].text);
+    }
+    _cleanup_free_ char *hash = compose_list(model, COMPOSE_HASHES, "b");
+    assert_int_equal(strlen(hash), strlen("b \n") + 64);
+}
+
+static void what_is_not_interpolated_stays_as_written(void **state)
+{
+    (void)state;
+    _cleanup_loaded_ struct loaded loaded = loaded_new();
+    loaded_write(&loaded, "compose.yaml",
+                 "services: {a: {image: 'x:$TAG', mem_limit: '${M}', ports: ['${P:-80}:80']}}\n");
+    loaded_run(&loaded, (struct compose_options){.no_interpolate = true});
+    assert_int_equal(loaded.result, 0);
+    _cleanup_free_ char *yaml = compose_print(loaded.model, COMPOSE_YAML);
+    assert_non_null(strstr(yaml, "image: x:$TAG\n"));
+    assert_non_null(strstr(yaml, "mem_limit: ${M}\n"));
+    assert_non_null(strstr(yaml, "- ${P:-80}:80\n"));
+}
+
 static void the_caller_can_set_the_replica(void **state)
 {
     (void)state;
@@ -213,6 +259,8 @@ int main(void)
         cmocka_unit_test(profiles_enable_services),
         cmocka_unit_test(enabled_services_stay_so_over_the_wire),
         cmocka_unit_test(secret_values_travel_but_are_never_printed),
+        cmocka_unit_test(lists_are_to_be_had_instead_of_the_whole),
+        cmocka_unit_test(what_is_not_interpolated_stays_as_written),
         cmocka_unit_test(the_caller_can_set_the_replica),
         cmocka_unit_test(networks_are_sorted_by_priority_then_as_written),
         cmocka_unit_test(dependencies_point_to_services),
