@@ -376,6 +376,7 @@ static void select_services(const struct completion *completion, struct node *se
         for (size_t j = dependencies ? dependencies->count : 0; j-- > 0;)
             if (!node_find(services, dependencies->pairs[j].key))
                 node_remove(dependencies, dependencies->pairs[j].key);
+        remove_empty(kept->pairs[i].value, "depends_on");
     }
     for (size_t i = 0; i < services->count; i++)
         if (node_find(kept, services->pairs[i].key))

@@ -204,7 +204,7 @@ static const struct schema_key root_keys[] = {
      .help = "obsolete: ignored with a warning"},
     WORKS("name", type_project_name, "name of the project"),
     OBJECT("include", type_include, include, "further Compose files"),
-    OBJECT("services", type_named, service, "the services: one VM each"),
+    OBJECT("services", type_services, service, "the services: one VM each"),
     OBJECT("networks", type_named, network, "the networks services can join"),
     OBJECT("volumes", type_named, volume, "volumes that services can use"),
     OBJECT("secrets", type_named, secret, "secrets that services can read"),

@@ -88,6 +88,8 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     return result;
 }
 const struct schema_type type_named = {"mapping of names", parse_named, MERGE_MAP, true};
+/* `services:` with nothing below is hardly meant. */
+const struct schema_type type_services = {"mapping of names", parse_named, MERGE_MAP, false};
 
 /* --- scalars -------------------------------------------------------------------------------- */
 

@@ -96,10 +96,10 @@ struct node *schema_parse_free_word(struct schema *schema, struct node *node,
 /* By the file that has them. */
 /* schema_types.c */
 extern const struct schema_type type_any, type_version, type_project_name, type_object,
-    type_mapping, type_named, type_list, type_string, type_string_or_null, type_text, type_boolean,
-    type_integer, type_count, type_strings, type_command, type_cpus, type_bytes, type_bytes_text,
-    type_hostname, type_container_name, type_guest_path, type_working_dir, type_external,
-    type_cgroup;
+    type_mapping, type_named, type_services, type_list, type_string, type_string_or_null, type_text,
+    type_boolean, type_integer, type_count, type_strings, type_command, type_cpus, type_bytes,
+    type_bytes_text, type_hostname, type_container_name, type_guest_path, type_working_dir,
+    type_external, type_cgroup;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
     type_options, type_provider_options, type_hosts, type_ssh;
