@@ -25,7 +25,8 @@ static int compare_texts(const void *left, const void *right)
 /* Sorted, one a line, each once. */
 static void add_lines(char **lines, size_t count, struct strbuf *out)
 {
-    qsort(lines, count, sizeof(*lines), compare_texts);
+    if (count) /* else lines is NULL, which qsort may not be given */
+        qsort(lines, count, sizeof(*lines), compare_texts);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || !streq(lines[i], lines[i - 1]))
             strbuf_addf(out, "%s\n", lines[i]);
