@@ -72,12 +72,15 @@ static const struct agent_platform platform = {
     .power_off = power_off,
 };
 
-/* Three descriptors that are nothing: no other may become 0, 1 or 2. */
+/* Three descriptors that are nothing: no other may become 0, 1 or 2, and no service gets the kernel's
+ * console, which it has opened for us. */
 static void open_stdio(void)
 {
     int fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd < 2)
-        fd = dup(fd);
+    for (int i = 0; fd >= 0 && i < 3; i++)
+        dup2(fd, i);
+    if (fd > 2)
+        close(fd);
 }
 
 static int run(struct error *err)

@@ -19,7 +19,9 @@ mke2fs -q -F -t ext4 -E assume_storage_prezeroed=1 -O ^has_journal,^resize_inode
 
 export VMSTEAD_ROOT=$work/vmstead
 { read -r kernel; read -r initramfs; } < <("$build/tests/integration/agent_boot_kit")
-qemu-system-x86_64 -accel "${VMSTEAD_ACCEL:-tcg}" -machine q35 -cpu "${BENCH_CPU:-max}" -m 512 -smp 1 -nodefaults \
+accel=${VMSTEAD_ACCEL:-tcg}
+[ "$accel" = kvm ] && cpu=max || cpu=max,erms=off # as qemu_argv.c has it
+qemu-system-x86_64 -accel "$accel" -machine q35 -cpu "${BENCH_CPU:-$cpu}" -m 512 -smp 1 -nodefaults \
   -no-user-config -display none -no-reboot -kernel "$kernel" -initrd "$initramfs" \
   -append "console=ttyS0 quiet no_timer_check tsc=reliable audit=0 random.trust_cpu=on" -serial "file:$work/console" \
   -device virtio-serial-pci -chardev "socket,id=agent,path=$work/agent,server=on,wait=off" \
