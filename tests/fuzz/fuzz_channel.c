@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "runtime/channel.h"
 #include "runtime/guest/frame.h"
 #include "runtime/guest/wire.h"
@@ -15,9 +16,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Streams are numbered as they are opened. */
+#define STREAMS 5
+
 struct guest {
     struct channel *channel;
-    struct exec *exec;
+    struct exec *exec;         /* 1 */
+    struct probe *probe;       /* 2 */
+    struct top *top;           /* 3 */
+    struct copy_out *copy_out; /* 4 */
+    struct copy_in *copy_in;   /* 5 */
     uint64_t sequence;
 };
 
@@ -44,6 +52,70 @@ static void on_exit_(void *userdata, int exit_code, const struct error *err)
     if (exit_code < 0 && !err)
         abort();
     guest->exec = NULL;
+}
+
+static void on_probed(void *userdata, const struct probe_result *result, const struct error *err)
+{
+    struct guest *guest = userdata;
+    if (!result == !err || (result && result->length > PROBE_OUTPUT_MAX))
+        abort();
+    guest->probe = NULL;
+}
+
+static void on_processes(void *userdata, const struct top_process *processes, size_t count,
+                         const struct error *err)
+{
+    struct guest *guest = userdata;
+    for (size_t i = 0; i < count; i++)
+        if (err || !processes[i].user || !processes[i].tty || !processes[i].command)
+            abort();
+    guest->top = NULL;
+}
+
+static void on_stat(void *userdata, const struct copy_stat *stat)
+{
+    (void)userdata;
+    if (!streq(stat->name, "file"))
+        abort(); /* the name is ours, not the guest's */
+}
+
+static void on_data(void *userdata, const void *data, size_t length)
+{
+    struct guest *guest = userdata;
+    (void)data;
+    runtime_copy_out_consumed(guest->copy_out, length);
+}
+
+static void on_out_end(void *userdata, const struct error *err)
+{
+    (void)err;
+    ((struct guest *)userdata)->copy_out = NULL;
+}
+
+static void on_in_end(void *userdata, const struct error *err)
+{
+    (void)err;
+    ((struct guest *)userdata)->copy_in = NULL;
+}
+
+static void open_streams(struct guest *guest)
+{
+    static const struct exec_callbacks exec = {.on_output = on_output, .on_exit = on_exit_};
+    static const struct copy_out_callbacks out = {
+        .on_stat = on_stat, .on_data = on_data, .on_end = on_out_end};
+    static const struct copy_in_callbacks in = {.on_end = on_in_end};
+    struct channel *channel = guest->channel;
+    const char *argv[] = {"true", NULL};
+    if (channel_exec_start(channel, &(struct exec_options){.argv = argv}, &exec, guest,
+                           &guest->exec, NULL) < 0 ||
+        channel_probe_start(channel, &(struct probe_options){.tcp_port = 1, .timeout_ms = 1000},
+                            on_probed, guest, &guest->probe, NULL) < 0 ||
+        channel_top_start(channel, on_processes, guest, &guest->top, NULL) < 0 ||
+        channel_copy_out_start(channel, &(struct copy_out_options){.path = "/some/file"}, &out,
+                               guest, &guest->copy_out, NULL) < 0 ||
+        channel_copy_in_start(channel, &(struct copy_in_options){.path = "/"}, &in, guest,
+                              &guest->copy_in, NULL) < 0)
+        abort(); /* the handshake was a good one */
 }
 
 static void on_failed(void *userdata, int exit_code, const char *message)
@@ -87,7 +159,7 @@ static void send_frames(struct guest *guest, int fd, const uint8_t *data, size_t
     while (reader.left) {
         struct frame_header header = {.type = wire_get_u8(&reader),
                                       .flags = wire_get_u8(&reader),
-                                      .stream = wire_get_u8(&reader) & 1,
+                                      .stream = wire_get_u8(&reader) % (STREAMS + 1),
                                       .length = wire_get_u16(&reader) & 0x7fff,
                                       .sequence = ++guest->sequence};
         if (header.length > reader.left)
@@ -116,9 +188,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct channel_callbacks callbacks = {.on_log = on_log,
                                                        .on_service_failed = on_failed};
-    static const struct exec_callbacks exec_callbacks = {.on_output = on_output,
-                                                         .on_exit = on_exit_};
-    const char *argv[] = {"true", NULL};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct guest guest = {0};
     uv_loop_t loop;
@@ -132,9 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fd = accept(listener, NULL, NULL);
     welcome(fd);
     run(&loop);
-    if (channel_exec_start(guest.channel, &(struct exec_options){.argv = argv}, &exec_callbacks,
-                           &guest, &guest.exec, NULL) < 0)
-        abort(); /* the handshake was a good one */
+    open_streams(&guest);
     if (data[0] % 2)
         send_frames(&guest, fd, data + 1, size - 1);
     else
@@ -142,8 +209,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run(&loop);
     channel_free(guest.channel);
     uv_run(&loop, UV_RUN_DEFAULT);
-    if (uv_loop_close(&loop) < 0 || guest.exec)
-        abort(); /* an exec always hears of its end */
+    if (uv_loop_close(&loop) < 0 || guest.exec || guest.probe || guest.top || guest.copy_out ||
+        guest.copy_in)
+        abort(); /* everybody hears of the end */
     close(fd);
     close(listener);
     unlink(address.sun_path);
