@@ -73,6 +73,7 @@ void vm_free(struct vm *vm)
     channel_free(vm->channel);
     qmp_free(vm->qmp);
     console_free(vm->console);
+    file_bound_free(vm->qemu_log);
     process_watch_free(vm->watch);
     log_store_free(vm->log);
     deadline_free(vm->tick);

@@ -14,6 +14,7 @@
 #include "runtime/console.h"
 #include "runtime/deadline.h"
 #include "runtime/disk.h"
+#include "runtime/file_bound.h"
 #include "runtime/log_store.h"
 #include "runtime/platform.h"
 #include "runtime/process_watch.h"
@@ -69,6 +70,7 @@ struct vm {
     struct channel *channel;
     struct qmp *qmp;
     struct console *console;
+    struct file_bound *qemu_log;
     struct pause *pauses; /* asked for, QEMU has not answered yet */
     struct attach *attaches;
 

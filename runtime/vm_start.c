@@ -156,7 +156,9 @@ static int connect_sockets(struct vm *vm, struct error *err)
     _cleanup_free_ char *qmp = qemu_qmp_socket(vm->run_folder);
     _cleanup_free_ char *console = qemu_console_socket(vm->run_folder);
     _cleanup_free_ char *console_log = vm_file(vm, "console.log");
+    _cleanup_free_ char *qemu_log = vm_file(vm, "qemu.log");
     static const struct qmp_callbacks qmp_callbacks = {.on_event = vm_on_qmp_event};
+    vm->qemu_log = file_bound_new(loop, qemu_log, CONSOLE_FILE_LIMIT);
     int r = console_new(loop, console, console_log, on_console_closed, vm, &vm->console, err);
     if (r == 0)
         r = qmp_new(loop, qmp, &qmp_callbacks, vm, &vm->qmp, err);
@@ -193,6 +195,7 @@ void vm_disconnect(struct vm *vm)
     channel_free(TAKE_PTR(vm->channel));
     qmp_free(TAKE_PTR(vm->qmp));
     console_free(TAKE_PTR(vm->console));
+    file_bound_free(TAKE_PTR(vm->qemu_log));
     process_watch_free(TAKE_PTR(vm->watch));
     log_store_close(vm->log);
     _cleanup_error_ struct error err = {0};

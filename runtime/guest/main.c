@@ -72,8 +72,8 @@ static const struct agent_platform platform = {
     .power_off = power_off,
 };
 
-/* Three descriptors that are nothing: no other may become 0, 1 or 2, and no service gets the kernel's
- * console, which it has opened for us. */
+/* Three descriptors that are nothing: no other may become 0, 1 or 2, and no service gets the
+ * kernel's console, which it has opened for us. */
 static void open_stdio(void)
 {
     int fd = open("/dev/null", O_RDWR);
