@@ -38,8 +38,11 @@ struct entry {
 
 /* --- life ----------------------------------------------------------------------------------- */
 
+/* An archive that is not complete is not completed: libarchive would fill up the file that the
+ * guest had announced, however large it said that is. */
 static void copy_out_free(struct copy_out *copy)
 {
+    archive_write_fail(copy->archive);
     archive_write_free(copy->archive);
     strbuf_done(&copy->output);
     free(copy->prefix);

@@ -17,9 +17,9 @@
 /* What a service writes within that time is read in one go: each time it is read costs a guest
  * under emulation several system calls and the host a wake-up. The first line after a silence is
  * read at once. */
-#define SERVICE_REST_MS 4u
+#define SERVICE_REST_MS 8u
 /* Room in its pipes for what is written meanwhile. */
-#define SERVICE_PIPE_BYTES (256 << 10)
+#define SERVICE_PIPE_BYTES (1 << 20)
 #define SERVICE_REPLAY_BYTES (64u << 10)
 
 struct agent;

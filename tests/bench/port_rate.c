@@ -2,8 +2,10 @@
  * same guest, and through the channel, one after the other in one run. port_rate.sh has started the
  * guest (QEMU with a second port, bench.bare, and the program `lines` in its root).
  *
- * usage: port_rate AGENT-SOCKET BARE-SOCKET BYTES QEMU-PID        prints MB/s, one figure a line
- */
+ * usage: port_rate AGENT-SOCKET BARE-SOCKET BYTES QEMU-PID [ask]    prints MB/s, one figure a line
+ *
+ * ask: reads the names of figures from stdin (bare_in, bare_out, bare_lines) and measures each when
+ * it is asked for, so that tests/bench/run can do so by turns with what it compares. */
 #include "../unit/runtime/agent_harness.h"
 
 #include "base/alloc.h"
@@ -321,10 +323,29 @@ static void measure_logs(struct bench *bench)
     unlink("bench.log");
 }
 
+static void answer(struct bench *bench, const char *out, const char *in, const char *talk,
+                   size_t lines)
+{
+    char name[64];
+    size_t bytes = bench->bytes;
+    while (fgets(name, sizeof(name), stdin)) {
+        name[strcspn(name, "\n")] = '\0';
+        bench->bytes = strstr(name, "l") ? lines * LINE : bytes;
+        if (streq(name, "bare_out"))
+            measure_bare(bench, name, true, out);
+        else if (streq(name, "bare_in"))
+            measure_bare(bench, name, false, in);
+        else if (streq(name, "logs"))
+            measure_logs(bench);
+        else
+            measure_bare(bench, name, true, talk);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct bench bench = {0};
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         fail("usage: port_rate AGENT-SOCKET BARE-SOCKET BYTES QEMU-PID");
     bench.bare_socket = argv[2];
     qemu_pid = argv[4];
@@ -340,7 +361,14 @@ int main(int argc, char **argv)
     _cleanup_free_ char *in =
         xasprintf("dd if=" BARE " of=/bare bs=32k iflag=fullblock count=%zu", blocks);
     _cleanup_free_ char *talk = xasprintf("lines %zu >" BARE, lines);
+    _cleanup_free_ char *make_file = xasprintf("head -c %zu /dev/zero >/file", bench.bytes);
     start_service(&bench.harness, service);
+    if (argc == 6) {
+        run_in_guest(&bench, make_file); /* for bare_out */
+        answer(&bench, out, in, talk, lines);
+        harness_done(&bench.harness);
+        return 0;
+    }
     for (int round = 0; round < 3; round++) {
         measure_copy_in(&bench);
         measure_bare(&bench, "bare_in", false, in);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The rates of port_rate.c: port_rate.sh [BYTES]. Starts a guest with a second, bare port; prints MB/s.
+# The rates of port_rate.c: port_rate.sh [BYTES [ask]]. Starts a guest with a second, bare port; prints MB/s.
 # VMSTEAD_BUILD as in the integration tests. Needs busybox-static, no network.
 set -euo pipefail
 build=${VMSTEAD_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build/release}
@@ -33,4 +33,4 @@ qemu-system-x86_64 -accel "$accel" -machine q35 -cpu "${BENCH_CPU:-$cpu}" -m 512
   -drive "if=none,id=data,file=$work/data.img,format=raw" -device virtio-blk-pci,drive=data,serial=data &
 qemu=$!
 cd "$work"
-timeout 500 "$build/tests/bench/port_rate" "$work/agent" "$work/bare" "${1:-100000000}" "$qemu" || { tail -n 5 "$work/console" >&2; exit 1; }
+timeout 900 "$build/tests/bench/port_rate" "$work/agent" "$work/bare" "${1:-100000000}" "$qemu" ${2:+"$2"} || { tail -n 5 "$work/console" >&2; exit 1; }
