@@ -14,13 +14,18 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+/* What is missing of a file when a copy is given up is filled up by libarchive, however much the
+ * guest had announced, and up to this it is let: cut short, it forgets to free its output filter
+ * (3.6.2). */
+#define FILL_MAX (256u << 20)
+
 struct copy_out {
     struct stream stream; /* first */
     struct copy_out_callbacks callbacks;
     void *userdata;
     char *prefix; /* what entries are named below; "." for contents */
     char *base;   /* the path's last component */
-    bool only_stat, stat_known;
+    bool only_stat, stat_known, given_up;
     struct archive *archive;
     struct strbuf output; /* of the archive, not handed over yet */
     uint64_t left;        /* data that the current entry still takes */
@@ -38,11 +43,10 @@ struct entry {
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-/* An archive that is not complete is not completed: libarchive would fill up the file that the
- * guest had announced, however large it said that is. */
+/* libarchive fills up the file that is not complete: into nothing. */
 static void copy_out_free(struct copy_out *copy)
 {
-    archive_write_fail(copy->archive);
+    copy->given_up = true;
     archive_write_free(copy->archive);
     strbuf_done(&copy->output);
     free(copy->prefix);
@@ -78,6 +82,8 @@ static la_ssize_t on_archive_bytes(struct archive *archive, void *userdata, cons
 {
     struct copy_out *copy = userdata;
     (void)archive;
+    if (copy->given_up)
+        return copy->left > FILL_MAX ? -1 : (la_ssize_t)length;
     strbuf_add(&copy->output, data, length);
     return (la_ssize_t)length;
 }
@@ -220,18 +226,27 @@ static int fill_entry(const struct copy_out *copy, struct entry *entry, struct e
     return 0;
 }
 
+/* The size counts from before libarchive knows the entry: see FILL_MAX. */
+static int write_entry(struct copy_out *copy, struct entry *entry, struct error *err)
+{
+    if (copy->left || !copy->stat_known)
+        return error_set(err, EPROTO, "the guest broke off within a file");
+    int r = fill_entry(copy, entry, err);
+    if (r < 0)
+        return r;
+    copy->left = (uint64_t)archive_entry_size(entry->made);
+    if (archive_write_header(copy->archive, entry->made) < ARCHIVE_WARN)
+        return error_set(err, EIO, "cannot put \"%s\" into an archive: %s", entry->name,
+                         archive_error_string(copy->archive));
+    return 0;
+}
+
 static void take_entry(struct copy_out *copy, const struct message *message)
 {
     struct entry entry;
     _cleanup_error_ struct error err = {0};
     read_entry(&entry, message);
-    int r = copy->left || !copy->stat_known
-                ? error_set(&err, EPROTO, "the guest broke off within a file")
-                : fill_entry(copy, &entry, &err);
-    if (r == 0 && archive_write_header(copy->archive, entry.made) < ARCHIVE_WARN)
-        r = error_set(&err, EIO, "cannot put \"%s\" into an archive: %s", entry.name,
-                      archive_error_string(copy->archive));
-    copy->left = r == 0 ? (uint64_t)archive_entry_size(entry.made) : 0;
+    int r = write_entry(copy, &entry, &err);
     entry_done(&entry);
     if (r < 0)
         return copy_out_abort(copy, &err);

@@ -17,9 +17,7 @@
 
 static char *put_text(char *at, const char *text)
 {
-    size_t length = strlen(text);
-    memcpy(at, text, length);
-    return at + length;
+    return stpcpy(at, text);
 }
 
 static char *put_number(char *at, uint64_t number)

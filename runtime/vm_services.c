@@ -162,8 +162,11 @@ void vm_fail_pauses(struct vm *vm)
 {
     _cleanup_error_ struct error err = {0};
     error_set(&err, ENOTCONN, "'%s' has ended", vm->status.instance);
-    while (vm->pauses)
-        pause_finish(vm->pauses, &err);
+    for (struct pause *pause = TAKE_PTR(vm->pauses), *next; pause; pause = next) {
+        next = pause->next;
+        pause->on_done(pause->userdata, &err);
+        free(pause);
+    }
 }
 
 void vm_forget_pauses(struct vm *vm)

@@ -181,7 +181,7 @@ static int make_folders(const struct receiver *receiver, char *folder)
 /* The folder that the entry is to be in. */
 static int open_parent(const struct receiver *receiver, const char *name, const char **ret_leaf)
 {
-    const char *slash = strrchr(name, '/');
+    const char *slash = name ? strrchr(name, '/') : NULL;
     *ret_leaf = slash ? slash + 1 : name;
     if (!slash)
         return open_beneath(receiver, ".", O_PATH | O_DIRECTORY);
@@ -316,7 +316,8 @@ static int receiver_make(struct receiver *receiver, struct entry *entry, struct 
     if (set_attributes(receiver, entry, parent, leaf) < 0)
         return receiver_error(receiver, entry->name, "set owner and mode of", err);
     if (S_ISDIR(entry->mode))
-        vec_add(&receiver->folders, (struct folder){xstrdup(entry->name), entry->mtime_ns});
+        vec_add(&receiver->folders,
+                (struct folder){xstrndup(entry->name, PATH_MAX), entry->mtime_ns});
     if (S_ISREG(entry->mode) && entry->size && expect_data(receiver, entry, parent, leaf) < 0)
         return receiver_error(receiver, receiver->file_name, "write", err);
     return 0;
