@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/vec.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -145,6 +146,7 @@ static size_t column_width(const struct table *table, size_t column)
 
 void table_print(const struct table *table, struct strbuf *out)
 {
+    assert(table->columns > 0);
     _cleanup_free_ size_t *widths = xcalloc(table->columns, sizeof(size_t));
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);

@@ -80,7 +80,7 @@ static bool is_shown(const struct ps_values *values, const struct model *model, 
 static void drop_others(const struct ps_values *values, const struct model *model,
                         char *const *states, cJSON *instances)
 {
-    for (cJSON *instance = instances->child, *next; instance; instance = next) {
+    for (cJSON *instance = instances ? instances->child : NULL, *next; instance; instance = next) {
         next = instance->next;
         if (!is_shown(values, model, states, instance))
             cJSON_Delete(cJSON_DetachItemViaPointer(instances, instance));

@@ -25,8 +25,9 @@ static int compare_texts(const void *left, const void *right)
 /* Sorted, one a line, each once. */
 static void add_lines(char **lines, size_t count, struct strbuf *out)
 {
-    if (count) /* else lines is NULL, which qsort may not be given */
-        qsort(lines, count, sizeof(*lines), compare_texts);
+    if (!lines) /* qsort may not be given NULL, of nothing either */
+        return;
+    qsort(lines, count, sizeof(*lines), compare_texts);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || !streq(lines[i], lines[i - 1]))
             strbuf_addf(out, "%s\n", lines[i]);

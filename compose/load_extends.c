@@ -6,6 +6,7 @@
 #include "compose/merge.h"
 #include "compose/parse.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define EXTENDS_DEPTH 64
@@ -26,7 +27,7 @@ struct extended_file {
 };
 
 static void resolve(struct extended_file *file, struct node_pair *pair,
-                    const struct extension *outer);
+                    const struct extension *chain);
 
 static void report(const struct extended_file *file, const struct node *place, const char *hint,
                    const char *message)
@@ -122,6 +123,7 @@ static struct node *find_base(struct extended_file *file, const struct node *ext
 /* Resets below `services.NAME` hold for what it extends as well. */
 static void apply_resets(const struct extended_file *file, const char *name, struct node *base)
 {
+    assert(base);
     struct arena *arena = file->context->load->arena;
     struct node *tree = node_new(arena, NODE_MAP, base->position);
     struct node *services = node_new(arena, NODE_MAP, base->position);

@@ -96,7 +96,7 @@ static int load_text(const struct load_context *context, struct load_file *file,
     }
     const struct node *only = documents->count == 1 ? documents->items[0] : NULL;
     if (documents->count == 0 || node_is(only, NODE_NULL) ||
-        (node_is(only, NODE_MAP) && only->count == 0))
+        (only && node_is(only, NODE_MAP) && only->count == 0))
         diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = name},
                         "begin with 'services:'", "empty compose file");
     return 0;
