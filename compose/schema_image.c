@@ -108,18 +108,7 @@ static struct node *parse_copy(struct schema *schema, const struct schema_key *k
 static struct node *parse_copies(struct schema *schema, const struct schema_key *key,
                                  struct node *node)
 {
-    if (node->kind != NODE_LIST)
-        return schema_wrong_kind(schema, node, "a list");
-    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
-    for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
-        struct node *entry =
-            node->items[i]->kind == NODE_BAD ? NULL : parse_copy(schema, key, node->items[i]);
-        if (entry)
-            node_append(schema->arena, result, entry);
-        schema_leave(schema, length);
-    }
-    return result;
+    return schema_parse_items(schema, key, node, parse_copy);
 }
 const struct schema_type type_copies = {"list of `SOURCE:/TARGET` and mappings", parse_copies,
                                         MERGE_APPEND, false};

@@ -324,18 +324,7 @@ static struct node *parse_file_ref(struct schema *schema, const struct schema_ke
 static struct node *parse_file_refs(struct schema *schema, const struct schema_key *key,
                                     struct node *node)
 {
-    if (node->kind != NODE_LIST)
-        return schema_wrong_kind(schema, node, "a list");
-    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
-    for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
-        struct node *entry =
-            node->items[i]->kind == NODE_BAD ? NULL : parse_file_ref(schema, key, node->items[i]);
-        if (entry)
-            node_append(schema->arena, result, entry);
-        schema_leave(schema, length);
-    }
-    return result;
+    return schema_parse_items(schema, key, node, parse_file_ref);
 }
 const struct schema_type type_file_refs = {"list of names and mappings", parse_file_refs,
                                            MERGE_APPEND, false};

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define QUIET_SERVICE "while :; do sleep 1000; done"
@@ -25,7 +27,12 @@ static int run(const char *format, ...)
     va_start(args, format);
     _cleanup_free_ char *script = xvasprintf(format, args);
     va_end(args);
-    return system(script);
+    char *argv[] = {(char *)"sh", (char *)"-c", script, NULL};
+    pid_t pid;
+    int status = -1;
+    assert_int_equal(posix_spawnp(&pid, "sh", NULL, NULL, argv, environ), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
 }
 
 static int set_up(void **state)
