@@ -5,12 +5,7 @@
 
 #include <errno.h>
 #include <nftables/libnftables.h>
-
-static inline void nft_ctx_freep(struct nft_ctx **context)
-{
-    if (*context)
-        nft_ctx_free(*context);
-}
+#include <pthread.h>
 
 /* "internal:0:0-0: Error: Could not process rule: Operation not permitted\n<the whole command>" */
 char *firewall_cut_error(const char *text)
@@ -30,16 +25,15 @@ static int error_number_of(const char *reason)
     return EIO;
 }
 
-/* A context for each transaction: it costs 0.1 ms, and the caches of a large one are given back. */
-static int run(const char *commands, char **ret_output, struct error *err)
+/* One context for all transactions: closing its socket waits for the kernel to have destroyed what
+ * the transaction replaced, some 20 ms. After a large one its caches are given back. */
+#define LARGE_TRANSACTION (64 * 1024)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct nft_ctx *context;
+
+static int run_in_context(const char *commands, char **ret_output, struct error *err)
 {
-    _cleanup_(nft_ctx_freep) struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!context)
-        return error_set(err, ENOMEM, "cannot open a connection to nftables");
-    nft_ctx_buffer_output(context);
-    nft_ctx_buffer_error(context);
-    if (ret_output)
-        nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+    nft_ctx_output_set_flags(context, ret_output ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE : 0);
     if (nft_run_cmd_from_buffer(context, commands) != 0) {
         _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(context));
         return error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
@@ -47,6 +41,27 @@ static int run(const char *commands, char **ret_output, struct error *err)
     if (ret_output)
         *ret_output = xstrdup(nft_ctx_get_output_buffer(context));
     return 0;
+}
+
+static int run(const char *commands, char **ret_output, struct error *err)
+{
+    int r;
+    pthread_mutex_lock(&lock);
+    if (!context) {
+        context = nft_ctx_new(NFT_CTX_DEFAULT);
+        if (context) {
+            nft_ctx_buffer_output(context);
+            nft_ctx_buffer_error(context);
+        }
+    }
+    r = context ? run_in_context(commands, ret_output, err)
+                : error_set(err, ENOMEM, "cannot open a connection to nftables");
+    if (context && (r < 0 || strlen(commands) > LARGE_TRANSACTION)) {
+        nft_ctx_free(context);
+        context = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
 }
 
 int firewall_probe(struct error *err)
