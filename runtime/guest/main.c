@@ -47,9 +47,6 @@ static int set_up_guest(struct identity *identity, struct error *err)
         result = mounts_place(identity, err);
     if (result == 0)
         result = netconf_apply(identity, err);
-    /* As Docker sets them in every container: a service needs no privilege for port 80 or ping. */
-    write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-    write_sysctl("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     return result;
 }
 
@@ -83,6 +80,16 @@ static void open_stdio(void)
         close(fd);
 }
 
+/* What is the same in every guest is done before one of them has an identity. */
+static int prepare_guest(struct error *err)
+{
+    boot_load_modules();
+    /* As Docker sets them in every container: a service needs no privilege for port 80 or ping. */
+    write_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+    write_sysctl("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+    return netconf_bring_up_loopback(err);
+}
+
 static int run(struct error *err)
 {
     static struct agent agent;
@@ -94,8 +101,9 @@ static int run(struct error *err)
     open_stdio();
     setrlimit(RLIMIT_NOFILE, &files);
     reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT */
-    boot_load_modules();
-    result = boot_open_port(&port, err);
+    result = prepare_guest(err);
+    if (result == 0)
+        result = boot_open_port(&port, err);
     if (result == 0)
         result = agent_init(&agent, port, &platform);
     if (result < 0)

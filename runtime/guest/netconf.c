@@ -5,9 +5,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/ether.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -127,57 +129,94 @@ static int add_default_route(int fd, unsigned index, const char *gateway)
     return request_run(fd, &request);
 }
 
-/* The index of the NIC with this MAC address; 0: there is none. */
-static unsigned find_by_mac(const char *mac)
+static bool has_mac(int fd, const char *name, const struct ether_addr *mac)
 {
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    return ioctl(fd, SIOCGIFHWADDR, &request) == 0 &&
+           memcmp(request.ifr_hwaddr.sa_data, mac, sizeof(*mac)) == 0;
+}
+
+/* The index of the NIC with this MAC address, 0 where there is none. It is asked first whether the
+ * wanted name is right already. */
+static unsigned find_nic(int fd, const struct interface *interface)
+{
+    struct ether_addr mac;
+    if (!ether_aton_r(interface->mac, &mac))
+        return 0;
+    if (has_mac(fd, interface->name, &mac))
+        return if_nametoindex(interface->name);
     struct if_nameindex *list = if_nameindex();
     unsigned found = 0;
-    for (struct if_nameindex *entry = list; entry && entry->if_index && !found; entry++) {
-        char path[96], text[64] = "";
-        snprintf(path, sizeof(path), "/sys/class/net/%.32s/address", entry->if_name);
-        FILE *file = fopen(path, "re");
-        if (file && fgets(text, sizeof(text), file) && strcspn(text, "\n") == strlen(mac) &&
-            strncasecmp(text, mac, strlen(mac)) == 0)
+    for (struct if_nameindex *entry = list; entry && entry->if_index && !found; entry++)
+        if (has_mac(fd, entry->if_name, &mac))
             found = entry->if_index;
-        if (file)
-            fclose(file);
-    }
     if_freenameindex(list);
     return found;
 }
 
-/* Names may be somebody else's still: everybody steps aside first. */
-static int rename_all(int fd, const struct identity *identity, unsigned *indexes, struct error *err)
+/* Finds each interface's NIC. *ret_named: all have their names already, as mostly: the kernel
+ * counts the NICs in the order in which we were given them. A rename costs milliseconds under TCG,
+ * all the sysctls of the interface are made again. */
+static int find_all(int fd, const struct identity *identity, unsigned *indexes, bool *ret_named,
+                    struct error *err)
 {
+    *ret_named = true;
     for (size_t i = 0; i < identity->interfaces.count; i++) {
         const struct interface *interface = &identity->interfaces.items[i];
-        char aside[IFNAMSIZ];
-        snprintf(aside, sizeof(aside), "aside%u", (unsigned)i);
-        indexes[i] = find_by_mac(interface->mac);
+        indexes[i] = find_nic(fd, interface);
         if (!indexes[i])
             return error_set(err, ENODEV, "interface \"%s\": the virtual machine has no NIC \"%s\"",
                              interface->name, interface->mac);
+        *ret_named = *ret_named && if_nametoindex(interface->name) == indexes[i];
+    }
+    return 0;
+}
+
+/* Names may be somebody else's still: everybody steps aside first. */
+static int rename_all(int fd, const struct identity *identity, const unsigned *indexes,
+                      struct error *err)
+{
+    for (size_t i = 0; i < identity->interfaces.count; i++) {
+        char aside[IFNAMSIZ];
+        snprintf(aside, sizeof(aside), "aside%u", (unsigned)i);
         link_change(fd, indexes[i], aside, 0, false);
     }
     for (size_t i = 0; i < identity->interfaces.count; i++) {
         const struct interface *interface = &identity->interfaces.items[i];
-        int result = link_change(fd, indexes[i], interface->name, interface->mtu, false);
+        int result = link_change(fd, indexes[i], interface->name, 0, false);
         if (result < 0)
-            return error_set(err, -result, "interface \"%s\": cannot set its name and MTU: %s",
+            return error_set(err, -result, "interface \"%s\": cannot set its name: %s",
                              interface->name, strerror(-result));
     }
     return 0;
 }
 
+/* As Docker does: without an IPv6 address of ours no IPv6 at all, so no link-local address either,
+ * and no router solicited. (Documentation/networking/ip-sysctl.rst, disable_ipv6) */
+static void choose_families(const struct interface *interface)
+{
+    char path[96];
+    for (size_t i = 0; i < interface->addresses.count; i++)
+        if (interface->addresses.items[i].address &&
+            strchr(interface->addresses.items[i].address, ':'))
+            return;
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%.32s/disable_ipv6", interface->name);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "1", 1) < 0)
+        errno = 0; /* it has one address more than it needs */
+}
+
 static int bring_up(int fd, const struct interface *interface, unsigned index, struct error *err)
 {
     int result = 0;
+    choose_families(interface);
     for (size_t i = 0; result == 0 && i < interface->addresses.count; i++)
         result = add_address(fd, index, &interface->addresses.items[i]);
     if (result == 0)
-        result = link_change(fd, index, NULL, 0, true);
+        result = link_change(fd, index, NULL, interface->mtu, true);
     if (result < 0)
-        return error_set(err, -result, "interface \"%s\": cannot set its address: %s",
+        return error_set(err, -result, "interface \"%s\": cannot set its address and MTU: %s",
                          interface->name, strerror(-result));
     if (interface->gateway)
         result = add_default_route(fd, index, interface->gateway);
@@ -187,14 +226,34 @@ static int bring_up(int fd, const struct interface *interface, unsigned index, s
     return 0;
 }
 
+static int open_netlink(struct error *err)
+{
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    return fd >= 0
+               ? fd
+               : error_set(err, errno, "cannot talk to the kernel's network: %s", strerror(errno));
+}
+
+int netconf_bring_up_loopback(struct error *err)
+{
+    _cleanup_close_ int fd = open_netlink(err);
+    if (fd < 0)
+        return fd;
+    int result = link_change(fd, if_nametoindex("lo"), NULL, 0, true);
+    return result < 0 ? error_set(err, -result, "cannot bring loopback up: %s", strerror(-result))
+                      : 0;
+}
+
 int netconf_apply(const struct identity *identity, struct error *err)
 {
     _cleanup_free_ unsigned *indexes = xcalloc(identity->interfaces.count + 1, sizeof(unsigned));
-    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    _cleanup_close_ int fd = open_netlink(err);
+    bool named;
     if (fd < 0)
-        return error_set(err, errno, "cannot talk to the kernel's network: %s", strerror(errno));
-    link_change(fd, if_nametoindex("lo"), NULL, 0, true);
-    int result = rename_all(fd, identity, indexes, err);
+        return fd;
+    int result = find_all(fd, identity, indexes, &named, err);
+    if (result == 0 && !named)
+        result = rename_all(fd, identity, indexes, err);
     for (size_t i = 0; result == 0 && i < identity->interfaces.count; i++)
         result = bring_up(fd, &identity->interfaces.items[i], indexes[i], err);
     return result;

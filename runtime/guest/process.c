@@ -88,6 +88,9 @@ static void child_exec(struct child *child)
         path += length;
         if (written < 0 || (size_t)written >= sizeof(child->candidate))
             continue;
+        /* An execve of what is not there makes and drops a whole address space. */
+        if (access(child->candidate, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
         execve(child->candidate, spec->argv, spec->environment);
         if (errno != ENOENT && errno != ENOTDIR)
             error = errno;

@@ -110,7 +110,10 @@ int rootfs_enter(const struct identity *identity, struct error *err)
     umask(0);
     int result = mount_disk("rootfs", "erofs", IMAGE, MS_RDONLY, NULL, err);
     if (result == 0)
-        result = mount_disk("data", "ext4", LAYER, MS_NOATIME, "noinit_itable", err);
+        /* Without these two a kernel thread reads and writes in the background while the service
+         * starts, for the sake of a disk that will be filled. */
+        result = mount_disk("data", "ext4", LAYER, MS_NOATIME,
+                            "noinit_itable,no_prefetch_block_bitmaps", err);
     if (result == 0)
         result = mount_overlay(err);
     if (result == 0)
