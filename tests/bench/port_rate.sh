@@ -13,7 +13,7 @@ cp "$(command -v busybox)" "$work/root/bin/busybox"
 for name in sh cat dd head rm sleep sync touch true; do ln -s busybox "$work/root/bin/$name"; done
 cp "$build/tests/bench/lines" "$work/root/bin/lines"
 echo 'root:x:0:0:root:/:/bin/sh' >"$work/root/etc/passwd"
-mkfs.erofs -zlz4 "$work/rootfs.erofs" "$work/root" >/dev/null 2>&1
+mkfs.erofs "$work/rootfs.erofs" "$work/root" >/dev/null 2>&1
 truncate -s 2G "$work/data.img"
 mke2fs -q -F -t ext4 -E assume_storage_prezeroed=1 -O ^has_journal,^resize_inode "$work/data.img"
 

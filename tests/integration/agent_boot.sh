@@ -27,7 +27,7 @@ ln -s bash "$work/root/usr/bin/sh"
 mkdir -p "$work/root/etc" "$work/root/tmp"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$work/root/etc/passwd"
 ln -s /nowhere/resolv.conf "$work/root/etc/resolv.conf"
-mkfs.erofs -zlz4 "$work/rootfs.erofs" "$work/root" >/dev/null 2>&1
+mkfs.erofs "$work/rootfs.erofs" "$work/root" >/dev/null 2>&1
 truncate -s 1G "$work/data.img"
 mke2fs -q -F -t ext4 -E assume_storage_prezeroed=1 -O ^has_journal,^resize_inode "$work/data.img"
 
