@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define REMOVE_TIMEOUT_MS 60000
+#define INSPECT_TIMEOUT_MS 10000
 
 static const struct option_row rows[] = {
     {"build", 0, OPTION_FLAG, offsetof(struct run_values, build), NULL, NULL, 0, 0,
@@ -107,6 +108,33 @@ static int follow(const struct run_values *values, struct client *client,
     return r;
 }
 
+/* 127 where the guest has no such command and 126 where it cannot be run, as a shell says; else 0.
+ */
+static int start_status(struct client *client, const char *name)
+{
+    _cleanup_json_ cJSON *container = NULL;
+    _cleanup_free_ char *escaped = client_escape(name);
+    _cleanup_free_ char *path = xasprintf("/containers/%s/json", escaped);
+    if (client_call(client, "GET", path, NULL, INSPECT_TIMEOUT_MS, &container, NULL) < 0)
+        return 0;
+    int64_t status = json_int(json_object(container, "State"), "ExitCode", 0);
+    return status == 126 || status == 127 ? (int)status : 0;
+}
+
+/* The job failed after it had made the instance: a command that cannot be started has its status.
+ */
+static int conclude_failure(struct client *client, const char *name, bool remove, int r,
+                            struct error *err)
+{
+    int status = r < 0 ? start_status(client, name) : 0;
+    if (remove)
+        remove_instance(client, name);
+    if (!status)
+        return r;
+    output_error(error_text(err));
+    return status;
+}
+
 static int course(const struct invocation *invocation, struct client *client,
                   const struct run_request *request, struct error *err)
 {
@@ -119,8 +147,8 @@ static int course(const struct invocation *invocation, struct client *client,
                                         .userdata = &started};
     int r =
         job_command_run(invocation, client, request->project, &command, request->body, NULL, err);
-    if (r != 0 && values->remove && started.name)
-        remove_instance(client, started.name);
+    if (r != 0 && started.name)
+        r = conclude_failure(client, started.name, values->remove, r, err);
     if (r == 0 && !started.name)
         r = error_set(err, EPROTO, "the daemon did not say what it has started");
     if (r == 0)

@@ -7,6 +7,10 @@
 
 #include <signal.h>
 
+/* Old events go in batches: every statement that changes something is a commit that waits for the
+ * disk. */
+#define EVENTS_PER_SWEEP 64
+
 /* 1, or 0 where there is no such instance. */
 static int insert_event(struct store *store, const char *instance, const char *action,
                         const char *attributes, struct error *err)
@@ -24,7 +28,7 @@ static int insert_event(struct store *store, const char *instance, const char *a
         return r;
     int64_t latest = sqlite3_column_int64(insert, 0);
     r = store_step(store, insert, err);
-    if (r == 0)
+    if (r == 0 && latest % EVENTS_PER_SWEEP == 0)
         r = store_execute(store, err, "DELETE FROM events WHERE event <= ?", "i",
                           latest - EVENTS_KEPT);
     return r < 0 ? r : 1;

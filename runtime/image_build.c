@@ -185,8 +185,10 @@ static int check_context(const struct image_build *build, struct error *err)
 {
     struct stat status;
     if (stat(build->context, &status) < 0)
-        return error_set(err, errno, "its build context '%s' cannot be read: %s", build->context,
-                         strerror(errno));
+        return error_set(err, errno,
+                         "its build context '%s' cannot be read: %s; 'build' or its "
+                         "'context' names the folder, relative to the Compose file",
+                         build->context, strerror(errno));
     if (!S_ISDIR(status.st_mode))
         return error_set(err, ENOTDIR, "its build context '%s' is not a folder", build->context);
     return 0;

@@ -23,6 +23,14 @@ check_eq "output" "$(tr '\n' ' ' <out)" "/srv red round data "
 check_contains "stderr" "$(cat err)" problem
 check_eq "removed" "$(vmstead ps -aq)" ""
 
+step "run: a command that is not there, or cannot be run"
+status_of() { local code=0; vmstead --progress quiet run --rm -T server "$@" >out 2>err </dev/null || code=$?; echo "$code"; }
+check_eq "not there" "$(status_of nonexistent)" 127
+check_contains "it says so" "$(cat err)" '"nonexistent": executable file not found in $PATH'
+check_eq "no program" "$(status_of /etc/passwd)" 126
+check_contains "it says so" "$(cat err)" '"/etc/passwd": Permission denied'
+check_eq "removed" "$(vmstead ps -aq)" ""
+
 step "run -d, with a name and an entrypoint; logs and rm by its name"
 id=$(vmstead --progress quiet run -d --name oneshot --entrypoint "sh -c" server 'echo from oneshot')
 check_eq "an ID" "${#id}" 64
