@@ -5,8 +5,30 @@
 #include "base/str.h"
 #include "base/vec.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* The first answer of a daemon that adopts many VMs takes its time. */
 #define TIMEOUT_MS 30000
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(json_string(*(cJSON *const *)left, "Name", ""),
+                  json_string(*(cJSON *const *)right, "Name", ""));
+}
+
+/* The daemon's order is that of creation, which a recreated instance would leave. */
+static void sort_by_name(cJSON *instances)
+{
+    VEC(cJSON *) items = {0};
+    while (instances->child)
+        vec_add(&items, cJSON_DetachItemFromArray(instances, 0));
+    if (items.count)
+        qsort(items.items, items.count, sizeof(*items.items), compare_names);
+    for (size_t i = 0; i < items.count; i++)
+        cJSON_AddItemToArray(instances, items.items[i]);
+    vec_done(&items);
+}
 
 int instances_get(struct client *client, const char *project, bool all, cJSON **ret_instances,
                   struct error *err)
@@ -14,7 +36,10 @@ int instances_get(struct client *client, const char *project, bool all, cJSON **
     _cleanup_free_ char *escaped = client_escape(project);
     _cleanup_free_ char *path =
         xasprintf("/vmstead/projects/%s/instances%s", escaped, all ? "?all=1" : "");
-    return client_call(client, "GET", path, NULL, TIMEOUT_MS, ret_instances, err);
+    int r = client_call(client, "GET", path, NULL, TIMEOUT_MS, ret_instances, err);
+    if (r == 0 && cJSON_IsArray(*ret_instances))
+        sort_by_name(*ret_instances);
+    return r;
 }
 
 const char *instance_label(const cJSON *instance)

@@ -3,7 +3,8 @@
 
 #include "cmd/client.h"
 
-/* The array of GET .../instances; owned by the caller. all: not only those that run. */
+/* The array of GET .../instances, by name, as Compose lists them; owned by the caller. all: not
+ * only those that run. */
 int instances_get(struct client *client, const char *project, bool all, cJSON **ret_instances,
                   struct error *err);
 /* "web-1": the instance's name without its project. */
