@@ -78,6 +78,29 @@ check_contains "names" "$(vmstead ps counter)" verbs-counter-2
 vmstead --progress quiet scale counter=1
 check_eq "one" "$(vmstead ps --format json counter | grep -c verbs-counter-1)" 1
 
+step "recreated when changed or forced, its address kept; listed by name all the same"
+quiet_up() { vmstead --progress quiet up -d "$@"; }
+ip_of() { vmstead ps --format json "$1" | sed -nE 's/.*"IP":"([^"]+)".*/\1/p'; }
+server_id=$(id_of server); counter_id=$(id_of counter); address=$(ip_of counter)
+quiet_up --no-deps --force-recreate counter
+[ "$(id_of counter)" != "$counter_id" ] || fail "--force-recreate kept the machine"
+check_eq "address" "$(ip_of counter)" "$address"
+check_eq "--no-deps" "$(id_of server)" "$server_id"
+sed -i 's/command: \[busybox, httpd/&, -v/' compose.yaml
+quiet_up --no-recreate
+check_eq "--no-recreate" "$(id_of server)" "$server_id"
+check_contains "plan" "$(vmstead --progress quiet plan)" "VM verbs-server-1"
+quiet_up
+[ "$(id_of server)" != "$server_id" ] || fail "the edit was not applied"
+counter_id=$(id_of counter)
+quiet_up --always-recreate-deps server
+check_eq "nothing changed" "$(id_of counter)" "$counter_id"
+check_eq "by name" "$(vmstead ps --format json | sed -nE 's/.*"Name":"([^"]+)".*/\1/p' | paste -sd' ')" \
+  "verbs-counter-1 verbs-server-1"
+quiet_up --scale counter=2 --no-start
+check_eq "--no-start" "$(vmstead ps -a --status created --services)" counter
+quiet_up --scale counter=1
+
 step "rm asks, and takes only what has ended"
 vmstead --progress quiet stop -t 1 counter
 check_contains "question" "$(echo n | vmstead rm counter 2>&1)" "Going to remove verbs-counter-1"
