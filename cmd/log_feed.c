@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define FLUSH_MS 25        /* how long a line of a followed log waits for older ones of others */
-#define QUEUE_HIGH 4096    /* lines of one source that wait before its connection is left alone */
+#define QUEUE_HIGH 4096    /* lines of one source that wait at most for those of others */
 #define LINE_LIMIT 1048576 /* a line longer than this is printed in pieces */
 
 struct source {
@@ -174,13 +174,15 @@ static void on_data(void *userdata, const char *data, size_t length)
     struct log_feed *feed = source->feed;
     if (stream_feed_frames(&source->pending, data, length, on_frame, source, NULL) < 0)
         return; /* not our daemon's stream: what was understood is shown */
-    if (source->follow)
-        start_timer(feed);
-    else
-        drain(feed, false);
-    if (!source->paused && log_merge_waiting(feed->merge, source->index) > QUEUE_HIGH) {
+    drain(feed, false);
+    size_t waiting = log_merge_waiting(feed->merge, source->index);
+    if (waiting > QUEUE_HIGH && source->follow) {
+        drain(feed, true); /* a flood does not wait for those who are silent */
+    } else if (waiting > QUEUE_HIGH && !source->paused) {
         source->paused = true;
         client_request_pause(source->request, true);
+    } else if (waiting && source->follow) {
+        start_timer(feed);
     }
 }
 
