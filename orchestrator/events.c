@@ -7,10 +7,6 @@
 
 #include <signal.h>
 
-/* Old events go in batches: every statement that changes something is a commit that waits for the
- * disk. */
-#define EVENTS_PER_SWEEP 64
-
 /* 1, or 0 where there is no such instance. */
 static int insert_event(struct store *store, const char *instance, const char *action,
                         const char *attributes, struct error *err)

@@ -1,6 +1,6 @@
-/* The event log: what has happened to instances, in Docker's words, kept in the store (the latest
- * EVENTS_KEPT) and told to whoever listens. Actions: create, start, die, stop, kill, restart,
- * pause, unpause, oom, destroy, "health_status: healthy", and those that the API adds
+/* The event log: what has happened to instances, in Docker's words, kept in the store (at least
+ * the latest EVENTS_KEPT) and told to whoever listens. Actions: create, start, die, stop, kill,
+ * restart, pause, unpause, oom, destroy, "health_status: healthy", and those that the API adds
  * (exec_create...).
  *
  * Attributes are strings, as Docker has them: {"exitCode":"1"}, {"signal":"15"}. Never a value from
@@ -10,7 +10,9 @@
 #include "orchestrator/context.h"
 #include "orchestrator/plan.h"
 
-enum { EVENTS_KEPT = 1000 };
+/* Old events go in batches: every statement that changes something is a commit that waits for the
+ * disk. */
+enum { EVENTS_KEPT = 1000, EVENTS_PER_SWEEP = 64 };
 
 /* attributes: may be NULL. Nothing happens where there is no such instance: it must still be in the
  * store. */
