@@ -18,6 +18,8 @@
 #ifndef BLOCK_SIZE
 #define BLOCK_SIZE ((size_t)32 * 1024)
 #endif
+/* Blocks double up to this: what is larger than malloc's threshold for mmap comes zeroed. */
+#define LARGEST_BLOCK ((size_t)1024 * 1024)
 
 struct block {
     struct block *next;
@@ -27,11 +29,14 @@ struct block {
 
 struct arena {
     struct block *blocks; /* the one being filled first */
+    size_t next_size;
 };
 
 struct arena *arena_new(void)
 {
-    return new0(struct arena);
+    struct arena *arena = new0(struct arena);
+    arena->next_size = BLOCK_SIZE;
+    return arena;
 }
 
 void arena_free(struct arena *arena)
@@ -65,7 +70,9 @@ static void *allocate(struct arena *arena, size_t size, size_t alignment)
     struct block *block = arena->blocks;
     size_t start = block ? round_up(block->used, alignment) : 0;
     if (!block || start + size > block->size) {
-        block = add_block(arena, size > BLOCK_SIZE ? size : BLOCK_SIZE);
+        block = add_block(arena, size > arena->next_size ? size : arena->next_size);
+        if (arena->next_size < LARGEST_BLOCK)
+            arena->next_size *= 2;
         start = 0;
     }
     block->used = start + size;

@@ -119,17 +119,17 @@ void node_append(struct arena *arena, struct node *list, struct node *item)
 
 #define INDEX_FROM 12 /* smaller maps are searched from front to back */
 
-static size_t hash_key(const char *key)
+static uint32_t hash_key(const char *key)
 {
     uint64_t hash = 14695981039346656037U; /* FNV-1a */
     for (const unsigned char *c = (const unsigned char *)key; *c; c++)
         hash = (hash ^ *c) * 1099511628211U;
-    return (size_t)(hash ^ (hash >> 32));
+    return (uint32_t)(hash ^ (hash >> 32));
 }
 
 static void index_add(struct node *map, size_t place)
 {
-    size_t slot = hash_key(map->pairs[place].key) & (map->index_size - 1);
+    size_t slot = map->pairs[place].hash & (map->index_size - 1);
     while (map->index[slot])
         slot = (slot + 1) & (map->index_size - 1);
     map->index[slot] = (uint32_t)place + 1;
@@ -145,34 +145,43 @@ static void index_rebuild(struct arena *arena, struct node *map)
         index_add(map, i);
 }
 
-struct node_pair *node_find(const struct node *map, const char *key)
+static struct node_pair *find(const struct node *map, const char *key, uint32_t hash)
 {
-    if (!node_is(map, NODE_MAP))
-        return NULL;
     if (map->index) {
-        size_t slot = hash_key(key) & (map->index_size - 1);
-        for (; map->index[slot]; slot = (slot + 1) & (map->index_size - 1))
-            if (streq(map->pairs[map->index[slot] - 1].key, key))
-                return &map->pairs[map->index[slot] - 1];
+        size_t slot = hash & (map->index_size - 1);
+        for (; map->index[slot]; slot = (slot + 1) & (map->index_size - 1)) {
+            struct node_pair *pair = &map->pairs[map->index[slot] - 1];
+            if (pair->hash == hash && streq(pair->key, key))
+                return pair;
+        }
         return NULL;
     }
-    for (size_t i = 0; i < map->count; i++) /* most differ in the first byte: no call for those */
-        if (map->pairs[i].key[0] == key[0] && streq(map->pairs[i].key, key))
+    for (size_t i = 0; i < map->count; i++)
+        if (map->pairs[i].hash == hash && streq(map->pairs[i].key, key))
             return &map->pairs[i];
     return NULL;
 }
 
+struct node_pair *node_find(const struct node *map, const char *key)
+{
+    return node_is(map, NODE_MAP) && map->count ? find(map, key, hash_key(key)) : NULL;
+}
+
 void node_put_ranked(struct arena *arena, struct node *map, const struct node_pair *pair)
 {
-    struct node_pair *existing = node_find(map, pair->key);
-    if (existing) {
-        *existing = *pair;
+    uint32_t hash = hash_key(pair->key);
+    struct node_pair *place = find(map, pair->key, hash);
+    if (place) {
+        *place = *pair;
+        place->hash = hash;
         return;
     }
     void *array = map->pairs;
     grow(arena, &array, map, sizeof(*map->pairs));
     map->pairs = array;
-    map->pairs[map->count++] = *pair;
+    place = &map->pairs[map->count++];
+    *place = *pair;
+    place->hash = hash;
     if (map->count >= INDEX_FROM && map->count * 2 > map->index_size)
         index_rebuild(arena, map);
     else if (map->index)

@@ -30,6 +30,7 @@ struct node_pair {
     const char *key;
     struct position position; /* the key's */
     unsigned rank;            /* place among its siblings when printed; equal ranks by name */
+    uint32_t hash;            /* node.c's, of the key */
     struct node *value;
 };
 

@@ -43,10 +43,12 @@ static void walk_value(struct notes *notes, const struct schema_key *key, const 
         return;
     if (value->kind == NODE_LIST || key->type->merge == MERGE_MAP) {
         for (size_t i = 0; i < value->count; i++) {
-            if (value->kind == NODE_MAP)
-                strbuf_addf(&notes->path, ".%s", value->pairs[i].key);
-            else
+            if (value->kind == NODE_MAP) {
+                strbuf_add_char(&notes->path, '.');
+                strbuf_add_str(&notes->path, value->pairs[i].key);
+            } else {
                 strbuf_addf(&notes->path, "[%zu]", i);
+            }
             walk_object(notes, key->object,
                         value->kind == NODE_MAP ? value->pairs[i].value : value->items[i]);
             notes->path.length = length;
@@ -93,7 +95,9 @@ static void walk_object(struct notes *notes, const struct schema_object *object,
         const struct schema_key *key = schema_find(object, pair->key);
         if (!key)
             continue;
-        strbuf_addf(&notes->path, "%s%s", length ? "." : "", pair->key);
+        if (length)
+            strbuf_add_char(&notes->path, '.');
+        strbuf_add_str(&notes->path, pair->key);
         walk_pair(notes, key, pair);
         notes->path.length = length;
         notes->path.data[length] = '\0';
