@@ -214,7 +214,8 @@ static void add_deletions(struct up *up)
 
 /* --- what is made ----------------------------------------------------------------------------- */
 
-/* target->start comes after every instance of the dependency, as its condition wants it. */
+/* target->start, where there is one, comes after every instance of the dependency, as its condition
+ * wants it. */
 static void wait_for_dependency(struct up *up, const struct target *target,
                                 const struct model_dependency *dependency)
 {
@@ -235,10 +236,19 @@ static void wait_for_dependency(struct up *up, const struct target *target,
                                        .condition = spec_condition_name(dependency->condition),
                                        .waiter = service,
                                        .after = of->start,
+                                       .timeout_ms = up->options->up->wait_timeout_ms,
                                        .is_required = dependency->required,
                                    });
-        (dependency->required ? plan_order : plan_order_weakly)(up->plan, target->start, after);
+        if (target->start != NO_STEP)
+            (dependency->required ? plan_order : plan_order_weakly)(up->plan, target->start, after);
     }
+}
+
+static void wait_for_dependencies(struct up *up, const struct target *target)
+{
+    const struct model_service *model = up->specs->services[target->service].model;
+    for (size_t i = 0; i < model->dependency_count; i++)
+        wait_for_dependency(up, target, &model->dependencies[i]);
 }
 
 static void make_target(struct up *up, struct target *target)
@@ -255,9 +265,8 @@ static void make_target(struct up *up, struct target *target)
             json_string(target->image, "id", target->instance ? target->instance->image_id : ""),
     };
     target->start = make_instance(&up->making, &how).start;
-    const struct model_service *model = up->specs->services[target->service].model;
-    for (size_t i = 0; target->start != NO_STEP && i < model->dependency_count; i++)
-        wait_for_dependency(up, target, &model->dependencies[i]);
+    if (target->start != NO_STEP)
+        wait_for_dependencies(up, target);
 }
 
 /* Somebody needs the service to end well, as Docker Compose's --wait then does. */
@@ -310,6 +319,8 @@ static void add_makings(struct up *up)
         for (size_t j = up->first_target[service]; j < up->first_target[service + 1]; j++)
             if (is_made(&up->targets.items[j]))
                 make_target(up, &up->targets.items[j]);
+            else if (up->targets.items[j].action == ACTION_KEEP && !up->options->up->no_start)
+                wait_for_dependencies(up, &up->targets.items[j]); /* as Docker Compose does */
     }
     if (up->options->up->wait && !up->options->up->no_start)
         add_waits(up);
