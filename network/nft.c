@@ -34,12 +34,16 @@ static struct nft_ctx *context;
 static int run_in_context(const char *commands, char **ret_output, struct error *err)
 {
     nft_ctx_output_set_flags(context, ret_output ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE : 0);
-    if (nft_run_cmd_from_buffer(context, commands) != 0) {
-        _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(context));
+    bool is_done = nft_run_cmd_from_buffer(context, commands) == 0;
+    /* Reading a buffer empties it: neither keeps anything for the next transaction. */
+    const char *output = nft_ctx_get_output_buffer(context);
+    const char *errors = nft_ctx_get_error_buffer(context);
+    if (!is_done) {
+        _cleanup_free_ char *reason = firewall_cut_error(errors);
         return error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
     }
     if (ret_output)
-        *ret_output = xstrdup(nft_ctx_get_output_buffer(context));
+        *ret_output = xstrdup(output);
     return 0;
 }
 

@@ -48,5 +48,13 @@ unnamed() { [ -z "$(ask +short counter)" ]; }
 eventually 3 unnamed
 check_contains "known, but NODATA" "$(ask counter)" "status: NOERROR"
 
+step "a Docker that comes later lets our packets through, too"
+nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }
+  add chain ip filter DOCKER-USER; add rule ip filter FORWARD jump DOCKER-USER'
+check "a change" vmstead --progress quiet up -d --force-recreate server
+check_eq "two rules" "$(nft list chain ip filter DOCKER-USER | grep -c 'comment "vmstead_')" 2
+
 check "down" vmstead --progress quiet down
+check_eq "no rule stays" "$(nft list chain ip filter DOCKER-USER | grep -c vmstead || true)" 0
+nft delete table ip filter
 leaves_nothing
