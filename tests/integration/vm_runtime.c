@@ -623,6 +623,7 @@ static void removed_it_leaves_nothing(void **state)
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_made_once),
         cmocka_unit_test(a_vm_is_made_and_started),
