@@ -450,10 +450,15 @@ int image_step_erofs(struct image_making *making, char ***ret_argv)
 {
     /* Uncompressed, as Docker keeps its layers: a program's first start is a fifth quicker, a
      * guest's copy of the host's page cache costs it no unpacking; the file is half as large again.
-     * Without privileges files are ours in the bundle, and were root's in the image. */
-    static const char *const as_root[] = {"mkfs.erofs",   "--quiet",
-                                          "-U",           "00000000-0000-0000-0000-000000000000",
-                                          "rootfs.erofs", NULL};
+     * In chunks, which puts the files' data behind all inodes and folders: the agent reads those
+     * ahead. Without privileges files are ours in the bundle, and were root's in the image. */
+    static const char *const as_root[] = {"mkfs.erofs",
+                                          "--quiet",
+                                          "--chunksize=1048576",
+                                          "-U",
+                                          "00000000-0000-0000-0000-000000000000",
+                                          "rootfs.erofs",
+                                          NULL};
     *ret_argv = strv_copy(as_root);
     if (geteuid() != 0) {
         strv_add(ret_argv, xstrdup("--all-root"));
