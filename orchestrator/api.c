@@ -54,6 +54,7 @@ static const struct route {
     {"GET", "/volumes/{}", api_volume_inspect, 0},
     {"DELETE", "/volumes/{}", api_volume_remove, 0},
     {"GET", "/images/json", api_images_list, 0},
+    {"POST", "/images/prune", api_images_prune, 0},
     {"GET", "/images/{*}/json", api_image_inspect, 0},
     {"DELETE", "/images/{*}", api_image_remove, 0},
     {"GET", "/vmstead/daemon", api_daemon, ANY_CLIENT},

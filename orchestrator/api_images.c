@@ -156,3 +156,37 @@ void api_image_remove(const struct api_call *call)
     else
         http_respond_json(call->request, 200, removed);
 }
+
+static int64_t find_size(const cJSON *images, const char *id)
+{
+    const cJSON *image;
+    cJSON_ArrayForEach(image, images) if (streq(json_string(image, "id", ""), id)) return json_int(
+        image, "size", 0);
+    return 0;
+}
+
+/* Builds whose name a newer one has, and nobody uses. What was fetched has a name as long as it is
+ * there, so Docker's `dangling=false` has nothing to add; its filters are accepted. */
+void api_images_prune(const struct api_call *call)
+{
+    static const char *const known[] = {"dangling", NULL};
+    struct runtime *runtime = call->api->options.runtime;
+    _cleanup_json_ cJSON *filters = NULL, *users = NULL, *removed = NULL;
+    if (!api_read_filters(call->request, known, &filters))
+        return;
+    _cleanup_error_ struct error err = {0};
+    _cleanup_json_ cJSON *images = runtime_describe_images(runtime);
+    users = map_users(call->api);
+    if (runtime_images_prune(runtime, users, &removed, &err) < 0) {
+        api_respond_failure(call->request, &err);
+        return;
+    }
+    int64_t bytes = 0;
+    const cJSON *entry;
+    cJSON_ArrayForEach(entry, removed) bytes +=
+        find_size(images, json_string(entry, "Deleted", ""));
+    _cleanup_json_ cJSON *answer = cJSON_CreateObject();
+    json_set(answer, "ImagesDeleted", TAKE_PTR(removed));
+    json_set_int(answer, "SpaceReclaimed", bytes);
+    http_respond_json(call->request, 200, answer);
+}

@@ -147,6 +147,7 @@ void api_volumes_prune(const struct api_call *call);
 void api_images_list(const struct api_call *call);
 void api_image_inspect(const struct api_call *call);
 void api_image_remove(const struct api_call *call);
+void api_images_prune(const struct api_call *call);
 void api_events(const struct api_call *call);
 void api_projects_list(const struct api_call *call);
 void api_project_instances(const struct api_call *call);

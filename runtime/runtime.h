@@ -154,7 +154,7 @@ int runtime_volume_remove(struct runtime *runtime, const char *name, struct erro
 cJSON *runtime_describe_images(struct runtime *runtime);
 int runtime_image_remove(struct runtime *runtime, const char *name, const cJSON *used,
                          cJSON **ret_removed, struct error *err);
-/* Removes builds whose name went to a newer one. Quick; good after each `up` and `down`. */
+/* Removes builds whose name went to a newer one. Quick. */
 int runtime_images_prune(struct runtime *runtime, const cJSON *used, cJSON **ret_removed,
                          struct error *err);
 

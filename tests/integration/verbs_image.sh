@@ -51,6 +51,11 @@ vmstead --progress quiet up -d
 check_contains "a terminal" "$(vmstead inspect own-web-1)" '"Tty": true'
 restarted=$(vmstead restart -t 1 2>&1)
 case $restarted in *KVM*) fail "told again that there is no KVM" ;; esac
+prune() { curl -sf --max-time 10 --unix-socket "$VMSTEAD_ROOT/run/daemon.sock" -X POST http://vmstead/images/prune | jq '.ImagesDeleted | length'; }
+vmstead --progress quiet build --build-arg WHO=bob
+check_eq "a build that lost its name, and is used" "$(prune)" 0
+vmstead --progress quiet up -d
+check_eq "nobody uses it any more" "$(prune)" 1
 vmstead --progress quiet down --rmi all
 said=$(vmstead up -d --no-build --pull never 2>&1) && fail "the image is still there: $said"
 

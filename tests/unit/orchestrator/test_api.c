@@ -182,6 +182,12 @@ static void test_one_image(void **state)
     check_error("GET", "/images/nginx/json", NULL, 404, "no such image: nginx");
     check_error("DELETE", "/images/nginx:1.25", NULL, 409, "image is used by shop-idle-1");
     check_error("DELETE", "/images/ghost", NULL, 404, "no such image: ghost");
+    _cleanup_json_ cJSON *pruned = client_ask_json(path, "POST", "/images/prune", NULL, 200);
+    _cleanup_free_ char *answer = json_print(pruned);
+    assert_string_equal(answer,
+                        "{\"ImagesDeleted\":[{\"Deleted\":\"sha256:def0\"}],\"SpaceReclaimed\":7}");
+    check_error("POST", "/images/prune?filters=%7B%22size%22%3A%5B%221%22%5D%7D", NULL, 400,
+                "invalid filter 'size': known are dangling");
     _cleanup_json_ cJSON *removed =
         client_ask_json(path, "DELETE", "/images/registry:5000/a/nginx:1", NULL, 200);
     assert_string_equal(json_string(cJSON_GetArrayItem(removed, 0), "Untagged", ""),
