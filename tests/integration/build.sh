@@ -133,9 +133,9 @@ VMSTEAD_BUILD_CACHE_MB=0 ensure "$(build lost app '{"dockerfile_inline":"FROM ap
 kept=$(ensure "$(build lost3 app '{"dockerfile_inline":"FROM lost2\nRUN true"}')") || fail "what has a name: $kept; $(cat progress)"
 
 step "what fails"
-refused "a failing command" "'RUN echo out; echo why >&2; exit 7' failed with exit code 7; it said last:
+refused "a failing command" "'RUN (echo out; echo why) >&2; exit 7' failed with exit code 7; it said last:
   out
-  why" "$(build bad app '{"dockerfile_inline":"FROM base\nRUN echo out; echo why >&2; exit 7"}')"
+  why" "$(build bad app '{"dockerfile_inline":"FROM base\nRUN (echo out; echo why) >&2; exit 7"}')"
 refused "a missing file" "'COPY nothing /x' failed" "$(build bad app '{"dockerfile_inline":"FROM base\nCOPY nothing /x"}')"
 refused "no Dockerfile" "its Dockerfile: cannot open '$TEST_DIR/app/Other'" "$(build bad app '{"dockerfile":"Other"}')"
 refused "no context" "build context '$TEST_DIR/nowhere'" "$(build bad nowhere)"
