@@ -661,19 +661,38 @@ static void disk_done(struct disk *disk)
     free(disk->world);
 }
 
-enum crash { CRASH_UP, CRASH_SCALE, CRASH_DOWN, CRASH_RESTART };
+enum crash {
+    CRASH_UP,
+    CRASH_RECREATE,
+    CRASH_SCALE,
+    CRASH_DOWN,
+    CRASH_RESTART,
+    CRASH_STOP,
+    CRASH_KILL,
+    CRASH_REMOVE
+};
 
 static int crash_command(struct host *host, enum crash crash)
 {
+    static const struct up_options force = {.recreate = RECREATE_FORCE, .timeout_ms = -1};
     switch (crash) {
     case CRASH_UP:
         return host_up(host, DAY, NULL, NULL);
+    case CRASH_RECREATE:
+        return host_up(host, DAY, &force, NULL);
     case CRASH_SCALE:
         return scale(host, "db", 2);
     case CRASH_DOWN:
         return down_all(host);
     case CRASH_RESTART:
         return host_act(host, "day", ACT_RESTART, NULL);
+    case CRASH_STOP:
+        return host_act(host, "day", ACT_STOP, NULL);
+    case CRASH_KILL:
+        return host_act(host, "day", ACT_KILL, NULL);
+    case CRASH_REMOVE:
+        return host_act(host, "day", ACT_STOP, NULL) == 0 ? host_act(host, "day", ACT_REMOVE, NULL)
+                                                          : EINVAL;
     }
     return EINVAL;
 }
@@ -734,6 +753,10 @@ static void test_crash_at_every_journal_write(void **state)
     assert_int_equal(crash_everywhere(CRASH_DOWN), 1 + THINGS + 5);
     assert_true(crash_everywhere(CRASH_SCALE) > 6);
     assert_true(crash_everywhere(CRASH_RESTART) > 20);
+    assert_true(crash_everywhere(CRASH_RECREATE) > THINGS);
+    assert_true(crash_everywhere(CRASH_STOP) > 4);
+    assert_true(crash_everywhere(CRASH_KILL) > 0);
+    assert_true(crash_everywhere(CRASH_REMOVE) > THINGS / 2);
 }
 
 int main(void)
