@@ -1,7 +1,6 @@
 /* exec over the API's socket, with a fake process below: Docker's two requests and our one, flow in
  * both directions, every way to end. */
-#include "api_client.h"
-#include "api_fakes.h"
+#include "api_stage.h"
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/vec.h"
@@ -14,24 +13,6 @@
 #include <sys/socket.h>
 
 #define UPGRADE "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
-
-static struct fake_server *server;
-static const char *path;
-
-static int set_up(void **state)
-{
-    (void)state;
-    server = fake_server_start();
-    path = fake_server_socket(server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fake_server_stop(server);
-    return 0;
-}
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
@@ -494,21 +475,19 @@ static void test_parallel_execs(void **state)
     assert_int_equal(fakes.exec_started, 300);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_exit_code),         TEST(test_lost_vm),
-        TEST(test_stdin_comes_back),  TEST(test_half_close_is_end_of_file),
-        TEST(test_resize_and_signal), TEST(test_broken_frames),
-        TEST(test_client_leaves),     TEST(test_client_leaves_a_flood),
-        TEST(test_refusals),          TEST(test_much_data),
-        TEST(test_docker_frames),     TEST(test_docker_terminal),
-        TEST(test_exec_events),       TEST(test_docker_detached),
-        TEST(test_detached),          TEST(test_client_leaves_detached),
-        TEST(test_docker_refusals),   TEST(test_server_leaves_first),
-        TEST(test_parallel_execs),
+        API_TEST(test_exit_code),         API_TEST(test_lost_vm),
+        API_TEST(test_stdin_comes_back),  API_TEST(test_half_close_is_end_of_file),
+        API_TEST(test_resize_and_signal), API_TEST(test_broken_frames),
+        API_TEST(test_client_leaves),     API_TEST(test_client_leaves_a_flood),
+        API_TEST(test_refusals),          API_TEST(test_much_data),
+        API_TEST(test_docker_frames),     API_TEST(test_docker_terminal),
+        API_TEST(test_exec_events),       API_TEST(test_docker_detached),
+        API_TEST(test_detached),          API_TEST(test_client_leaves_detached),
+        API_TEST(test_docker_refusals),   API_TEST(test_server_leaves_first),
+        API_TEST(test_parallel_execs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,6 @@
 /* What reaches into a guest beside exec: attach, resize, top, archive; with bodies and answers that
  * take their time. */
-#include "api_client.h"
-#include "api_fakes.h"
+#include "api_stage.h"
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/vec.h"
@@ -11,33 +10,6 @@
 #include <sys/socket.h>
 
 #define UPGRADE "Connection: Upgrade\r\nUpgrade: tcp\r\n"
-
-static struct fake_server *server;
-static const char *path;
-
-static int set_up(void **state)
-{
-    (void)state;
-    server = fake_server_start();
-    path = fake_server_socket(server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fake_server_stop(server);
-    assert_int_equal(fakes.attaches_open, 0);
-    assert_int_equal(fakes.tops_open, 0);
-    assert_int_equal(fakes.copies_open, 0);
-    return 0;
-}
-
-static void check_error(const char *method, const char *target, int status, const char *message)
-{
-    _cleanup_json_ cJSON *answer = client_ask_json(path, method, target, NULL, status);
-    assert_string_equal(json_string(answer, "message", "(none)"), message);
-}
 
 /* --- attach ---------------------------------------------------------------------------------- */
 
@@ -143,10 +115,10 @@ static void test_attached_client_leaves(void **state)
 static void test_attach_refuses(void **state)
 {
     (void)state;
-    check_error("POST", "/containers/shop-web-1/attach?stream=1", 400,
+    check_error("POST", "/containers/shop-web-1/attach?stream=1", NULL, 400,
                 "this request needs the headers 'Connection: Upgrade' and 'Upgrade: tcp'");
-    check_error("POST", "/containers/ghost/attach?stream=1", 404, "no such container: ghost");
-    check_error("POST", "/containers/shop-job-1/resize?h=1&w=1", 409,
+    check_error("POST", "/containers/ghost/attach?stream=1", NULL, 404, "no such container: ghost");
+    check_error("POST", "/containers/shop-job-1/resize?h=1&w=1", NULL, 409,
                 "container shop-job-1 is not running");
     struct answer answer = {0};
     client_ask(path, "POST", "/containers/shop-job-1/attach?stream=1&stdout=1", UPGRADE, NULL,
@@ -170,8 +142,9 @@ static void test_top(void **state)
         text, "{\"Titles\":[\"UID\",\"PID\",\"PPID\",\"C\",\"STIME\",\"TTY\",\"TIME\",\"CMD\"],"
               "\"Processes\":[[\"root\",\"41\",\"1\",\"3\",\"Jan01\",\"?\",\"01:02:05\","
               "\"nginx: master process\"]]}");
-    check_error("GET", "/containers/shop-job-1/top", 409, "container shop-job-1 is not running");
-    check_error("GET", "/containers/shop-web-1/top?ps_args=aux", 400,
+    check_error("GET", "/containers/shop-job-1/top", NULL, 409,
+                "container shop-job-1 is not running");
+    check_error("GET", "/containers/shop-web-1/top?ps_args=aux", NULL, 400,
                 "ps_args 'aux' is not supported: there is no ps, only the columns of -ef");
 }
 
@@ -224,15 +197,15 @@ static void test_archive_stat(void **state)
 static void test_archive_refuses(void **state)
 {
     (void)state;
-    check_error("GET", "/containers/shop-web-1/archive?path=/missing", 404,
+    check_error("GET", "/containers/shop-web-1/archive?path=/missing", NULL, 404,
                 "could not find the file /missing: no such file or directory");
-    check_error("GET", "/containers/shop-web-1/archive", 400,
+    check_error("GET", "/containers/shop-web-1/archive", NULL, 400,
                 "bad parameter: 'path' must not be empty");
-    check_error("PUT", "/containers/shop-web-1/archive?path=", 400,
+    check_error("PUT", "/containers/shop-web-1/archive?path=", NULL, 400,
                 "bad parameter: 'path' must not be empty");
-    check_error("GET", "/containers/shop-job-1/archive?path=/", 409,
+    check_error("GET", "/containers/shop-job-1/archive?path=/", NULL, 409,
                 "container shop-job-1 is not running");
-    check_error("PUT", "/containers/ghost/archive?path=/", 404, "no such container: ghost");
+    check_error("PUT", "/containers/ghost/archive?path=/", NULL, 404, "no such container: ghost");
 }
 
 /* An archive that is not whole does not end as one that is. */
@@ -364,21 +337,19 @@ static void test_server_leaves(void **state)
     close(fd);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_attach_in_frames),     TEST(test_attach_to_one_stream),
-        TEST(test_attach_to_terminal),   TEST(test_attached_client_ends_its_input),
-        TEST(test_attach_without_input), TEST(test_attached_client_leaves),
-        TEST(test_attach_refuses),       TEST(test_top),
-        TEST(test_client_leaves_top),    TEST(test_archive_out),
-        TEST(test_archive_stat),         TEST(test_archive_refuses),
-        TEST(test_archive_breaks_off),   TEST(test_slow_reader_of_an_archive),
-        TEST(test_archive_in),           TEST(test_chunked_archive_in),
-        TEST(test_archive_in_fails),     TEST(test_client_leaves_archive),
-        TEST(test_server_leaves),
+        API_TEST(test_attach_in_frames),     API_TEST(test_attach_to_one_stream),
+        API_TEST(test_attach_to_terminal),   API_TEST(test_attached_client_ends_its_input),
+        API_TEST(test_attach_without_input), API_TEST(test_attached_client_leaves),
+        API_TEST(test_attach_refuses),       API_TEST(test_top),
+        API_TEST(test_client_leaves_top),    API_TEST(test_archive_out),
+        API_TEST(test_archive_stat),         API_TEST(test_archive_refuses),
+        API_TEST(test_archive_breaks_off),   API_TEST(test_slow_reader_of_an_archive),
+        API_TEST(test_archive_in),           API_TEST(test_chunked_archive_in),
+        API_TEST(test_archive_in_fails),     API_TEST(test_client_leaves_archive),
+        API_TEST(test_server_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

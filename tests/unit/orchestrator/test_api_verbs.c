@@ -1,15 +1,12 @@
 /* The verbs over the socket: what the orchestrator is asked for, and what the answers are; Docker's
  * verbs on one container, which answer when their job has ended. */
-#include "api_client.h"
-#include "api_fakes.h"
+#include "api_stage.h"
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/vec.h"
 #include "compose/compose.h"
 #include "unit.h"
 
-static struct fake_server *server;
-static const char *path;
 static char *model; /* as on the wire */
 
 static const char compose_text[] = "name: shop\n"
@@ -40,9 +37,7 @@ static char *make_model(const char *folder)
 
 static int set_up(void **state)
 {
-    (void)state;
-    server = fake_server_start();
-    path = fake_server_socket(server);
+    api_set_up(state);
     _cleanup_free_ char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
     model = make_model(folder);
     return 0;
@@ -50,10 +45,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
-    fake_server_stop(server);
     free(model);
-    return 0;
+    return api_tear_down(state);
 }
 
 /* The request's job is `asked`, or its answer the error. */

@@ -1,34 +1,8 @@
 /* /volumes over the socket. */
-#include "api_client.h"
-#include "api_fakes.h"
+#include "api_stage.h"
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "unit.h"
-
-static struct fake_server *server;
-static const char *path;
-
-static int set_up(void **state)
-{
-    (void)state;
-    server = fake_server_start();
-    path = fake_server_socket(server);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fake_server_stop(server);
-    return 0;
-}
-
-static void check_error(const char *method, const char *target, const char *body, int status,
-                        const char *message)
-{
-    _cleanup_json_ cJSON *answer = client_ask_json(path, method, target, body, status);
-    assert_string_equal(json_string(answer, "message", "(none)"), message);
-}
 
 static void test_list(void **state)
 {
@@ -127,11 +101,10 @@ static void test_prune(void **state)
                 "{\"VolumesDeleted\":[],\"SpaceReclaimed\":0}");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_list), TEST(test_inspect), TEST(test_create),
-                                       TEST(test_remove), TEST(test_prune)};
+    const struct CMUnitTest tests[] = {API_TEST(test_list), API_TEST(test_inspect),
+                                       API_TEST(test_create), API_TEST(test_remove),
+                                       API_TEST(test_prune)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

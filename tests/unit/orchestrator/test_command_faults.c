@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "base/vault.h"
 #include "day.h"
-#include "stack.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,6 @@
  * test_command_faults.c. */
 #include "../unit.h"
 
-#include "base/fs.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/vault.h"
@@ -11,7 +10,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
 
 /* --- up, down --------------------------------------------------------------------------------- */
 
