@@ -1,6 +1,8 @@
 /* See compose/extract.h. */
 #include "compose/extract.h"
 
+#include "compose/interpolate.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -54,25 +56,14 @@ static void add(const struct extraction *extraction, const char *name, const cha
         node_get(entry, "required")->boolean = true;
 }
 
-static const char *closing_brace(const char *text, const char *end)
-{
-    size_t open = 1;
-    for (; text < end; text++) {
-        if (*text == '{')
-            open++;
-        else if (*text == '}' && --open == 0)
-            return text;
-    }
-    return NULL;
-}
-
 /* text stands behind a `$`; returns where to go on. */
 static const char *extract_one(const struct extraction *extraction, const char *text,
                                const char *end, unsigned depth)
 {
     bool braced = text < end && *text == '{';
     const char *name = text + braced;
-    const char *close = braced ? closing_brace(name, end) : name + name_length(name, end);
+    const char *close =
+        braced ? interpolate_closing_brace(name, end) : name + name_length(name, end);
     if (!close) /* interpolation says so */
         return end;
     size_t length = name_length(name, close);

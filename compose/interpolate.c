@@ -105,8 +105,7 @@ static void warn_unset(struct expansion *expansion, const char *name, const char
 static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
                   struct strbuf *out);
 
-/* The `}` that closes the `{` which text follows, or NULL. */
-static const char *closing_brace(const char *text, const char *end)
+const char *interpolate_closing_brace(const char *text, const char *end)
 {
     size_t open = 1;
     for (; text < end; text++) {
@@ -188,7 +187,7 @@ static const char *expand_braced(struct expansion *expansion, const char *text, 
                                  unsigned depth, struct strbuf *out)
 {
     const char *dollar = text - 2;
-    const char *close = closing_brace(text, end);
+    const char *close = interpolate_closing_brace(text, end);
     size_t length = name_length(text);
     if (!close || length == 0) {
         fail(expansion, dollar, "a literal $ is written $$",

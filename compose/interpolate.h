@@ -21,3 +21,6 @@ void interpolate_tree(struct interpolation *interpolation, struct node *document
  * place and *ret_problem (in the arena) what is wrong there. Unset variables are blank. */
 int interpolate_text(struct interpolation *interpolation, const char *text, struct strbuf *out,
                      size_t *ret_offset, const char **ret_problem);
+
+/* The `}` that closes the `{` behind which text begins; NULL: there is none before end. */
+const char *interpolate_closing_brace(const char *text, const char *end);
