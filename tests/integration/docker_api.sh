@@ -6,17 +6,7 @@ command -v curl >/dev/null || skip "curl is not installed"
 start_test engine
 mkdir "$TEST_DIR/project"
 cd "$TEST_DIR/project"
-cat >compose.yaml <<'YAML'
-name: engine
-x-guest: &guest
-  x-vmstead:
-    bootstrap:
-      suite: bookworm
-      packages: [busybox-static]
-      files:
-        /srv/index.html: {content: "it works\n"}
-        /usr/local/bin/count: {mode: "0755", source: ./count}
-services:
+{ echo 'name: engine'; guest_part; cat <<'YAML'
   web:
     <<: *guest
     command: [sh, -c, 'trap "exit 7" USR1; echo hello; echo trouble >&2; while :; do sleep 0.1; done']
@@ -29,7 +19,7 @@ services:
     stdin_open: true
 volumes: {data: {}}
 YAML
-cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
+} >compose.yaml
 
 SOCKET=$VMSTEAD_ROOT/run/daemon.sock
 api() { local method=$1 path=$2; shift 2; curl -sS --max-time 30 --unix-socket "$SOCKET" -X "$method" "http://d/v1.47$path" "$@"; }

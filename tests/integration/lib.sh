@@ -80,6 +80,13 @@ prepare_images_of() {
   "$VMSTEAD" -f "$1" --progress quiet pull || fail "the images of $1 cannot be made"
 }
 
+# The beginning of a Compose file of one's own: the services' anchor *guest as testdata/stacks/tiny has it, so that
+# its image is in the cache already, up to "services:". Its program goes into the current folder.
+guest_part() {
+  cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
+  sed -n '/^x-guest/,/^services/p' "$SOURCE_DIR/testdata/stacks/tiny/compose.yaml"
+}
+
 snapshot() { "$SOURCE_DIR/tests/host-state" "$VMSTEAD_ROOT"; }
 
 leaves_nothing() {

@@ -9,18 +9,7 @@ fi
 start_test reboot
 mkdir "$TEST_DIR/project"
 cd "$TEST_DIR/project"
-cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
-cat >compose.yaml <<'EOF'
-name: boot
-x-guest: &guest
-  x-vmstead:
-    bootstrap:
-      suite: bookworm
-      packages: [busybox-static]
-      files:
-        /srv/index.html: {content: "it works\n"}
-        /usr/local/bin/count: {mode: "0755", source: ./count}
-services:
+{ echo 'name: boot'; guest_part; cat <<'EOF'
   base:
     <<: *guest
     command: [sh, -c, "trap 'echo goodbye; exit 0' TERM; echo hello; sleep 2; touch /tmp/well; busybox httpd -p 80 -h /srv; while :; do sleep 1 & wait; done"]
@@ -38,6 +27,7 @@ services:
     command: [sleep, infinity]
     stop_grace_period: 1s
 EOF
+} >compose.yaml
 boot() { # as a boot does: another ID, and nothing of what was
   cat /proc/sys/kernel/random/uuid >"$TEST_DIR/boot_id"
   umount /proc/sys/kernel/random/boot_id 2>/dev/null || true

@@ -5,8 +5,7 @@ source "$(dirname "$0")/lib.sh"
 start_test stack_life
 
 mkdir "$TEST_DIR/stack"; cd "$TEST_DIR/stack"
-cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
-sed -n '/^x-guest/,/^services/p' "$SOURCE_DIR/testdata/stacks/tiny/compose.yaml" >guest.part
+guest_part >guest.part
 # stack NAME: the services on stdin, in a project of that name.
 stack() { { echo "name: $1"; cat guest.part -; } >compose.yaml; }
 quiet() { vmstead --progress quiet "$@"; }

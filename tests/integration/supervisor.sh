@@ -4,20 +4,7 @@ source "$(dirname "$0")/lib.sh"
 start_test watch
 mkdir "$TEST_DIR/project"
 cd "$TEST_DIR/project"
-# the image of testdata/stacks/tiny: the same bootstrap, hence the same entry of the cache
-cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
-cat >compose.yaml <<'EOF'
-name: watch
-x-guest: &guest
-  stop_grace_period: 1s
-  x-vmstead:
-    bootstrap:
-      suite: bookworm
-      packages: [busybox-static]
-      files:
-        /srv/index.html: {content: "it works\n"}
-        /usr/local/bin/count: {mode: "0755", source: ./count}
-services:
+{ echo 'name: watch'; guest_part | sed 's/^x-guest: &guest$/&\n  stop_grace_period: 1s/'; cat <<'EOF'
   web:
     <<: *guest
     command: [sh, -c, "touch /tmp/well; exec busybox httpd -f -p 80 -h /srv"]
@@ -33,6 +20,7 @@ services:
     command: [sh, -c, "echo once; exit 3"]
     restart: on-failure:2
 EOF
+} >compose.yaml
 state() { vmstead ps -a --format json | jq -r "select(.Service == \"$1\") | .$2"; }
 is() { [ "$(state "$1" "$2")" = "$3" ]; }
 inspect() { vmstead inspect "$1" | jq -r ".[0].$2"; }

@@ -4,8 +4,7 @@ source "$(dirname "$0")/lib.sh"
 start_test verbs_run
 
 mkdir "$TEST_DIR/stack"; cd "$TEST_DIR/stack"
-cp "$SOURCE_DIR/testdata/stacks/tiny/count" .
-sed -n '/^x-guest/,/^services/p' "$SOURCE_DIR/testdata/stacks/tiny/compose.yaml" >guest.part
+guest_part >guest.part
 { echo 'name: once'; cat guest.part; cat <<'END'
   server:
     <<: *guest
