@@ -35,7 +35,7 @@ static void read_env_file(const struct completion *completion, const char *key,
                         "cannot read %s '%s': %s", key, path_node->text, strerror(-r));
         return;
     }
-    const char *file = diagnostics_add_file(completion->diagnostics, path_node->text, text, length);
+    unsigned file = diagnostics_add_file(completion->diagnostics, path_node->text, text, length);
     if (streq(node_get_string(entry, "format", ""), "raw"))
         dotenv_read_raw(completion->arena, text, file, result);
     else

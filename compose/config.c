@@ -183,7 +183,8 @@ int compose_deserialize(const char *text, size_t length, struct diagnostics *dia
     if (length > WIRE_SIZE_LIMIT)
         return error_set(err, EFBIG, "the project is larger than %zu MiB",
                          WIRE_SIZE_LIMIT / (1024 * 1024));
-    struct node *documents = yaml_read(arena, diagnostics, "(project)", text, length);
+    unsigned file = diagnostics_add_file(diagnostics, "(project)", "", 0);
+    struct node *documents = yaml_read(arena, diagnostics, file, text, length);
     if (!documents || documents->count != 1)
         return error_set(err, EINVAL, "the project is no JSON object");
     int r = deserialize(arena, documents->items[0], diagnostics, ret_model, err);

@@ -73,15 +73,34 @@ void diagnostics_free(struct diagnostics *diagnostics)
     free(diagnostics);
 }
 
-const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *name,
-                                 const char *text, size_t length)
+unsigned diagnostics_take_file(struct diagnostics *diagnostics, const char *name, char *text,
+                               size_t length)
 {
     struct source *source = new0(struct source);
     source->name = xstrdup(name);
-    source->text = xmemdup(text, length); /* not a string: a binary file holds NULs */
+    source->text = text;
     source->length = length;
     vec_add(&diagnostics->sources, source);
-    return source->name;
+    size_t count = diagnostics->sources.count;
+    return count <= DIAGNOSTICS_FILE_LIMIT ? (unsigned)count : 0;
+}
+
+unsigned diagnostics_add_file(struct diagnostics *diagnostics, const char *name, const char *text,
+                              size_t length)
+{
+    /* not a string: a binary file holds NULs */
+    return diagnostics_take_file(diagnostics, name, xmemdup(text, length), length);
+}
+
+static struct source *source_of(const struct diagnostics *diagnostics, struct position position)
+{
+    return position.file ? diagnostics->sources.items[position.file - 1] : NULL;
+}
+
+const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct position position)
+{
+    const struct source *source = source_of(diagnostics, position);
+    return source ? source->name : NULL;
 }
 
 static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry)
@@ -132,14 +151,10 @@ size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity se
 
 /* --- printing ------------------------------------------------------------------------------- */
 
-static const struct diagnostics *sorted_list; /* qsort has no argument; one thread, one call */
-
-static size_t source_rank(const char *file)
+/* What has no file comes last. */
+static size_t source_rank(struct position position)
 {
-    size_t i = 0;
-    while (i < sorted_list->sources.count && sorted_list->sources.items[i]->name != file)
-        i++;
-    return i;
+    return position.file ? position.file : DIAGNOSTICS_FILE_LIMIT + 1;
 }
 
 static int compare_sizes(size_t a, size_t b)
@@ -150,7 +165,7 @@ static int compare_sizes(size_t a, size_t b)
 static int compare_entries(const void *left, const void *right)
 {
     const struct diagnostic *a = left, *b = right;
-    int result = compare_sizes(source_rank(a->position.file), source_rank(b->position.file));
+    int result = compare_sizes(source_rank(a->position), source_rank(b->position));
     if (result == 0)
         result = compare_sizes(a->position.line, b->position.line);
     if (result == 0)
@@ -218,10 +233,7 @@ static void add_caret_blanks(struct strbuf *out, const char *text, size_t length
 static void print_source(const struct diagnostics *diagnostics, struct position position,
                          bool color, struct strbuf *out)
 {
-    struct source *source = NULL;
-    for (size_t i = 0; i < diagnostics->sources.count; i++)
-        if (diagnostics->sources.items[i]->name == position.file)
-            source = diagnostics->sources.items[i];
+    struct source *source = source_of(diagnostics, position);
     size_t length = 0;
     const char *text = source ? source_line(source, position.line, &length) : NULL;
     if (!text)
@@ -239,12 +251,14 @@ static void print_source(const struct diagnostics *diagnostics, struct position 
     strbuf_add_str(out, color ? "\033[1;32m^\033[0m\n" : "^\n");
 }
 
-static void print_head(const struct diagnostic *entry, bool color, struct strbuf *out)
+static void print_head(const struct diagnostics *diagnostics, const struct diagnostic *entry,
+                       bool color, struct strbuf *out)
 {
     const struct position *position = &entry->position;
     bool is_error = entry->severity == SEVERITY_ERROR;
-    if (position->file) {
-        strbuf_addf(out, "%s%s:", color ? "\033[1m" : "", position->file);
+    const char *file = diagnostics_file_name(diagnostics, *position);
+    if (file) {
+        strbuf_addf(out, "%s%s:", color ? "\033[1m" : "", file);
         if (position->line > 0)
             strbuf_addf(out, "%u:%u:", position->line, position->column);
         strbuf_addf(out, "%s ", color ? "\033[0m" : "");
@@ -263,7 +277,6 @@ static struct diagnostic *sorted_entries(const struct diagnostics *diagnostics)
     struct diagnostic *sorted = xcalloc(count + 1, sizeof(*sorted));
     if (count > 0)
         memcpy(sorted, diagnostics->entries.items, count * sizeof(*sorted));
-    sorted_list = diagnostics;
     qsort(sorted, count, sizeof(*sorted), compare_entries);
     return sorted;
 }
@@ -288,8 +301,9 @@ void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf
         const struct diagnostic *entry = &sorted[i];
         strbuf_addf(out, "{\"severity\":\"%s\"",
                     entry->severity == SEVERITY_ERROR ? "error" : "warning");
-        if (entry->position.file)
-            add_json_text(out, "file", entry->position.file);
+        const char *file = diagnostics_file_name(diagnostics, entry->position);
+        if (file)
+            add_json_text(out, "file", file);
         if (entry->position.line > 0)
             strbuf_addf(out, ",\"line\":%u,\"column\":%u", entry->position.line,
                         entry->position.column);
@@ -305,7 +319,7 @@ void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct
     size_t count = diagnostics->entries.count;
     struct diagnostic *sorted = sorted_entries(diagnostics);
     for (size_t i = 0; i < count; i++) {
-        print_head(&sorted[i], color, out);
+        print_head(diagnostics, &sorted[i], color, out);
         if (sorted[i].position.line > 0)
             print_source(diagnostics, sorted[i].position, color, out);
         if (sorted[i].hint)

@@ -12,14 +12,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Where something was written. file is interned in the diagnostics list and lives as long as it;
- * line and column count from 1, columns in characters; line 0: the file as a whole; file NULL: none
- * (command line, environment). */
+/* Where something was written. file is the number that diagnostics_add_file gave it, 0: none
+ * (command line, environment); line and column count from 1, columns in characters; line 0: the
+ * file as a whole. Every node has two of these: small, they make a large file's tree small. */
 struct position {
-    const char *file;
-    unsigned line, column;
+    uint64_t file : 16, line : 24, column : 24;
 };
+#define DIAGNOSTICS_FILE_LIMIT UINT16_MAX
 
 enum severity {
     SEVERITY_ERROR,
@@ -49,9 +50,15 @@ void diagnostics_set_purpose(struct diagnostics *diagnostics, enum purpose purpo
 DEFINE_FREEP(struct diagnostics *, diagnostics_free)
 
 /* Makes a file known under the name that positions show; text (copied) is what the lines are shown
- * from. Returns the interned name. Positions sort in the order in which files were added. */
-const char *diagnostics_add_file(struct diagnostics *diagnostics, const char *name,
-                                 const char *text, size_t length);
+ * from. Returns its number for positions, which sort by it; 0 for those behind
+ * DIAGNOSTICS_FILE_LIMIT. */
+unsigned diagnostics_add_file(struct diagnostics *diagnostics, const char *name, const char *text,
+                              size_t length);
+/* The same of a text from malloc, which it takes. */
+unsigned diagnostics_take_file(struct diagnostics *diagnostics, const char *name, char *text,
+                               size_t length);
+/* The name of a position's file; NULL: none. */
+const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct position position);
 
 /* Adds one; hint may be NULL. The same text at the same place is added once. */
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,

@@ -10,7 +10,7 @@
 struct dotenv {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    const char *file;
+    unsigned file;
     const char *text, *line_start;
     unsigned line;
     struct variables *variables; /* outer first, then what was read */
@@ -172,7 +172,7 @@ static int read_line(struct dotenv *dotenv)
     return 0;
 }
 
-int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
+int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                 const char *text, const struct variables *outer, struct node *map)
 {
     struct variables *variables = variables_new(arena, outer);
@@ -194,7 +194,7 @@ int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, const char
     return result;
 }
 
-void dotenv_read_raw(struct arena *arena, const char *text, const char *file, struct node *map)
+void dotenv_read_raw(struct arena *arena, const char *text, unsigned file, struct node *map)
 {
     struct position position = {.file = file, .line = 1, .column = 1};
     for (; *text; position.line++) {

@@ -83,7 +83,7 @@ static struct position position_of(const struct node *node, const char *text, si
     struct position position = node->position;
     if (!node->single_line)
         return position;
-    position.column = node->text_column;
+    position.column = node->position.column + node->is_quoted;
     for (size_t i = 0; i < offset && text[i]; i++)
         if (((unsigned char)text[i] & 0xc0) != 0x80)
             position.column++;

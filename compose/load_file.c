@@ -82,10 +82,10 @@ static int load_text(const struct load_context *context, struct load_file *file,
 {
     struct load *load = context->load;
     struct node *resets = NULL;
-    const char *name = diagnostics_add_file(load->diagnostics, file->name, text, length);
-    tree->position.file = tree->position.file ? tree->position.file : name;
+    unsigned number = diagnostics_add_file(load->diagnostics, file->name, text, length);
+    tree->position.file = tree->position.file ? tree->position.file : number;
     struct node *documents =
-        yaml_read_tagged(load->arena, load->diagnostics, name, text, length, &resets);
+        yaml_read_tagged(load->arena, load->diagnostics, number, text, length, &resets);
     if (!documents)
         return -EINVAL;
     for (size_t i = 0; i < documents->count; i++) {
@@ -97,7 +97,7 @@ static int load_text(const struct load_context *context, struct load_file *file,
     const struct node *only = documents->count == 1 ? documents->items[0] : NULL;
     if (documents->count == 0 || node_is(only, NODE_NULL) ||
         (only && node_is(only, NODE_MAP) && only->count == 0))
-        diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = name},
+        diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = number},
                         "begin with 'services:'", "empty compose file");
     return 0;
 }
@@ -137,7 +137,7 @@ int load_read_file(const struct load_context *context, struct load_file *file, s
 static const char *name_of_line(const struct load *load, const char *line, size_t length)
 {
     _cleanup_(diagnostics_freep) struct diagnostics *unseen = diagnostics_new();
-    struct node *documents = yaml_read(load->arena, unseen, NULL, line, length);
+    struct node *documents = yaml_read(load->arena, unseen, 0, line, length);
     if (!documents || documents->count != 1)
         return NULL;
     interpolate_tree(interpolation_new(load->arena, unseen, load->variables), documents->items[0]);

@@ -62,7 +62,7 @@ static bool read_env_file(const struct load_context *context, const struct node 
                         "cannot read env_file '%s': %s", load_shown_path(load, path), strerror(-r));
         return false;
     }
-    const char *file =
+    unsigned file =
         diagnostics_add_file(load->diagnostics, load_shown_path(load, path), text, length);
     dotenv_read(load->arena, load->diagnostics, file, text, context->variables, map);
     return true;
@@ -129,12 +129,13 @@ static void report_conflict(const struct load_context *context, const char *sect
                             const struct node_pair *ours, const struct node_pair *theirs)
 {
     struct arena *arena = context->load->arena;
-    diagnostics_add(context->load->diagnostics, SEVERITY_ERROR, ours->position,
-                    theirs->position.file
-                        ? arena_printf(arena, "the other one is in %s, line %u",
-                                       theirs->position.file, theirs->position.line)
-                        : NULL,
-                    "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
+    struct diagnostics *diagnostics = context->load->diagnostics;
+    const char *other = diagnostics_file_name(diagnostics, theirs->position);
+    diagnostics_add(
+        diagnostics, SEVERITY_ERROR, ours->position,
+        other ? arena_printf(arena, "the other one is in %s, line %u", other, theirs->position.line)
+              : NULL,
+        "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
 }
 
 static void import_section(const struct load_context *context, const char *section,

@@ -81,7 +81,6 @@ struct node *node_copy(struct arena *arena, const struct node *node, size_t dept
     copy->items = NULL;
     copy->count = copy->capacity = 0;
     copy->index = NULL;
-    copy->index_size = 0;
     return copy_children(arena, node, copy, depth, limit, count) ? copy : NULL;
 }
 
@@ -95,29 +94,33 @@ bool node_is_scalar(const struct node *node)
     return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
 }
 
-static void grow(struct arena *arena, void **array, struct node *node, size_t size)
+#define CAPACITY_LIMIT ((size_t)1 << 24) /* of the member's bits */
+
+/* items and pairs are the same member. */
+static void reserve(struct arena *arena, struct node *node, size_t capacity, size_t size)
 {
-    if (node->count < node->capacity)
-        return;
-    uint32_t capacity = node->capacity ? node->capacity * 2 : 4;
-    void *larger = arena_array(arena, capacity, size);
+    void *larger = arena_array(arena, capacity < CAPACITY_LIMIT ? capacity : SIZE_MAX, size);
     if (node->count > 0)
-        memcpy(larger, *array, node->count * size);
-    *array = larger;
-    node->capacity = capacity;
+        memcpy(larger, node->items, node->count * size);
+    node->items = larger;
+    node->capacity = (uint32_t)capacity;
+}
+
+static void grow(struct arena *arena, struct node *node, size_t size)
+{
+    if (node->count == node->capacity)
+        reserve(arena, node, node->capacity ? (size_t)node->capacity * 2 : 4, size);
 }
 
 void node_append(struct arena *arena, struct node *list, struct node *item)
 {
-    void *array = list->items;
-    grow(arena, &array, list, sizeof(*list->items));
-    list->items = array;
+    grow(arena, list, sizeof(*list->items));
     list->items[list->count++] = item;
 }
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
-#define INDEX_FROM 12 /* smaller maps are searched from front to back */
+#define INDEX_FROM 16 /* smaller maps are searched from front to back; a power of two */
 
 static uint32_t hash_key(const char *key)
 {
@@ -127,29 +130,46 @@ static uint32_t hash_key(const char *key)
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
+/* The slot of a hash, and the one behind it; the first word is their number, a power of two. */
+static size_t first_slot(const struct node *map, uint32_t hash)
+{
+    return 1 + (hash & (map->index[0] - 1));
+}
+static size_t next_slot(const struct node *map, size_t slot)
+{
+    return slot < map->index[0] ? slot + 1 : 1;
+}
+
 static void index_add(struct node *map, size_t place)
 {
-    size_t slot = map->pairs[place].hash & (map->index_size - 1);
+    size_t slot = first_slot(map, map->pairs[place].hash);
     while (map->index[slot])
-        slot = (slot + 1) & (map->index_size - 1);
+        slot = next_slot(map, slot);
     map->index[slot] = (uint32_t)place + 1;
 }
 
-static void index_rebuild(struct arena *arena, struct node *map)
+static void index_all(struct node *map)
 {
-    map->index_size = map->index_size ? map->index_size * 2 : INDEX_FROM * 4;
-    while (map->index_size & (map->index_size - 1))
-        map->index_size += map->index_size & -map->index_size;
-    map->index = arena_array(arena, map->index_size, sizeof(*map->index));
+    memset(map->index + 1, 0, map->index[0] * sizeof(*map->index));
     for (size_t i = 0; i < map->count; i++)
         index_add(map, i);
+}
+
+/* Half of the slots stay free. */
+static void index_rebuild(struct arena *arena, struct node *map)
+{
+    uint32_t size = 2 * INDEX_FROM;
+    while (size < 2 * map->capacity)
+        size *= 2;
+    map->index = arena_array(arena, (size_t)size + 1, sizeof(*map->index));
+    map->index[0] = size;
+    index_all(map);
 }
 
 static struct node_pair *find(const struct node *map, const char *key, uint32_t hash)
 {
     if (map->index) {
-        size_t slot = hash & (map->index_size - 1);
-        for (; map->index[slot]; slot = (slot + 1) & (map->index_size - 1)) {
+        for (size_t slot = first_slot(map, hash); map->index[slot]; slot = next_slot(map, slot)) {
             struct node_pair *pair = &map->pairs[map->index[slot] - 1];
             if (pair->hash == hash && streq(pair->key, key))
                 return pair;
@@ -176,13 +196,12 @@ void node_put_ranked(struct arena *arena, struct node *map, const struct node_pa
         place->hash = hash;
         return;
     }
-    void *array = map->pairs;
-    grow(arena, &array, map, sizeof(*map->pairs));
-    map->pairs = array;
+    bool has_grown = map->count == map->capacity;
+    grow(arena, map, sizeof(*map->pairs));
     place = &map->pairs[map->count++];
     *place = *pair;
     place->hash = hash;
-    if (map->count >= INDEX_FROM && map->count * 2 > map->index_size)
+    if (map->count >= INDEX_FROM && (has_grown || !map->index))
         index_rebuild(arena, map);
     else if (map->index)
         index_add(map, map->count - 1);
@@ -214,11 +233,8 @@ void node_remove(struct node *map, const char *key)
     size_t place = (size_t)(pair - map->pairs);
     memmove(pair, pair + 1, (map->count - place - 1) * sizeof(*pair));
     map->count--;
-    if (!map->index)
-        return;
-    memset(map->index, 0, map->index_size * sizeof(*map->index));
-    for (size_t i = 0; i < map->count; i++)
-        index_add(map, i);
+    if (map->index)
+        index_all(map);
 }
 
 struct node *node_get(const struct node *map, const char *key)

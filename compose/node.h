@@ -7,6 +7,7 @@
 #include "compose/arena.h"
 #include "compose/diagnostics.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,13 +36,15 @@ struct node_pair {
 };
 
 struct node {
-    enum node_kind kind : 8;
-    /* The text follows the position directly on its line (no block scalar, no folding): a place
-     * inside the text can be told. text_column is where it begins. */
+    enum node_kind kind : 4;
+    /* The text follows the position directly on its line (no block scalar, no folding), or a quote
+     * that stands there: a place inside the text can be told. */
     bool single_line : 1;
-    bool is_time : 1;    /* a string that was written as a date without quotes */
-    bool is_escaped : 1; /* for print.h: its `$` are as they shall be printed */
-    uint32_t text_column;
+    bool is_quoted : 1;
+    bool is_time : 1;       /* a string that was written as a date without quotes */
+    bool is_escaped : 1;    /* for print.h: its `$` are as they shall be printed */
+    uint32_t capacity : 24; /* of lists and maps; more is out of memory */
+    uint32_t count;         /* of lists and maps, 0 in scalars */
     struct position position;
     union {
         struct {              /* scalars */
@@ -57,12 +60,13 @@ struct node {
                 struct node **items;
                 struct node_pair *pairs;
             };
-            uint32_t *index; /* of a larger map: open addressing, place in pairs + 1, 0 free */
+            /* Of a larger map: open addressing, place in pairs + 1, 0 free; first its size. */
+            uint32_t *index;
         };
     };
-    uint32_t count, capacity; /* of lists and maps, 0 in scalars */
-    uint32_t index_size;
 };
+static_assert(sizeof(struct node) == 32 && sizeof(struct node_pair) == 32,
+              "a large file makes a million of them");
 
 struct node *node_new(struct arena *arena, enum node_kind kind, struct position position);
 struct node *node_new_string(struct arena *arena, const char *text, struct position position);

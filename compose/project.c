@@ -138,8 +138,8 @@ static int read_into(struct arena *arena, const struct compose_options *options,
     int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
     if (r < 0)
         return r;
-    const char *file = diagnostics_add_file(
-        diagnostics, shown_path(options->working_directory, path), text, length);
+    unsigned file = diagnostics_add_file(diagnostics, shown_path(options->working_directory, path),
+                                         text, length);
     dotenv_read(arena, diagnostics, file, text, variables, map);
     return 0;
 }

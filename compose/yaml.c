@@ -19,7 +19,7 @@ struct level {
 struct reader {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    const char *file;
+    unsigned file;
     yaml_parser_t parser;
     struct node *documents;
     struct node *resets;     /* of the document at hand: paths of !reset and !override */
@@ -224,7 +224,7 @@ static void read_scalar(struct reader *reader, const yaml_event_t *event)
     node->text = arena_strndup(reader->arena, value, length);
     bool quoted =
         style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    node->text_column = node->position.column + (quoted ? 1 : 0);
+    node->is_quoted = quoted;
     /* Escapes and folds would shift what stands behind them. */
     size_t written = event->end_mark.index - event->start_mark.index;
     node->single_line = written <= length + (quoted ? 2 : 0);
@@ -352,16 +352,15 @@ static void read_events(struct reader *reader, const char *text, size_t length)
     }
 }
 
-struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
+struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                        const char *text, size_t length)
 {
     struct node *resets;
     return yaml_read_tagged(arena, diagnostics, file, text, length, &resets);
 }
 
-struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics,
-                              const char *file, const char *text, size_t length,
-                              struct node **ret_resets)
+struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
+                              const char *text, size_t length, struct node **ret_resets)
 {
     struct position start = {.file = file, .line = 1, .column = 1};
     struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};

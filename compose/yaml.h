@@ -12,12 +12,11 @@
 #define YAML_ALIAS_LIMIT 100000
 
 /* Reads all documents of a file into a list node (empty documents are null nodes). Problems go to
- * diagnostics; returns NULL where the text cannot be read at all. file is the name in positions, as
- * diagnostics_add_file returned it. */
-struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, const char *file,
+ * diagnostics; returns NULL where the text cannot be read at all. file is its number in positions.
+ */
+struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                        const char *text, size_t length);
 /* The same; *ret_resets has for each document the paths of what was tagged `!reset` (and is left
  * out) or `!override`: lists of keys, and of numbers for items. */
-struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics,
-                              const char *file, const char *text, size_t length,
-                              struct node **ret_resets);
+struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
+                              const char *text, size_t length, struct node **ret_resets);

@@ -94,7 +94,7 @@ static void check_dotenv(struct text text)
     _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
     _cleanup_free_ char *copy = xstrndup(text.data, text.length);
     struct node *map = node_new(arena, NODE_MAP, (struct position){0});
-    const char *file = diagnostics_add_file(diagnostics, ".env", copy, text.length);
+    unsigned file = diagnostics_add_file(diagnostics, ".env", copy, text.length);
     dotenv_read(arena, diagnostics, file, copy, NULL, map);
     _cleanup_strbuf_ struct strbuf problems = {0};
     diagnostics_print(diagnostics, false, &problems);

@@ -9,8 +9,8 @@ static void entries_come_in_the_order_of_files_and_places(void **state)
     (void)state;
     _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
     _cleanup_strbuf_ struct strbuf out = {0};
-    const char *first = diagnostics_add_file(list, "z.yaml", "one\ntwo\n", 8);
-    const char *second = diagnostics_add_file(list, "a.yaml", "three", 5);
+    unsigned first = diagnostics_add_file(list, "z.yaml", "one\ntwo\n", 8);
+    unsigned second = diagnostics_add_file(list, "a.yaml", "three", 5);
     diagnostics_add(list, SEVERITY_ERROR, (struct position){second, 1, 2}, NULL, "fourth");
     diagnostics_add(list, SEVERITY_WARNING, (struct position){first, 2, 1}, "a hint", "third");
     diagnostics_add(list, SEVERITY_ERROR, (struct position){first, 1, 3}, NULL, "second %d", 2);
@@ -39,7 +39,7 @@ static void carets_count_characters(void **state)
     _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
     _cleanup_strbuf_ struct strbuf out = {0};
     const char *text = "\té\x1b: x\r\n";
-    const char *file = diagnostics_add_file(list, "f", text, strlen(text));
+    unsigned file = diagnostics_add_file(list, "f", text, strlen(text));
     diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 6}, NULL, "there");
     diagnostics_print(list, false, &out);
     assert_string_equal(strbuf_text(&out), "f:1:6: error: there\n"
@@ -54,7 +54,7 @@ static void a_line_with_nuls_is_shown_whole(void **state)
     _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
     _cleanup_strbuf_ struct strbuf out = {0};
     const char text[] = "a\0b\0\0c\nnext";
-    const char *file = diagnostics_add_file(list, "f", text, sizeof(text) - 1);
+    unsigned file = diagnostics_add_file(list, "f", text, sizeof(text) - 1);
     diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 1}, NULL, "there");
     diagnostics_print(list, false, &out);
     assert_string_equal(strbuf_text(&out), "f:1:1: error: there\n"
@@ -70,7 +70,7 @@ static void long_lines_are_cut_around_the_place(void **state)
     char text[5000];
     memset(text, 'a', sizeof(text));
     text[3000] = 'X';
-    const char *file = diagnostics_add_file(list, "f", text, sizeof(text));
+    unsigned file = diagnostics_add_file(list, "f", text, sizeof(text));
     diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 3001}, NULL, "there");
     diagnostics_print(list, false, &out);
     assert_true(out.length < 500);
@@ -129,7 +129,7 @@ static void they_are_to_be_had_as_data(void **state)
     (void)state;
     _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
     _cleanup_strbuf_ struct strbuf out = {0};
-    const char *file = diagnostics_add_file(list, "a.yaml", "one", 3);
+    unsigned file = diagnostics_add_file(list, "a.yaml", "one", 3);
     diagnostics_add(list, SEVERITY_ERROR, (struct position){file, 1, 2}, "a\tb", "say \"x\"");
     diagnostics_add(list, SEVERITY_WARNING, (struct position){0}, NULL, "c\\d");
     diagnostics_print_json(list, &out);

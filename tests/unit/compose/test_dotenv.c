@@ -19,7 +19,7 @@ static struct fixture read_text(const char *text)
     struct variables *outer = variables_new(fixture.arena, NULL);
     variables_add(outer, "OUTER", "outside");
     fixture.map = node_new(fixture.arena, NODE_MAP, (struct position){0});
-    const char *file = diagnostics_add_file(fixture.diagnostics, ".env", text, strlen(text));
+    unsigned file = diagnostics_add_file(fixture.diagnostics, ".env", text, strlen(text));
     fixture.result =
         dotenv_read(fixture.arena, fixture.diagnostics, file, text, outer, fixture.map);
     return fixture;

@@ -91,7 +91,7 @@ static void check_round_trip(bool yaml)
         else
             print_json(map, &options, &out);
         const struct node *documents =
-            yaml_read(arena, diagnostics, "f", strbuf_text(&out), out.length);
+            yaml_read(arena, diagnostics, 0, strbuf_text(&out), out.length);
         if (!documents || documents->count != 1)
             fail_msg("cannot be read again: %s", strbuf_text(&out));
         const struct node *root = documents->items[0];

@@ -14,7 +14,7 @@ struct fixture {
 static struct fixture read_text(const char *text)
 {
     struct fixture fixture = {.arena = arena_new(), .diagnostics = diagnostics_new()};
-    const char *file = diagnostics_add_file(fixture.diagnostics, "f", text, strlen(text));
+    unsigned file = diagnostics_add_file(fixture.diagnostics, "f", text, strlen(text));
     fixture.documents = yaml_read(fixture.arena, fixture.diagnostics, file, text, strlen(text));
     return fixture;
 }
@@ -31,7 +31,7 @@ static void assert_place(const struct node *node, unsigned line, unsigned column
 {
     assert_int_equal(node->position.line, line);
     assert_int_equal(node->position.column, column);
-    assert_string_equal(node->position.file, "f");
+    assert_int_equal(node->position.file, 1);
 }
 
 static void every_node_knows_its_place(void **state)
