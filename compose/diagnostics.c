@@ -13,7 +13,7 @@
 
 /* SEVERITY_COUNT: nothing. */
 static const enum severity meanings[PURPOSE_COUNT][SEVERITY_COUNT] = {
-    [PURPOSE_FIND] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_ERROR, SEVERITY_COUNT,
+    [PURPOSE_FIND] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_COUNT, SEVERITY_COUNT,
                       SEVERITY_COUNT},
     [PURPOSE_SHOW] = {SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_WARNING, SEVERITY_COUNT,
                       SEVERITY_WARNING},
@@ -34,6 +34,7 @@ struct diagnostic {
     char *message;
     char *hint;
     size_t order;
+    bool is_held;
 };
 
 struct diagnostics {
@@ -41,6 +42,8 @@ struct diagnostics {
     VEC(struct diagnostic) entries;
     size_t counts[2];
     enum purpose purpose;
+    bool is_holding;
+    size_t held; /* entries that are held back */
 };
 
 struct diagnostics *diagnostics_new(void)
@@ -116,6 +119,7 @@ static bool is_repeated(const struct diagnostics *diagnostics, const struct diag
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
 {
+    bool is_held = diagnostics->is_holding && severity >= SEVERITY_ENGINE;
     severity = meanings[diagnostics->purpose][severity];
     if (severity == SEVERITY_COUNT)
         return;
@@ -128,10 +132,12 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                                .position = position,
                                .message = xvasprintf(format, args),
                                .hint = xstrdup(hint),
-                               .order = diagnostics->entries.count};
+                               .order = diagnostics->entries.count,
+                               .is_held = is_held};
     va_end(args);
     if (!is_repeated(diagnostics, &entry)) {
         vec_add(&diagnostics->entries, entry);
+        diagnostics->held += is_held;
         return;
     }
     diagnostics->counts[severity]--;
@@ -147,6 +153,50 @@ bool diagnostics_is_full(const struct diagnostics *diagnostics)
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity)
 {
     return diagnostics->counts[severity];
+}
+
+/* --- held back ------------------------------------------------------------------------------ */
+
+void diagnostics_hold(struct diagnostics *diagnostics)
+{
+    diagnostics->is_holding = true;
+}
+
+bool diagnostics_has_held(const struct diagnostics *diagnostics)
+{
+    return diagnostics->held > 0;
+}
+
+static int compare_positions(const void *left, const void *right)
+{
+    const struct position *a = left, *b = right;
+    if (a->file != b->file) /* any order does */
+        return (uintptr_t)a->file < (uintptr_t)b->file ? -1 : 1;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->column < b->column ? -1 : a->column > b->column;
+}
+
+void diagnostics_release(struct diagnostics *diagnostics, struct position *places, size_t count)
+{
+    size_t kept = 0;
+    if (count > 0)
+        qsort(places, count, sizeof(*places), compare_positions);
+    for (size_t i = 0; i < diagnostics->entries.count; i++) {
+        struct diagnostic entry = diagnostics->entries.items[i];
+        if (entry.is_held && (count == 0 || !bsearch(&entry.position, places, count,
+                                                     sizeof(*places), compare_positions))) {
+            diagnostics->counts[entry.severity]--;
+            free(entry.message);
+            free(entry.hint);
+            continue;
+        }
+        entry.is_held = false;
+        diagnostics->entries.items[kept++] = entry;
+    }
+    diagnostics->entries.count = kept;
+    diagnostics->is_holding = false;
+    diagnostics->held = 0;
 }
 
 /* --- printing ------------------------------------------------------------------------------- */

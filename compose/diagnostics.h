@@ -35,7 +35,7 @@ enum severity {
 
 /* What the files are read for. */
 enum purpose {
-    PURPOSE_FIND, /* to know what there is: ENGINE is an error, LATER and INSTEAD are left out */
+    PURPOSE_FIND, /* to know what there is: ENGINE, LATER and INSTEAD are left out */
     PURPOSE_SHOW, /* to be shown: ENGINE and INSTEAD are warnings, LATER is left out */
     PURPOSE_RUN,  /* to be run: ENGINE is an error, LATER and INSTEAD are warnings */
     PURPOSE_COUNT
@@ -68,6 +68,14 @@ void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
  */
 bool diagnostics_is_full(const struct diagnostics *diagnostics);
 size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity severity);
+
+/* From here on ENGINE, LATER and INSTEAD are held back: a value that is looked at file by file may
+ * be replaced by a later file's, or belong to a service that is not enabled. */
+void diagnostics_hold(struct diagnostics *diagnostics);
+bool diagnostics_has_held(const struct diagnostics *diagnostics);
+/* Ends that: only what was said of one of these places stays. Sorts them. */
+void diagnostics_release(struct diagnostics *diagnostics, struct position *places, size_t count);
+
 /* The same as JSON, one object a line: severity, file, line, column, message, hint. */
 void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf *out);
 /* All of them as text, sorted by file in order of reading, then line and column; errors and

@@ -1,6 +1,7 @@
 /* compose_load: the stages of compose/compose.h, top down. */
 #include "compose/load.h"
 
+#include "base/alloc.h"
 #include "base/str.h"
 #include "compose/complete.h"
 #include "compose/model_build.h"
@@ -119,6 +120,33 @@ static char **keys_of(struct arena *arena, const struct node *map)
     return keys;
 }
 
+/* The places of a value and of all below it; NULL only counts them. */
+static size_t collect_places(const struct node *node, struct position *places)
+{
+    size_t count = 1;
+    if (places)
+        places[0] = node->position;
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        count += collect_places(node->items[i], places ? places + count : NULL);
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++) {
+        if (places)
+            places[count] = node->pairs[i].position;
+        count++;
+        count += collect_places(node->pairs[i].value, places ? places + count : NULL);
+    }
+    return count;
+}
+
+/* What the engine would refuse counts where it is still there. */
+static void release_diagnostics(const struct load *load, const struct node *tree)
+{
+    size_t count = diagnostics_has_held(load->diagnostics) ? collect_places(tree, NULL) : 0;
+    _cleanup_free_ struct position *places = xcalloc(count + 1, sizeof(*places));
+    if (count > 0)
+        collect_places(tree, places);
+    diagnostics_release(load->diagnostics, places, count);
+}
+
 /* All files -> one complete tree. */
 static int read_tree(struct load *load, struct node **ret_tree, struct error *err)
 {
@@ -129,6 +157,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         .variables = load->variables,
         .interpolation = interpolation_new(load->arena, load->diagnostics, load->variables)};
     load->file_trees = node_new(load->arena, NODE_MAP, (struct position){0});
+    diagnostics_hold(load->diagnostics);
     for (size_t i = 0; load->files.paths[i]; i++) {
         struct load_file file = {.path = load->files.paths[i], .name = load->files.names[i]};
         int r = load_read_file(&context, &file, tree, err);
@@ -153,6 +182,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .no_consistency = load->options->no_consistency,
                                     .no_env_resolution = load->options->no_env_resolution};
     complete_tree(&completion, tree, &load->disabled);
+    release_diagnostics(load, tree);
     *ret_tree = tree;
     return 0;
 }

@@ -26,6 +26,7 @@ struct model *api_read_model(const struct api_call *call, const cJSON *value, st
     _cleanup_free_ char *text = json_print(value);
     _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
     _cleanup_(model_freep) struct model *model = NULL;
+    diagnostics_set_purpose(diagnostics, PURPOSE_RUN);
     if (compose_deserialize(text, strlen(text), diagnostics, &model, err) < 0) {
         _cleanup_strbuf_ struct strbuf problems = {0};
         diagnostics_print(diagnostics, false, &problems);

@@ -2,6 +2,7 @@
  *
  *   compose.yaml...          what is read; `files` names others than those found by themselves
  *   environment              the caller's variables, one a line; none without it
+ *   purpose                  what it is read for: "run", as `up` does; without it `config`
  *   expected.diagnostics     the problems and the error's text; absent: there must be none
  *   expected.json            `config --format json`; absent where the case is refused
  *   expected.yaml            `config`
@@ -23,6 +24,7 @@
 struct test_case {
     const char *name, *folder;
     char **files, **environment;
+    enum purpose purpose;
     unsigned failures;
 };
 
@@ -118,10 +120,18 @@ static void expect_same(struct test_case *test, const char *what, const char *fi
     print_difference(first, second ? second : "(refused)");
 }
 
+/* A list that takes its entries as the case's purpose wants them. */
+static struct diagnostics *new_diagnostics(const struct test_case *test)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    diagnostics_set_purpose(diagnostics, test->purpose);
+    return diagnostics;
+}
+
 static void check_wire(struct test_case *test, const struct model *model)
 {
     _cleanup_error_ struct error err = {0};
-    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
+    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = new_diagnostics(test);
     _cleanup_(model_freep) struct model *copy = NULL;
     _cleanup_free_ char *wire = compose_serialize(model);
     compose_deserialize(wire, strlen(wire), diagnostics, &copy, &err);
@@ -142,7 +152,7 @@ static void check_output(struct test_case *test, const struct model *model,
         test->failures++;
         return;
     }
-    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
+    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = new_diagnostics(test);
     _cleanup_(model_freep) struct model *copy = NULL;
     struct compose_options options = {.files = (char *[]){path, NULL},
                                       .project_directory = model->directory,
@@ -180,12 +190,17 @@ static unsigned run_case(const char *root, const char *name)
     _cleanup_free_ char *folder = xasprintf("%s/%s", root, name);
     _cleanup_strv_ char **files = read_lines(folder, "files");
     _cleanup_strv_ char **environment = read_lines(folder, "environment");
-    struct test_case test = {
-        .name = name, .folder = folder, .files = files, .environment = environment};
+    _cleanup_strv_ char **purpose = read_lines(folder, "purpose");
+    struct test_case test = {.name = name,
+                             .folder = folder,
+                             .files = files,
+                             .environment = environment,
+                             .purpose =
+                                 purpose && streq(purpose[0], "run") ? PURPOSE_RUN : PURPOSE_SHOW};
     struct compose_options options = {
         .files = files, .working_directory = folder, .environment = environment};
     _cleanup_error_ struct error err = {0};
-    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
+    _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = new_diagnostics(&test);
     _cleanup_(model_freep) struct model *model = NULL;
     _cleanup_strbuf_ struct strbuf problems = {0};
 

@@ -112,7 +112,7 @@ static void the_purpose_says_how_bad_it_is(void **state)
 {
     (void)state;
     static const size_t counts[PURPOSE_COUNT][2] = {
-        [PURPOSE_FIND] = {1, 0}, [PURPOSE_SHOW] = {0, 2}, [PURPOSE_RUN] = {1, 2}};
+        [PURPOSE_FIND] = {0, 0}, [PURPOSE_SHOW] = {0, 2}, [PURPOSE_RUN] = {1, 2}};
     for (enum purpose purpose = 0; purpose < PURPOSE_COUNT; purpose++) {
         _cleanup_(diagnostics_freep) struct diagnostics *list = diagnostics_new();
         diagnostics_set_purpose(list, purpose);
