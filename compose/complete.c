@@ -15,12 +15,6 @@ void complete_put(const struct completion *completion, const struct schema_objec
     schema_put(&schema, rows, map, name, value);
 }
 
-void complete_drop_false(struct node *map, const char *key)
-{
-    if (node_find(map, key) && !node_get_bool(map, key, true))
-        node_remove(map, key);
-}
-
 static const struct schema_object *service_rows(void)
 {
     return schema_find(&schema_root, "services")->object;
@@ -39,7 +33,6 @@ static void complete_dependencies(const struct completion *completion, struct no
         if (!node_find(entry, "required"))
             complete_put(completion, rows, entry, "required",
                          node_new_bool(completion->arena, true, entry->position));
-        complete_drop_false(entry, "restart");
     }
 }
 
@@ -68,56 +61,6 @@ static void remove_empty(struct node *service, const char *key)
     const struct node *value = node_get(service, key);
     if (value && (value->kind == NODE_LIST || value->kind == NODE_MAP) && value->count == 0)
         node_remove(service, key);
-}
-
-static bool is_zero(const struct node *node)
-{
-    return (node_is(node, NODE_INT) && node->integer == 0) ||
-           (node_is(node, NODE_FLOAT) && node->number == 0) ||
-           (node_is(node, NODE_STRING) && streq(node->text, "0"));
-}
-
-/* Where an empty value is another than none. */
-static bool is_kept_empty(const char *key)
-{
-    static const char *const keys[] = {"command",     "entrypoint", "deploy",  "build",
-                                       "healthcheck", "x-vmstead",  "develop", "networks"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (streq(key, keys[i]))
-            return true;
-    return str_after_prefix(key, "x-");
-}
-
-/* What says nothing is not printed. A later file's `tty: false` had to win before. */
-static void drop_defaults(struct node *service)
-{
-    static const char *const flags[] = {"tty",        "stdin_open",       "read_only",
-                                        "privileged", "oom_kill_disable", "use_api_socket"};
-    static const char *const texts[] = {"restart",      "stop_signal", "pull_policy", "hostname",
-                                        "network_mode", "working_dir", "ipc",         "pid"};
-    static const char *const zeros[] = {
-        "mem_limit",      "mem_reservation", "memswap_limit", "shm_size",      "cpus",
-        "cpu_count",      "cpu_percent",     "cpu_period",    "cpu_quota",     "cpu_rt_period",
-        "cpu_rt_runtime", "cpu_shares",      "pids_limit",    "oom_score_adj", "mem_swappiness"};
-    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-        complete_drop_false(service, flags[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        if (streq(node_get_string(service, texts[i], "-"), ""))
-            node_remove(service, texts[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(zeros); i++)
-        if (is_zero(node_get(service, zeros[i])))
-            node_remove(service, zeros[i]);
-    for (size_t i = service->count; i-- > 0;)
-        if (!is_kept_empty(service->pairs[i].key))
-            remove_empty(service, service->pairs[i].key);
-}
-
-static void complete_healthcheck(struct node *service)
-{
-    struct node *healthcheck = node_get(service, "healthcheck");
-    complete_drop_false(healthcheck, "disable");
-    if (healthcheck)
-        remove_empty(healthcheck, "test");
 }
 
 static bool is_all_text(const struct node *list)
@@ -162,9 +105,7 @@ static void complete_service(const struct completion *completion, struct node_pa
         complete_networks(completion, pair);
     }
     complete_dependencies(completion, service);
-    complete_healthcheck(service);
     complete_build(completion, service);
-    complete_mounts(service);
     complete_lists(completion, service_rows(), service);
     complete_lists(completion, schema_find(service_rows(), "build")->object,
                    node_get(service, "build"));
@@ -172,7 +113,6 @@ static void complete_service(const struct completion *completion, struct node_pa
     for (size_t i = 0; networks && i < networks->count; i++)
         complete_lists(completion, schema_find(service_rows(), "networks")->object,
                        networks->pairs[i].value);
-    drop_defaults(service);
 }
 
 /* --- networks -------------------------------------------------------------------------------- */
@@ -228,9 +168,6 @@ static struct node *used_networks(const struct completion *completion, const str
 
 static void name_network(const struct completion *completion, const char *key, struct node *network)
 {
-    struct node *ipam = node_get(network, "ipam");
-    if (ipam)
-        remove_empty(ipam, "config");
     if (network->kind != NODE_MAP || node_find(network, "name") || completion->no_normalize)
         return;
     bool external = node_get_bool(network, "external", false);
@@ -257,12 +194,8 @@ static void complete_top_networks(const struct completion *completion, struct no
     if (!node_find(result, "default") && node_find(used, "default"))
         node_put(completion->arena, result, "default", position,
                  node_new(completion->arena, NODE_MAP, position));
-    for (size_t i = 0; i < result->count; i++) {
+    for (size_t i = 0; i < result->count; i++)
         name_network(completion, result->pairs[i].key, result->pairs[i].value);
-        complete_drop_false(result->pairs[i].value, "internal");
-        complete_drop_false(result->pairs[i].value, "external");
-        complete_drop_false(result->pairs[i].value, "attachable");
-    }
     if (result->count > 0)
         complete_put(completion, &schema_root, tree, "networks", result);
     else

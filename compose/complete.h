@@ -27,6 +27,8 @@ struct completion {
 void complete_tree(const struct completion *completion, struct node *tree,
                    struct node **ret_disabled);
 
+/* Values that say as much as none go. To be done at last. */
+void complete_drop_empty(struct node *tree);
 /* Relative paths begin in directory, `~` is the variable HOME. Twice does no harm. */
 void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
                     const struct node *tree);
@@ -39,8 +41,6 @@ void complete_bare_keys(struct arena *arena, const struct variables *variables,
 /* Puts a key with the rank its row gives it. */
 void complete_put(const struct completion *completion, const struct schema_object *rows,
                   struct node *map, const char *name, struct node *value);
-/* A `key: false` that is the same as none. map may be NULL. */
-void complete_drop_false(struct node *map, const char *key);
 
 struct reference {
     const char *service, *kind, *name, *hint;
@@ -53,9 +53,7 @@ void complete_report_undefined(const struct completion *completion,
 void complete_environment(const struct completion *completion, struct node *service);
 /* The services that `links`, `volumes_from`, `network_mode: service:X`... name are waited for. */
 void complete_implied_dependencies(const struct completion *completion, struct node *service);
-/* A service's build and mounts: defaults left out. */
 void complete_build(const struct completion *completion, struct node *service);
-void complete_mounts(struct node *service);
 /* volumes, configs and secrets of the top level. */
 void complete_storage(const struct completion *completion, struct node *tree,
                       const struct node *services);

@@ -42,25 +42,7 @@ void complete_build(const struct completion *completion, struct node *service)
     if (!node_find(build, "dockerfile") && !node_find(build, "dockerfile_inline"))
         complete_put(completion, rows, build, "dockerfile",
                      node_new_string(arena, "Dockerfile", build->position));
-    if (streq(node_get_string(build, "target", "-"), ""))
-        node_remove(build, "target");
     complete_args(completion, build);
-    complete_drop_false(build, "no_cache");
-    complete_drop_false(build, "pull");
-    complete_drop_false(build, "privileged");
-}
-
-/* --- mounts ---------------------------------------------------------------------------------- */
-
-void complete_mounts(struct node *service)
-{
-    const struct node *mounts = node_get(service, "volumes");
-    for (size_t i = 0; mounts && i < mounts->count; i++) {
-        struct node *mount = mounts->items[i];
-        complete_drop_false(mount, "read_only");
-        complete_drop_false(node_get(mount, "bind"), "create_host_path");
-        complete_drop_false(node_get(mount, "volume"), "nocopy");
-    }
 }
 
 /* --- top level ------------------------------------------------------------------------------- */
@@ -127,7 +109,6 @@ static void complete_entry(const struct completion *completion, const struct sch
     struct node *entry = pair->value;
     if (entry->kind != NODE_MAP)
         return;
-    complete_drop_false(entry, "external");
     if (!node_find(entry, "name") && !completion->no_normalize) {
         const char *name =
             node_get_bool(entry, "external", false)
@@ -136,8 +117,6 @@ static void complete_entry(const struct completion *completion, const struct sch
         complete_put(completion, rows, entry, "name",
                      node_new_string(completion->arena, name, entry->position));
     }
-    if (streq(node_get_string(entry, "driver", "-"), ""))
-        node_remove(entry, "driver");
 }
 
 static void complete_section(const struct completion *completion, const struct section *section,

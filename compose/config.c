@@ -14,32 +14,34 @@
 /* The canonical form is larger than its files: ports and environments are spelt out. */
 #define WIRE_SIZE_LIMIT ((size_t)64 * 1024 * 1024)
 
-static void put_missing(struct arena *arena, const struct schema_object *rows, struct node *map,
-                        const char *key, enum node_kind kind)
+static struct node *shown_value(struct arena *arena, const char *text, struct position position)
 {
-    if (node_is(map, NODE_MAP) && !node_find(map, key))
-        node_put_ranked(arena, map,
-                        &(struct node_pair){.key = key,
-                                            .rank = (unsigned)(schema_find(rows, key) - rows->keys),
-                                            .value = node_new(arena, kind, map->position)});
+    if (streq(text, "{}"))
+        return node_new(arena, NODE_MAP, position);
+    if (streq(text, "null"))
+        return node_new(arena, NODE_NULL, position);
+    if (streq(text, "0"))
+        return node_new_int(arena, 0, position);
+    return node_new_string(arena, text, position);
 }
 
-/* Docker Compose's JSON has a few members even where they say nothing. */
-static void put_reference_members(struct arena *arena, struct node *tree)
+/* Docker Compose's JSON has a few members even where they say nothing, and no extensions below the
+ * top level. */
+static void follow_reference(const struct schema_object *rows, struct node *map, void *arena)
 {
-    struct node *services = node_get(tree, "services"), *networks = node_get(tree, "networks");
-    const struct schema_object *service_rows = schema_find(&schema_root, "services")->object;
-    const struct schema_object *network_rows = schema_find(&schema_root, "networks")->object;
-    const struct schema_object *deploy_rows = schema_find(service_rows, "deploy")->object;
-    for (size_t i = 0; services && i < services->count; i++) {
-        struct node *service = services->pairs[i].value;
-        put_missing(arena, service_rows, service, "command", NODE_NULL);
-        put_missing(arena, service_rows, service, "entrypoint", NODE_NULL);
-        put_missing(arena, deploy_rows, node_get(service, "deploy"), "resources", NODE_MAP);
-        put_missing(arena, deploy_rows, node_get(service, "deploy"), "placement", NODE_MAP);
+    for (size_t i = map->count; rows != &schema_root && i-- > 0;)
+        if (str_after_prefix(map->pairs[i].key, "x-") && !schema_find(rows, map->pairs[i].key))
+            node_remove(map, map->pairs[i].key);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct schema_key *key = &rows->keys[i];
+        if (!key->shown || node_find(map, key->name))
+            continue;
+        struct node *value = shown_value(arena, key->shown, map->position);
+        if (value->kind == NODE_MAP)
+            schema_walk(key->object, value, follow_reference, arena);
+        node_put_ranked(arena, map,
+                        &(struct node_pair){.key = key->name, .rank = (unsigned)i, .value = value});
     }
-    for (size_t i = 0; networks && i < networks->count; i++)
-        put_missing(arena, network_rows, networks->pairs[i].value, "ipam", NODE_MAP);
 }
 
 /* `$` doubled, but for the one that stands for the VM's number. */
@@ -85,7 +87,7 @@ char *compose_print(const struct model *model, enum compose_format format)
         print_yaml(tree, &options, &out);
     } else {
         if (!model->is_original)
-            put_reference_members(arena, tree);
+            schema_walk(&schema_root, tree, follow_reference, arena);
         print_json(tree, &options, &out);
         strbuf_add_char(&out, '\n');
     }

@@ -183,6 +183,8 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .no_env_resolution = load->options->no_env_resolution};
     complete_tree(&completion, tree, &load->disabled);
     release_diagnostics(load, tree);
+    if (!load->options->no_interpolate)
+        complete_drop_empty(tree);
     *ret_tree = tree;
     return 0;
 }

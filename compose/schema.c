@@ -68,6 +68,28 @@ const struct schema_key *schema_find(const struct schema_object *object, const c
     return NULL;
 }
 
+void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
+                 void *data)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct node *value = map->pairs[i].value;
+        if (value->kind != NODE_LIST && value->kind != NODE_MAP)
+            continue;
+        const struct schema_key *key = schema_find(rows, map->pairs[i].key);
+        if (!key || !key->object)
+            continue;
+        if (value->kind == NODE_MAP && key->type->merge != MERGE_MAP)
+            schema_walk(key->object, value, visit, data);
+        for (size_t j = 0; value->kind == NODE_LIST && j < value->count; j++)
+            if (value->items[j]->kind == NODE_MAP)
+                schema_walk(key->object, value->items[j], visit, data);
+        for (size_t j = 0; key->type->merge == MERGE_MAP && j < value->count; j++)
+            if (value->kind == NODE_MAP && value->pairs[j].value->kind == NODE_MAP)
+                schema_walk(key->object, value->pairs[j].value, visit, data);
+    }
+    visit(rows, map, data);
+}
+
 void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
                 const char *name, struct node *value)
 {

@@ -52,6 +52,9 @@ struct schema_key {
                                            the keys of each value */
     enum key_class class;
     const char *help;
+    bool keeps_zero;   /* 0, false, "" and [] are not the same as none */
+    const char *shown; /* the reference's JSON shows it where it is not there: as "null", "{}", "0"
+                          or "" */
 };
 
 struct schema_object {
@@ -64,6 +67,10 @@ struct schema_object {
 /* The keys of a file's top level. */
 extern const struct schema_object schema_root;
 const struct schema_key *schema_find(const struct schema_object *object, const char *name);
+/* Calls visit for all mappings below one that have rows, and then for itself. */
+typedef void schema_visit_fn(const struct schema_object *rows, struct node *map, void *data);
+void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
+                 void *data);
 
 /* Checks a document and returns its canonical form. With no_interpolate values that hold a `$` stay
  * as they are. Problems go to diagnostics; what was wrong is

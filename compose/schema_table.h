@@ -5,20 +5,22 @@
 #include "base/vec.h"
 #include "compose/schema_types.h"
 
-#define SCHEMA_ROW(key_class, key, value_type, keys_of, text)                                      \
+/* Behind the help a row may say more: `, .keeps_zero = true`. */
+#define SCHEMA_ROW(key_class, key, value_type, keys_of, ...)                                       \
     {                                                                                              \
         .name = (key), .type = &(value_type), .object = (keys_of), .class = (key_class),           \
-        .help = (text)                                                                             \
+        .help = __VA_ARGS__                                                                        \
     }
-#define WORKS(key, type, text) SCHEMA_ROW(KEY_WORKS, key, type, NULL, text)
-#define OBJECT(key, type, keys_of, text) SCHEMA_ROW(KEY_WORKS, key, type, &(keys_of), text)
-#define LATER(key, type, text) SCHEMA_ROW(KEY_LATER, key, type, NULL, text)
-#define LATER_OBJECT(key, type, keys_of, text) SCHEMA_ROW(KEY_LATER, key, type, &(keys_of), text)
-/* text tells what a VM does instead: it is the warning's as well. */
-#define INSTEAD(key, type, text) SCHEMA_ROW(KEY_INSTEAD, key, type, NULL, text)
-#define NOTHING(key, type, text) SCHEMA_ROW(KEY_NOTHING, key, type, NULL, text)
-#define NOTHING_OBJECT(key, type, keys_of, text)                                                   \
-    SCHEMA_ROW(KEY_NOTHING, key, type, &(keys_of), text)
+#define WORKS(key, type, ...) SCHEMA_ROW(KEY_WORKS, key, type, NULL, __VA_ARGS__)
+#define OBJECT(key, type, keys_of, ...) SCHEMA_ROW(KEY_WORKS, key, type, &(keys_of), __VA_ARGS__)
+#define LATER(key, type, ...) SCHEMA_ROW(KEY_LATER, key, type, NULL, __VA_ARGS__)
+#define LATER_OBJECT(key, type, keys_of, ...)                                                      \
+    SCHEMA_ROW(KEY_LATER, key, type, &(keys_of), __VA_ARGS__)
+/* The help tells what a VM does instead: it is the warning's as well. */
+#define INSTEAD(key, type, ...) SCHEMA_ROW(KEY_INSTEAD, key, type, NULL, __VA_ARGS__)
+#define NOTHING(key, type, ...) SCHEMA_ROW(KEY_NOTHING, key, type, NULL, __VA_ARGS__)
+#define NOTHING_OBJECT(key, type, keys_of, ...)                                                    \
+    SCHEMA_ROW(KEY_NOTHING, key, type, &(keys_of), __VA_ARGS__)
 
 #define KEYS(array) .keys = (array), .count = ARRAY_SIZE(array)
 

@@ -32,9 +32,9 @@ static const struct schema_key build_keys[] = {
 const struct schema_object schema_build = {"services.NAME.build", KEYS(build_keys), true};
 
 static const struct schema_key file_keys[] = {
-    WORKS("content", type_string, "the text of the file"),
+    WORKS("content", type_string, "the text of the file", .keeps_zero = true),
     WORKS("source", type_text, "a file of the host, relative to the project's folder"),
-    WORKS("mode", type_file_mode, "permissions; 0644 without it"),
+    WORKS("mode", type_file_mode, "permissions; 0644 without it", .keeps_zero = true),
 };
 static const struct schema_object file = {"services.NAME.x-vmstead.bootstrap.files.PATH",
                                           KEYS(file_keys), false};

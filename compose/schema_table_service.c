@@ -13,8 +13,8 @@ static const struct schema_object limits = {"services.NAME.deploy.resources.limi
                                             KEYS(limits_keys), true};
 
 static const struct schema_key generic_keys[] = {
-    NOTHING("kind", type_string, "which resource"),
-    NOTHING("value", type_integer, "how much of it"),
+    NOTHING("kind", type_string, "which resource", .keeps_zero = true, .shown = ""),
+    NOTHING("value", type_integer, "how much of it", .keeps_zero = true, .shown = "0"),
 };
 static const struct schema_object generic = {
     "services.NAME.deploy.resources.reservations.generic_resources[].discrete_resource_spec",
@@ -55,15 +55,16 @@ static const struct schema_object resources = {"services.NAME.deploy.resources",
 
 static const struct schema_key restart_policy_keys[] = {
     WORKS("condition", type_restart_condition, "when to start again; `any` without it"),
-    WORKS("delay", type_duration, "how long to wait before"),
-    WORKS("max_attempts", type_count, "how often to try; 0: for ever"),
-    WORKS("window", type_duration, "how long it has to run to count as started"),
+    WORKS("delay", type_duration, "how long to wait before", .keeps_zero = true),
+    WORKS("max_attempts", type_count, "how often to try; 0: for ever", .keeps_zero = true),
+    WORKS("window", type_duration, "how long it has to run to count as started",
+          .keeps_zero = true),
 };
 static const struct schema_object restart_policy = {"services.NAME.deploy.restart_policy",
                                                     KEYS(restart_policy_keys), true};
 
 static const struct schema_key update_keys[] = {
-    NOTHING("parallelism", type_integer, "how many at once"),
+    NOTHING("parallelism", type_integer, "how many at once", .keeps_zero = true),
     NOTHING("delay", type_duration, "time between two"),
     NOTHING("failure_action", type_string, "what to do where one fails"),
     NOTHING("monitor", type_duration, "how long to watch one"),
@@ -91,13 +92,13 @@ static const struct schema_object placement = {"services.NAME.deploy.placement",
 
 static const struct schema_key deploy_keys[] = {
     WORKS("mode", type_deploy_mode, "how many VMs: as many as `replicas`"),
-    WORKS("replicas", type_replicas, "number of VMs"),
+    WORKS("replicas", type_replicas, "number of VMs", .keeps_zero = true),
     NOTHING("labels", type_labels, "labels of the service"),
     NOTHING_OBJECT("update_config", type_object, update_config, "how an update proceeds"),
     NOTHING_OBJECT("rollback_config", type_object, rollback_config, "how a rollback proceeds"),
-    OBJECT("resources", type_object, resources, "limits of the VM"),
+    OBJECT("resources", type_object, resources, "limits of the VM", .shown = "{}"),
     OBJECT("restart_policy", type_object, restart_policy, "when to start again; beats `restart`"),
-    NOTHING_OBJECT("placement", type_object, placement, "where to run"),
+    NOTHING_OBJECT("placement", type_object, placement, "where to run", .shown = "{}"),
     NOTHING("endpoint_mode", type_string, "`vip` or `dnsrr`"),
 };
 const struct schema_object schema_deploy = {"services.NAME.deploy", KEYS(deploy_keys), true};
@@ -105,14 +106,15 @@ const struct schema_object schema_deploy = {"services.NAME.deploy", KEYS(deploy_
 static const struct schema_key dependency_keys[] = {
     WORKS("condition", type_condition, "what to wait for"),
     WORKS("restart", type_boolean, "start again when the dependency was recreated"),
-    WORKS("required", type_boolean, "false: a dependency that fails is a warning only"),
+    WORKS("required", type_boolean, "false: a dependency that fails is a warning only",
+          .keeps_zero = true),
 };
 const struct schema_object schema_dependency = {"services.NAME.depends_on.SERVICE",
                                                 KEYS(dependency_keys), true};
 
 static const struct schema_key env_file_keys[] = {
     WORKS("path", type_text, "relative to the project's folder"),
-    WORKS("required", type_boolean, "false: a missing file is no error"),
+    WORKS("required", type_boolean, "false: a missing file is no error", .keeps_zero = true),
     WORKS("format", type_env_format, "`raw`: no quotes, no variables"),
 };
 const struct schema_object schema_env_file = {"services.NAME.env_file[]", KEYS(env_file_keys),
@@ -145,11 +147,14 @@ const struct schema_object schema_port = {"services.NAME.ports[]", KEYS(port_key
 
 static const struct schema_key healthcheck_keys[] = {
     WORKS("test", type_health_test, "what to run in the VM; healthy where it exits with 0"),
-    WORKS("timeout", type_duration, "how long a test may take; 30s without it"),
-    WORKS("interval", type_duration, "time between two tests; 30s without it"),
-    WORKS("retries", type_count, "failures in a row until unhealthy; 3 without it"),
-    WORKS("start_period", type_duration, "how long after the start failures do not count"),
-    WORKS("start_interval", type_duration, "time between two tests within start_period; 5s"),
+    WORKS("timeout", type_duration, "how long a test may take; 30s without it", .keeps_zero = true),
+    WORKS("interval", type_duration, "time between two tests; 30s without it", .keeps_zero = true),
+    WORKS("retries", type_count, "failures in a row until unhealthy; 3 without it",
+          .keeps_zero = true),
+    WORKS("start_period", type_duration, "how long after the start failures do not count",
+          .keeps_zero = true),
+    WORKS("start_interval", type_duration, "time between two tests within start_period; 5s",
+          .keeps_zero = true),
     WORKS("disable", type_boolean, "true: no tests, not even the image's"),
 };
 const struct schema_object schema_healthcheck = {"services.NAME.healthcheck",
@@ -295,7 +300,7 @@ static const struct schema_key extends_keys[] = {
 const struct schema_object schema_extends = {"services.NAME.extends", KEYS(extends_keys), false};
 
 static const struct schema_key hook_keys[] = {
-    LATER("command", type_command, "what to run in the VM"),
+    LATER("command", type_command, "what to run in the VM", .keeps_zero = true, .shown = "null"),
     LATER("user", type_string, "user it runs as"),
     LATER("privileged", type_boolean, "of no consequence in a VM"),
     LATER("working_dir", type_string, "folder it runs in"),
@@ -308,7 +313,7 @@ static const struct schema_key watch_keys[] = {
     LATER("path", type_string, "what to watch"),
     LATER("action", type_watch_action, "what to do when it changes"),
     LATER("target", type_string, "where it is copied to"),
-    LATER_OBJECT("exec", type_object, schema_hook, "what to run after"),
+    LATER_OBJECT("exec", type_object, schema_hook, "what to run after", .shown = "{}"),
     LATER("include", type_string_or_list, "patterns to watch"),
     LATER("ignore", type_string_or_list, "patterns to leave out"),
     LATER("initial_sync", type_boolean, "true: copy at the start as well"),

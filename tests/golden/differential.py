@@ -43,6 +43,8 @@ REFUSED_THERE = {
 # CASE: {members that differ (a glob over a/b/c): why}
 DIFFERENT = {
     'build': {'services/empty/build/context': 'an empty build is the project\'s folder'},
+    'extensions': {'services/a/environment/*': 'the reference takes a variable x-... for an extension',
+                   'services/a/labels/*': 'the same of a label'},
     'include-long': {'services/db/volumes/0/source': 'relative to the project_directory of the include'},
     'replica': {'services/a/environment/*': 'VMSTEAD_REPLICA is ours',
                 'services/a/hostname': 'VMSTEAD_REPLICA is ours',

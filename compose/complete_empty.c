@@ -1,0 +1,54 @@
+/* The part of compose/complete.h about what says nothing: `tty: false`, `dns: []`, `user: ""`. The
+ * reference's model cannot tell it from what is not there, and does not print it. Done at last: a
+ * later file's `tty: false` had to win before. */
+#include "base/str.h"
+#include "compose/complete.h"
+
+/* Where the type's canonical form is a text, that of nothing. */
+static bool is_zero_text(const struct schema_type *type, const char *text)
+{
+    if (type == &type_bytes || type == &type_bytes_text || type == &type_limit)
+        text = streq(text, "0") ? "" : text;
+    if (type == &type_duration)
+        text = streq(text, "0s") ? "" : text;
+    return text[0] == '\0';
+}
+
+static bool says_nothing(const struct schema_key *key, const struct node *value)
+{
+    bool is_object = key->object && key->type->merge != MERGE_MAP;
+    switch (value->kind) {
+    case NODE_BOOL:
+        return !value->boolean;
+    case NODE_INT:
+        return value->integer == 0;
+    case NODE_FLOAT:
+        return value->number == 0;
+    case NODE_STRING:
+        return is_zero_text(key->type, value->text);
+    case NODE_LIST:
+        return value->count == 0;
+    case NODE_MAP: /* `healthcheck: {}` is there; of what is shown anyway nobody can tell */
+        return value->count == 0 && (!is_object || key->shown);
+    case NODE_NULL:
+    case NODE_BAD:
+    case NODE_KIND_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void drop_from(const struct schema_object *rows, struct node *map, void *data)
+{
+    (void)data;
+    for (size_t i = map->count; i-- > 0;) {
+        const struct schema_key *key = schema_find(rows, map->pairs[i].key);
+        if (key && !key->keeps_zero && says_nothing(key, map->pairs[i].value))
+            node_remove(map, key->name);
+    }
+}
+
+void complete_drop_empty(struct node *tree)
+{
+    schema_walk(&schema_root, tree, drop_from, NULL);
+}
