@@ -89,6 +89,8 @@ static void extract_text(const struct extraction *extraction, const char *text, 
 
 static void extract_node(const struct extraction *extraction, const struct node *node)
 {
+    if (!node->has_dollar)
+        return;
     if (node->kind == NODE_STRING)
         extract_text(extraction, node->text, node->text + strlen(node->text), 0);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)

@@ -250,8 +250,6 @@ int interpolate_text(struct interpolation *interpolation, const char *text, stru
 
 static void interpolate_string(struct interpolation *interpolation, struct node *node)
 {
-    if (!strchr(node->text, '$'))
-        return;
     _cleanup_strbuf_ struct strbuf out = {0};
     struct expansion expansion = {.owner = interpolation, .start = node->text, .node = node};
     int r = expand(&expansion, node->text, node->text + strlen(node->text), 0, &out);
@@ -270,6 +268,8 @@ static void interpolate_string(struct interpolation *interpolation, struct node 
 
 static void interpolate_node(struct interpolation *interpolation, struct node *node)
 {
+    if (!node->has_dollar)
+        return;
     if (node->kind == NODE_STRING)
         interpolate_string(interpolation, node);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
@@ -280,6 +280,8 @@ static void interpolate_node(struct interpolation *interpolation, struct node *n
 
 static void interpolate_service(struct interpolation *interpolation, struct node *service)
 {
+    if (!service->has_dollar)
+        return;
     for (size_t i = 0; service->kind == NODE_MAP && i < service->count; i++) {
         const char *key = service->pairs[i].key;
         interpolation->has_replica = streq(key, "hostname") || streq(key, "environment");

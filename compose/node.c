@@ -94,7 +94,7 @@ bool node_is_scalar(const struct node *node)
     return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
 }
 
-#define CAPACITY_LIMIT ((size_t)1 << 24) /* of the member's bits */
+#define CAPACITY_LIMIT ((size_t)1 << 23) /* of the member's bits */
 
 /* items and pairs are the same member. */
 static void reserve(struct arena *arena, struct node *node, size_t capacity, size_t size)
@@ -112,6 +112,13 @@ static void grow(struct arena *arena, struct node *node, size_t size)
         reserve(arena, node, node->capacity ? (size_t)node->capacity * 2 : 4, size);
 }
 
+void node_reserve(struct arena *arena, struct node *node, size_t count)
+{
+    if (count > node->capacity)
+        reserve(arena, node, count,
+                node->kind == NODE_MAP ? sizeof(*node->pairs) : sizeof(*node->items));
+}
+
 void node_append(struct arena *arena, struct node *list, struct node *item)
 {
     grow(arena, list, sizeof(*list->items));
@@ -122,12 +129,13 @@ void node_append(struct arena *arena, struct node *list, struct node *item)
 
 #define INDEX_FROM 16 /* smaller maps are searched from front to back; a power of two */
 
-static uint32_t hash_key(const char *key)
+uint32_t node_hash(const char *key)
 {
     uint64_t hash = 14695981039346656037U; /* FNV-1a */
     for (const unsigned char *c = (const unsigned char *)key; *c; c++)
         hash = (hash ^ *c) * 1099511628211U;
-    return (uint32_t)(hash ^ (hash >> 32));
+    uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
+    return folded ? folded : 1;
 }
 
 /* The slot of a hash, and the one behind it; the first word is their number, a power of two. */
@@ -184,27 +192,44 @@ static struct node_pair *find(const struct node *map, const char *key, uint32_t 
 
 struct node_pair *node_find(const struct node *map, const char *key)
 {
-    return node_is(map, NODE_MAP) && map->count ? find(map, key, hash_key(key)) : NULL;
+    return node_is(map, NODE_MAP) && map->count ? find(map, key, node_hash(key)) : NULL;
+}
+
+struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair)
+{
+    uint32_t hash = pair->hash ? pair->hash : node_hash(pair->key);
+    struct node_pair *earlier = find(map, pair->key, hash);
+    if (earlier)
+        return earlier;
+    bool is_full = map->count == map->capacity;
+    grow(arena, map, sizeof(*map->pairs));
+    struct node_pair *place = &map->pairs[map->count++];
+    *place = *pair;
+    place->hash = hash;
+    if (map->count >= INDEX_FROM && (is_full || !map->index))
+        index_rebuild(arena, map);
+    else if (map->index)
+        index_add(map, map->count - 1);
+    return NULL;
 }
 
 void node_put_ranked(struct arena *arena, struct node *map, const struct node_pair *pair)
 {
-    uint32_t hash = hash_key(pair->key);
-    struct node_pair *place = find(map, pair->key, hash);
-    if (place) {
-        *place = *pair;
-        place->hash = hash;
+    struct node_pair *earlier = node_add(arena, map, pair);
+    if (!earlier)
         return;
-    }
-    bool has_grown = map->count == map->capacity;
-    grow(arena, map, sizeof(*map->pairs));
-    place = &map->pairs[map->count++];
-    *place = *pair;
-    place->hash = hash;
-    if (map->count >= INDEX_FROM && (has_grown || !map->index))
-        index_rebuild(arena, map);
-    else if (map->index)
-        index_add(map, map->count - 1);
+    uint32_t hash = earlier->hash;
+    *earlier = *pair;
+    earlier->hash = hash;
+}
+
+void node_shrink(struct node *map, size_t count)
+{
+    if (map->count == count)
+        return;
+    map->count = (uint32_t)count;
+    if (map->index)
+        index_all(map);
 }
 
 void node_put(struct arena *arena, struct node *map, const char *key, struct position position,
@@ -232,9 +257,7 @@ void node_remove(struct node *map, const char *key)
         return;
     size_t place = (size_t)(pair - map->pairs);
     memmove(pair, pair + 1, (map->count - place - 1) * sizeof(*pair));
-    map->count--;
-    if (map->index)
-        index_all(map);
+    node_shrink(map, map->count - 1);
 }
 
 struct node *node_get(const struct node *map, const char *key)

@@ -31,7 +31,7 @@ struct node_pair {
     const char *key;
     struct position position; /* the key's */
     unsigned rank;            /* place among its siblings when printed; equal ranks by name */
-    uint32_t hash;            /* node.c's, of the key */
+    uint32_t hash;            /* node_hash(key); 0: not known yet */
     struct node *value;
 };
 
@@ -42,8 +42,9 @@ struct node {
     bool single_line : 1;
     bool is_quoted : 1;
     bool is_time : 1;       /* a string that was written as a date without quotes */
+    bool has_dollar : 1;    /* as yaml.h read it: the text holds one, or a child's does */
     bool is_escaped : 1;    /* for print.h: its `$` are as they shall be printed */
-    uint32_t capacity : 24; /* of lists and maps; more is out of memory */
+    uint32_t capacity : 23; /* of lists and maps; more is out of memory */
     uint32_t count;         /* of lists and maps, 0 in scalars */
     struct position position;
     union {
@@ -80,6 +81,8 @@ struct node *node_copy(struct arena *arena, const struct node *node, size_t dept
 bool node_is(const struct node *node, enum node_kind kind); /* false for NULL */
 bool node_is_scalar(const struct node *node);               /* a number, bool or string */
 
+/* Room for count items or pairs without a byte more. */
+void node_reserve(struct arena *arena, struct node *node, size_t count);
 void node_append(struct arena *arena, struct node *list, struct node *item);
 
 /* A new key goes to the end; an existing one gets the value and position. key is kept by reference.
@@ -88,6 +91,12 @@ void node_put(struct arena *arena, struct node *map, const char *key, struct pos
               struct node *value);
 /* As node_put, with a rank. */
 void node_put_ranked(struct arena *arena, struct node *map, const struct node_pair *pair);
+/* The pair goes to the end where its key is new; the earlier one is returned where not, else NULL.
+ */
+struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair);
+/* After pairs were taken out from among the first `count`, which moved together: the rest goes. */
+void node_shrink(struct node *map, size_t count);
+uint32_t node_hash(const char *key);
 struct node_pair *node_find(const struct node *map, const char *key);
 /* The value; NULL where there is none, or a bad one. map may be NULL. */
 struct node *node_get(const struct node *map, const char *key);

@@ -125,71 +125,50 @@ static bool is_container(const struct schema_key *key)
     return key->object && key->type->merge != MERGE_APPEND && key->type->merge != MERGE_CONCAT;
 }
 
-static bool has_dollar(const struct node *node)
-{
-    if (node->kind == NODE_STRING)
-        return strchr(node->text, '$');
-    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
-        if (has_dollar(node->items[i]))
-            return true;
-    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
-        if (has_dollar(node->pairs[i].value))
-            return true;
-    return false;
-}
-
 struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
 {
     if (node->kind == NODE_BAD)
         return NULL;
-    if (schema->no_interpolate && !is_container(key) && has_dollar(node))
+    if (schema->no_interpolate && !is_container(key) && node->has_dollar)
         return node;
     return key->type->parse(schema, key, node);
 }
 
-static void parse_known(struct schema *schema, const struct schema_object *object,
-                        const struct schema_key *key, const struct node_pair *pair,
-                        struct node *result)
+/* Each of these makes a pair canonical; false: it goes. */
+static bool parse_known(struct schema *schema, const struct schema_object *object,
+                        const struct schema_key *key, struct node_pair *pair)
 {
     if (pair->value->kind == NODE_NULL && key->type->null_is_absent)
-        return;
+        return false;
     struct node *value = schema_parse_value(schema, key, pair->value);
-    if (!value)
-        value = node_new(schema->arena, NODE_BAD, pair->value->position);
-    node_put_ranked(schema->arena, result,
-                    &(struct node_pair){.key = key->name,
-                                        .position = pair->position,
-                                        .rank = (unsigned)(key - object->keys),
-                                        .value = value});
+    if (key->class == KEY_OBSOLETE)
+        return false;
+    pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
+    pair->rank = (unsigned)(key - object->keys);
+    return true;
 }
 
-static void parse_pair(struct schema *schema, const struct schema_object *object,
-                       const struct node_pair *pair, struct node *result)
+static bool parse_pair(struct schema *schema, const struct schema_object *object,
+                       struct node_pair *pair)
 {
     const struct schema_key *key = schema_find(object, pair->key);
     if (!key && object->extensions && str_after_prefix(pair->key, "x-")) {
-        node_put_ranked(schema->arena, result,
-                        &(struct node_pair){.key = pair->key,
-                                            .position = pair->position,
-                                            .rank = (unsigned)object->count,
-                                            .value = pair->value});
-        return;
+        pair->rank = (unsigned)object->count;
+        return true;
     }
     if (!key) {
         report_unknown(schema, object, pair);
-        return;
+        return false;
     }
     size_t length = schema_enter(schema, pair->key);
     if (key->class == KEY_OBSOLETE)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
                         "'%s' is obsolete and ignored, please remove it",
                         strbuf_text(&schema->path));
-    if (key->class == KEY_OBSOLETE)
-        schema_parse_value(schema, key, pair->value);
-    else
-        parse_known(schema, object, key, pair, result);
+    bool is_kept = parse_known(schema, object, key, pair);
     schema_leave(schema, length);
+    return is_kept;
 }
 
 struct node *schema_parse_object(struct schema *schema, const struct schema_object *object,
@@ -197,10 +176,14 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping");
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
-    for (size_t i = 0; i < node->count; i++)
-        parse_pair(schema, object, &node->pairs[i], result);
-    return result;
+    size_t kept = 0;
+    for (size_t i = 0; i < node->count; i++) {
+        struct node_pair pair = node->pairs[i];
+        if (parse_pair(schema, object, &pair))
+            node->pairs[kept++] = pair;
+    }
+    node_shrink(node, kept);
+    return node;
 }
 
 struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,

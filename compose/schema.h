@@ -72,8 +72,8 @@ typedef void schema_visit_fn(const struct schema_object *rows, struct node *map,
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
                  void *data);
 
-/* Checks a document and returns its canonical form. With no_interpolate values that hold a `$` stay
- * as they are. Problems go to diagnostics; what was wrong is
- * NODE_BAD in the result, so that later stages can go on and find more. */
+/* Checks a document and makes it canonical, in place. With no_interpolate values that hold a `$`
+ * stay as they are. Problems go to diagnostics; what was wrong is NODE_BAD in the result, so that
+ * later stages can go on and find more. */
 struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
                               struct node *document, bool no_interpolate);

@@ -44,9 +44,9 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
         return environment_of_list(schema, node);
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping or a list of KEY=VALUE");
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
+    size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
-        const struct node_pair *pair = &node->pairs[i];
+        struct node_pair *pair = &node->pairs[i];
         struct node *value = pair->value;
         size_t length = schema_enter(schema, pair->key);
         if (pair->key[0] == '\0' || strchr(pair->key, '='))
@@ -54,16 +54,18 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
                             "'%s' is no name of a variable", pair->key);
         else if (value->is_time)
             schema_error(schema, value, "put it in quotes", "must be a string, not a date");
-        else if (node_is_scalar(value))
+        else if (node_is_scalar(value) && value->kind != NODE_STRING)
             value = node_new_string(schema->arena, node_scalar_text(schema->arena, value),
                                     value->position);
-        else if (value->kind != NODE_NULL && value->kind != NODE_BAD)
+        else if (!node_is_scalar(value) && value->kind != NODE_NULL && value->kind != NODE_BAD)
             schema_wrong_kind(schema, value, "a string, a number, a boolean or empty");
+        pair->value = value;
         if (value->kind == NODE_STRING || value->kind == NODE_NULL)
-            node_put(schema->arena, result, pair->key, pair->position, value);
+            node->pairs[kept++] = *pair;
         schema_leave(schema, length);
     }
-    return result;
+    node_shrink(node, kept);
+    return node;
 }
 const struct schema_type type_environment = {"mapping, or list of KEY=VALUE and KEY",
                                              schema_parse_environment, MERGE_MAP, false};

@@ -64,9 +64,9 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping of names");
     bool may_be_empty = streq(key->name, "networks") || streq(key->name, "volumes");
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
+    size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
-        const struct node_pair *pair = &node->pairs[i];
+        struct node_pair *pair = &node->pairs[i];
         if (!is_name(pair->key)) {
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position,
                             "use letters, digits, '.', '_' and '-'", "invalid name '%s' in '%s'",
@@ -80,12 +80,12 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
         value = value->kind == NODE_BAD
                     ? NULL
                     : schema_parse_object(schema, key->object, unfold_external(schema, key, value));
-        if (!value)
-            value = node_new(schema->arena, NODE_BAD, pair->value->position);
-        node_put(schema->arena, result, pair->key, pair->position, value);
+        pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
+        node->pairs[kept++] = *pair;
         schema_leave(schema, length);
     }
-    return result;
+    node_shrink(node, kept);
+    return node;
 }
 const struct schema_type type_named = {"mapping of names", parse_named, MERGE_MAP, true};
 /* `services:` with nothing below is hardly meant. */
@@ -345,17 +345,18 @@ struct node *schema_parse_strings(struct schema *schema, const struct schema_key
     (void)key;
     if (node->kind != NODE_LIST)
         return schema_wrong_kind(schema, node, "a list of strings");
-    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    uint32_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         size_t length = schema_enter_item(schema, i);
         struct node *item = node->items[i]->kind == NODE_BAD
                                 ? NULL
                                 : schema_parse_string(schema, NULL, node->items[i]);
         if (item)
-            node_append(schema->arena, result, item);
+            node->items[kept++] = item;
         schema_leave(schema, length);
     }
-    return result;
+    node->count = kept;
+    return node;
 }
 const struct schema_type type_strings = {"list of strings", schema_parse_strings, MERGE_APPEND,
                                          false};
@@ -410,22 +411,19 @@ struct node *schema_parse_names(struct schema *schema, const struct schema_key *
 }
 
 struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
-                                  const struct node *node, bool may_be_empty)
+                                  struct node *node, bool may_be_empty)
 {
-    struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
-        const struct node_pair *pair = &node->pairs[i];
+        struct node_pair *pair = &node->pairs[i];
         size_t length = schema_enter(schema, pair->key);
         struct node *value = pair->value;
         if (value->kind != NODE_NULL || !may_be_empty)
             value =
                 value->kind == NODE_BAD ? NULL : schema_parse_object(schema, key->object, value);
-        if (!value)
-            value = node_new(schema->arena, NODE_BAD, pair->value->position);
-        node_put(schema->arena, result, pair->key, pair->position, value);
+        pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
         schema_leave(schema, length);
     }
-    return result;
+    return node;
 }
 
 static struct node *parse_item_object(struct schema *schema, const struct schema_key *key,
@@ -445,15 +443,16 @@ struct node *schema_parse_items(struct schema *schema, const struct schema_key *
 {
     if (node->kind != NODE_LIST)
         return schema_wrong_kind(schema, node, "a list");
-    struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    uint32_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         size_t length = schema_enter_item(schema, i);
         struct node *item =
             node->items[i]->kind == NODE_BAD ? NULL : parse(schema, key, node->items[i]);
         if (item)
-            node_append(schema->arena, result, item);
+            node->items[kept++] = item;
         schema_leave(schema, length);
     }
-    return result;
+    node->count = kept;
+    return node;
 }
 const struct schema_type type_list = {"list of mappings", schema_parse_list, MERGE_CONCAT, false};

@@ -58,7 +58,7 @@ struct node *schema_parse_list(struct schema *schema, const struct schema_key *k
                                struct node *node);
 /* A mapping of names to such mappings. */
 struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
-                                  const struct node *node, bool may_be_empty);
+                                  struct node *node, bool may_be_empty);
 /* A list of names as a mapping; fill puts a name's defaults. */
 struct node *schema_parse_names(struct schema *schema, const struct schema_key *key,
                                 const struct node *node,

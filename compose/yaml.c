@@ -2,15 +2,20 @@
 #include "compose/yaml.h"
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/scalar.h"
 
 #include <yaml.h>
 
+#define RECENT_KEYS 256
+
 /* A collection that is being read. */
 struct level {
     struct node *node;
+    size_t first;    /* of its children among the reader's */
     const char *key; /* of a map: set while its value is awaited */
     struct position key_position;
+    uint32_t key_hash;
     bool key_is_merge;
     const char *anchor; /* NULL: none */
     bool is_reset;      /* of `!reset`: read, and left out */
@@ -26,7 +31,11 @@ struct reader {
     struct node *all_resets; /* one list per document */
     struct level levels[YAML_DEPTH_LIMIT];
     size_t depth;
-    struct node *anchors; /* name -> node; NODE_BAD while its value is being read */
+    /* Children of the open collections; items of lists have no key. Each goes to its node when that
+     * is complete and its size known. */
+    VEC(struct node_pair) children;
+    const char *recent_keys[RECENT_KEYS]; /* by hash: most keys are written many times */
+    struct node *anchors;                 /* name -> node; NODE_BAD while its value is being read */
     size_t alias_nodes;
     bool failed; /* nothing sensible can be read any more */
 };
@@ -82,26 +91,48 @@ static void apply_merge_key(struct reader *reader, struct node *map)
         node_put_ranked(reader->arena, map, &inherited->pairs[i]);
 }
 
-static void put_value(struct reader *reader, struct level *level, struct node *node)
+static void fill_list(struct reader *reader, struct node *list, size_t first)
 {
-    const struct node_pair *earlier = node_find(level->node, level->key);
-    if (earlier)
-        complain_at(reader, level->key_position, NULL, "key '%s' is given twice (first in line %u)",
-                    level->key, earlier->position.line);
-    else
-        node_put_ranked(reader->arena, level->node,
-                        &(struct node_pair){.key = level->key,
-                                            .position = level->key_position,
-                                            .rank = level->key_is_merge,
-                                            .value = node});
-    level->key = NULL;
+    size_t count = reader->children.count - first;
+    node_reserve(reader->arena, list, count);
+    for (size_t i = 0; i < count; i++)
+        node_append(reader->arena, list, reader->children.items[first + i].value);
+}
+
+static void fill_map(struct reader *reader, struct node *map, size_t first)
+{
+    size_t count = reader->children.count - first;
+    bool has_merge_key = false;
+    node_reserve(reader->arena, map, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct node_pair *pair = &reader->children.items[first + i];
+        const struct node_pair *earlier = node_add(reader->arena, map, pair);
+        has_merge_key = has_merge_key || pair->rank == 1;
+        if (earlier)
+            complain_at(reader, pair->position, NULL, "key '%s' is given twice (first in line %u)",
+                        pair->key, earlier->position.line);
+    }
+    if (has_merge_key)
+        apply_merge_key(reader, map);
+}
+
+/* The key's text; that of a recent one where it is the same. */
+static const char *intern_key(struct reader *reader, const struct node *node, uint32_t hash)
+{
+    const char **recent = &reader->recent_keys[hash % RECENT_KEYS];
+    if (!*recent || !streq(*recent, node->text))
+        *recent = arena_strdup(reader->arena, node->text);
+    return *recent;
 }
 
 static void take_key(struct reader *reader, struct level *level, const struct node *node,
                      bool is_plain)
 {
+    static const struct node nothing = {.text = ""};
+    const struct node *text = node_is_scalar(node) || node->kind == NODE_NULL ? node : &nothing;
+    level->key_hash = node_hash(text->text);
     level->key_position = node->position;
-    level->key = node_is_scalar(node) || node->kind == NODE_NULL ? node->text : "";
+    level->key = intern_key(reader, text, level->key_hash);
     level->key_is_merge = is_plain && streq(level->key, "<<");
     if (node->kind == NODE_MAP || node->kind == NODE_LIST)
         complain_at(reader, node->position, NULL, "a key must be a string, not %s",
@@ -112,7 +143,7 @@ static void take_key(struct reader *reader, struct level *level, const struct no
                     node->text);
 }
 
-static void place(struct reader *reader, struct node *node, bool is_plain)
+static void place(struct reader *reader, struct node *node)
 {
     if (reader->depth == 0) {
         node_append(reader->arena, reader->documents, node);
@@ -121,12 +152,17 @@ static void place(struct reader *reader, struct node *node, bool is_plain)
         return;
     }
     struct level *level = &reader->levels[reader->depth - 1];
-    if (level->node->kind == NODE_LIST)
-        node_append(reader->arena, level->node, node);
-    else if (!level->key)
-        take_key(reader, level, node, is_plain);
-    else
-        put_value(reader, level, node);
+    if (level->node->kind == NODE_MAP && !level->key) {
+        take_key(reader, level, node, false);
+        return;
+    }
+    level->node->has_dollar |= node->has_dollar;
+    vec_add(&reader->children, ((struct node_pair){.key = level->key,
+                                                   .position = level->key_position,
+                                                   .rank = level->key_is_merge,
+                                                   .hash = level->key_hash,
+                                                   .value = node}));
+    level->key = NULL;
 }
 
 /* --- anchors and aliases -------------------------------------------------------------------- */
@@ -158,7 +194,7 @@ static void read_alias(struct reader *reader, const yaml_event_t *event)
     struct node *copy = node_copy(reader->arena, target, YAML_DEPTH_LIMIT - reader->depth + 1,
                                   YAML_ALIAS_LIMIT, &reader->alias_nodes);
     if (copy)
-        place(reader, copy, false);
+        place(reader, copy);
     else if (reader->alias_nodes > YAML_ALIAS_LIMIT)
         fail_at(reader, position, NULL, "aliases make more than %d values of this file",
                 YAML_ALIAS_LIMIT);
@@ -176,6 +212,14 @@ static const char *tag_name(const yaml_char_t *tag)
     return core ? core : text;
 }
 
+/* How many items the list of a level has so far. */
+static size_t items_of(const struct reader *reader, size_t level)
+{
+    size_t end =
+        level + 1 < reader->depth ? reader->levels[level + 1].first : reader->children.count;
+    return end - reader->levels[level].first;
+}
+
 /* Where the node at hand belongs: keys, and indexes as numbers. */
 static struct node *current_path(const struct reader *reader, struct position position)
 {
@@ -184,7 +228,7 @@ static struct node *current_path(const struct reader *reader, struct position po
         const struct level *level = &reader->levels[i];
         node_append(reader->arena, path,
                     level->node->kind == NODE_LIST
-                        ? node_new_int(reader->arena, level->node->count, position)
+                        ? node_new_int(reader->arena, (int64_t)items_of(reader, i), position)
                         : node_new_string(reader->arena, level->key ? level->key : "", position));
     }
     return path;
@@ -208,35 +252,54 @@ static void leave_out(struct reader *reader)
         reader->levels[reader->depth - 1].key = NULL;
 }
 
+static struct node scalar_of(struct reader *reader, const yaml_event_t *event)
+{
+    yaml_scalar_style_t style = event->data.scalar.style;
+    size_t length = event->data.scalar.length;
+    bool quoted =
+        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    /* Escapes and folds would shift what stands behind them. */
+    size_t written = event->end_mark.index - event->start_mark.index;
+    return (struct node){.kind = NODE_STRING,
+                         .position = position_at(reader, &event->start_mark),
+                         .is_quoted = quoted,
+                         .single_line = written <= length + (quoted ? 2 : 0)};
+}
+
 static void read_scalar(struct reader *reader, const yaml_event_t *event)
 {
     const char *value = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    yaml_scalar_style_t style = event->data.scalar.style;
     const char *tag = tag_name(event->data.scalar.tag);
-    struct node *node =
-        node_new(reader->arena, NODE_STRING, position_at(reader, &event->start_mark));
-    bool is_reset = take_tag(reader, event->data.scalar.tag, node->position);
+    struct node node = scalar_of(reader, event);
+    bool is_reset = take_tag(reader, event->data.scalar.tag, node.position);
     if (strlen(value) != length) {
-        complain_at(reader, node->position, NULL, "a string must not hold a NUL character");
+        complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
         length = strlen(value);
     }
-    node->text = arena_strndup(reader->arena, value, length);
-    bool quoted =
-        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    node->is_quoted = quoted;
-    /* Escapes and folds would shift what stands behind them. */
-    size_t written = event->end_mark.index - event->start_mark.index;
-    node->single_line = written <= length + (quoted ? 2 : 0);
     if (is_reset && reader->depth > 0) {
         leave_out(reader);
         return;
     }
-    bool is_plain = style == YAML_PLAIN_SCALAR_STYLE && !(tag && streq(tag, "str"));
+    bool is_plain =
+        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !(tag && streq(tag, "str"));
+    struct level *level = reader->depth > 0 ? &reader->levels[reader->depth - 1] : NULL;
+    bool is_key = level && level->node->kind == NODE_MAP && !level->key;
+    node.text = is_key ? value : arena_strndup(reader->arena, value, length);
+    node.has_dollar = !is_key && memchr(value, '$', length);
     if (is_plain)
-        scalar_resolve(reader->arena, node, node->text);
-    define_anchor(reader, event->data.scalar.anchor, node);
-    place(reader, node, is_plain);
+        scalar_resolve(reader->arena, &node, node.text);
+    if (is_key)
+        take_key(reader, level, &node, is_plain);
+    if (is_key && !event->data.scalar.anchor)
+        return; /* most keys need no node */
+    struct node *kept = node_new(reader->arena, NODE_STRING, node.position);
+    *kept = node;
+    if (is_key)
+        kept->text = level->key;
+    define_anchor(reader, event->data.scalar.anchor, kept);
+    if (!is_key)
+        place(reader, kept);
 }
 
 static void open_level(struct reader *reader, enum node_kind kind, const yaml_event_t *event,
@@ -248,9 +311,10 @@ static void open_level(struct reader *reader, enum node_kind kind, const yaml_ev
         return;
     }
     bool is_reset = take_tag(reader, tag, position) && reader->depth > 0;
-    struct node *unfinished = node_new(reader->arena, NODE_BAD, position);
+    struct node *unfinished = anchor ? node_new(reader->arena, NODE_BAD, position) : NULL;
     reader->levels[reader->depth++] =
         (struct level){.node = node_new(reader->arena, kind, position),
+                       .first = reader->children.count,
                        .anchor = define_anchor(reader, anchor, unfinished),
                        .is_reset = is_reset};
 }
@@ -259,13 +323,16 @@ static void close_level(struct reader *reader)
 {
     const struct level *level = &reader->levels[--reader->depth];
     if (level->node->kind == NODE_MAP)
-        apply_merge_key(reader, level->node);
+        fill_map(reader, level->node, level->first);
+    else
+        fill_list(reader, level->node, level->first);
+    reader->children.count = level->first;
     if (level->anchor)
         node_put(reader->arena, reader->anchors, level->anchor, level->node->position, level->node);
     if (level->is_reset)
         leave_out(reader);
     else
-        place(reader, level->node, false);
+        place(reader, level->node);
 }
 
 static void read_event(struct reader *reader, const yaml_event_t *event)
@@ -380,6 +447,7 @@ struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnosti
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
     read_events(&reader, text, length);
     yaml_parser_delete(&reader.parser);
+    vec_done(&reader.children);
     *ret_resets = reader.all_resets;
     return reader.failed ? NULL : reader.documents;
 }

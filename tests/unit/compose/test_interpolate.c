@@ -1,6 +1,7 @@
 #include "compose/interpolate.h"
 
 #include "../unit.h"
+#include "base/vec.h"
 
 #include <errno.h>
 
@@ -92,9 +93,12 @@ static void unset_names_are_warned_of_once(void **state)
     struct fixture *fixture = *state;
     struct position position = {.line = 1, .column = 1};
     struct node *list = node_new(fixture->arena, NODE_LIST, position);
-    node_append(fixture->arena, list, node_new_string(fixture->arena, "$A $A", position));
-    node_append(fixture->arena, list, node_new_string(fixture->arena, "${A}$B", position));
-    node_append(fixture->arena, list, node_new_string(fixture->arena, "${C:-}", position));
+    const char *const texts[] = {"$A $A", "${A}$B", "${C:-}"};
+    list->has_dollar = true;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        node_append(fixture->arena, list, node_new_string(fixture->arena, texts[i], position));
+        list->items[i]->has_dollar = true;
+    }
     interpolate_tree(fixture->interpolation, list);
     assert_int_equal(diagnostics_count(fixture->diagnostics, SEVERITY_WARNING), 2);
     assert_int_equal(diagnostics_count(fixture->diagnostics, SEVERITY_ERROR), 0);
