@@ -1,89 +1,179 @@
-/* See compose/notes.h. */
+/* See compose/notes.h. A walk along the table's rows collects what there is to say; what is the
+ * same of many services is said once. */
 #include "compose/notes.h"
 
 #include "base/str.h"
-#include "compose/schema.h"
+#include "base/vec.h"
+#include "compose/schema_table.h"
+
+#define NAMES_SHOWN 20
+
+/* One thing to say, and of whom. */
+struct note {
+    enum severity severity;
+    const char *path;         /* of the first: "services.web.cap_add" */
+    const char *label;        /* below a service: "cap_add" */
+    const char *section;      /* "services" */
+    const char *text;         /* "has no effect: ..." */
+    struct position position; /* of the first */
+    struct node *names;       /* services, networks... */
+    size_t count;
+};
 
 struct notes {
-    struct diagnostics *diagnostics;
-    struct strbuf path;        /* of the value at hand */
-    struct strbuf meaningless; /* names of keys that mean nothing */
-    struct node *seen;         /* of these, each once */
     struct arena *arena;
-    struct position first; /* of these */
+    struct diagnostics *diagnostics;
+    struct strbuf path;          /* of the value at hand */
+    const char *section, *entry; /* "services", "web" */
+    VEC(struct note) list;       /* in the tree's order */
+    struct node *index;          /* "LABEL TEXT" -> place in the list */
+    struct node *meaningless;    /* labels of keys that mean nothing */
+    struct position first;       /* of these */
 };
 
 static void walk_object(struct notes *notes, const struct schema_object *object,
                         const struct node *map);
 
+/* --- what to say ----------------------------------------------------------------------------- */
+
+/* "services.NAME.deploy" and "mode" -> "deploy.mode"; other sections keep their name. */
+static const char *label_of(const struct notes *notes, const struct schema_object *object,
+                            const char *key)
+{
+    const char *rest = strstr(object->title, ".NAME");
+    if (!rest)
+        return key;
+    rest += strlen(".NAME");
+    return *rest ? arena_printf(notes->arena, "%s.%s", rest + 1, key) : key;
+}
+
+static void add_note(struct notes *notes, enum severity severity, const char *label,
+                     struct position position, const char *text)
+{
+    const char *name = arena_printf(notes->arena, "%s %s %s", notes->section, label, text);
+    struct node *place = node_get(notes->index, name);
+    if (!place) {
+        place = node_new_int(notes->arena, (int64_t)notes->list.count, position);
+        node_put(notes->arena, notes->index, name, position, place);
+        vec_add(&notes->list,
+                (struct note){.severity = severity,
+                              .path = arena_strdup(notes->arena, strbuf_text(&notes->path)),
+                              .label = label,
+                              .section = notes->section,
+                              .text = text,
+                              .position = position,
+                              .names = node_new(notes->arena, NODE_MAP, position)});
+    }
+    struct note *note = &notes->list.items[place->integer];
+    node_put(notes->arena, note->names, notes->entry, position,
+             node_new(notes->arena, NODE_NULL, position));
+    note->count++;
+}
+
+/* What stands below a cluster's or a build's key is named with it: "networks.labels". */
+static void add_meaningless(struct notes *notes, const char *label, struct position position)
+{
+    if (!streq(notes->section, "services"))
+        label = arena_printf(notes->arena, "%s.%s", notes->section, label);
+    if (notes->meaningless->count == 0)
+        notes->first = position;
+    if (!node_find(notes->meaningless, label))
+        node_put(notes->arena, notes->meaningless, label, position,
+                 node_new(notes->arena, NODE_NULL, position));
+}
+
 /* `volumes_from: []` can be had without. So can `privileged: false`. */
-static bool asks_for_nothing(const struct node *value)
+static bool asks_for_nothing(const struct schema_key *key, const struct node *value)
 {
     bool empty = (value->kind == NODE_LIST || value->kind == NODE_MAP) && value->count == 0;
     return empty || value->kind == NODE_NULL || value->kind == NODE_BAD ||
-           (value->kind == NODE_BOOL && !value->boolean) ||
+           (value->kind == NODE_BOOL && value->boolean == streq(key->name, "enable_ipv4")) ||
            (value->kind == NODE_STRING && value->text[0] == '\0');
 }
 
-static void note_meaningless(struct notes *notes, const struct node_pair *pair)
+/* Of a key that works, but not with this value. */
+static const char *value_note(const struct notes *notes, const struct schema_key *key,
+                              const struct node *value)
 {
-    if (node_find(notes->seen, pair->key))
-        return;
-    if (notes->seen->count == 0)
-        notes->first = pair->position;
-    strbuf_addf(&notes->meaningless, "%s'%s'", notes->seen->count ? ", " : "", pair->key);
-    node_put(notes->arena, notes->seen, pair->key, pair->position, pair->value);
+    if (key->type == &type_logging_driver && !schema_is_log_driver(value->text))
+        return arena_printf(
+            notes->arena, "is '%s', which is not supported yet: the log is kept here", value->text);
+    if (key->type == &type_pull_policy && schema_is_later_pull_policy(value->text))
+        return arena_printf(notes->arena,
+                            "is '%s', which is not supported yet: the image is fetched where it is "
+                            "missing",
+                            value->text);
+    return NULL;
 }
+
+/* --- the walk -------------------------------------------------------------------------------- */
 
 /* Below a key that works: the keys of its object, or of each of its entries or items. */
 static void walk_value(struct notes *notes, const struct schema_key *key, const struct node *value)
 {
     size_t length = notes->path.length;
+    bool is_section = notes->section[0] == '\0';
     if (!key->object)
         return;
-    if (value->kind == NODE_LIST || key->type->merge == MERGE_MAP) {
-        for (size_t i = 0; i < value->count; i++) {
-            if (value->kind == NODE_MAP) {
-                strbuf_add_char(&notes->path, '.');
-                strbuf_add_str(&notes->path, value->pairs[i].key);
-            } else {
-                strbuf_addf(&notes->path, "[%zu]", i);
-            }
-            walk_object(notes, key->object,
-                        value->kind == NODE_MAP ? value->pairs[i].value : value->items[i]);
-            notes->path.length = length;
-            notes->path.data[length] = '\0';
-        }
+    bool is_many = value->kind == NODE_LIST ||
+                   (key->type->merge == MERGE_MAP && key->type != &type_logging_options);
+    if (!is_many) {
+        walk_object(notes, key->object, value);
         return;
     }
-    walk_object(notes, key->object, value);
+    notes->section = is_section ? key->name : notes->section;
+    for (size_t i = 0; i < value->count; i++) {
+        bool is_map = value->kind == NODE_MAP;
+        if (is_map)
+            strbuf_addf(&notes->path, ".%s", value->pairs[i].key);
+        else
+            strbuf_addf(&notes->path, "[%zu]", i);
+        if (is_section)
+            notes->entry = is_map ? value->pairs[i].key : "";
+        walk_object(notes, key->object, is_map ? value->pairs[i].value : value->items[i]);
+        notes->path.length = length;
+        notes->path.data[length] = '\0';
+    }
+    notes->section = is_section ? "" : notes->section;
 }
 
-static void walk_pair(struct notes *notes, const struct schema_key *key,
-                      const struct node_pair *pair)
+static void walk_pair(struct notes *notes, const struct schema_object *object,
+                      const struct schema_key *key, const struct node_pair *pair)
 {
-    const char *path = strbuf_text(&notes->path);
-    if (asks_for_nothing(pair->value) && key->class != KEY_WORKS)
+    const char *text = NULL;
+    if (key->class != KEY_WORKS && asks_for_nothing(key, pair->value))
         return;
     switch (key->class) {
     case KEY_WORKS:
+        text = pair->value->kind == NODE_STRING ? value_note(notes, key, pair->value) : NULL;
+        if (text)
+            add_note(notes, SEVERITY_LATER, label_of(notes, object, key->name),
+                     pair->value->position, text);
         walk_value(notes, key, pair->value);
         break;
     case KEY_LATER:
-        diagnostics_add(notes->diagnostics, SEVERITY_LATER, pair->position, NULL,
-                        "'%s' is not supported yet, and left out", path);
+        add_note(notes, SEVERITY_LATER, label_of(notes, object, key->name), pair->position,
+                 "is not supported yet, and left out");
         break;
     case KEY_INSTEAD:
-        diagnostics_add(notes->diagnostics, SEVERITY_INSTEAD, pair->position, NULL,
-                        "'%s' has no effect: %s", path, key->help);
+        add_note(notes, SEVERITY_INSTEAD, label_of(notes, object, key->name), pair->position,
+                 arena_printf(notes->arena, "has no effect: %s", key->help));
         break;
     case KEY_NOTHING:
-        note_meaningless(notes, pair);
+        add_meaningless(notes, label_of(notes, object, key->name), pair->position);
         break;
     case KEY_OBSOLETE:
     case KEY_CLASS_COUNT:
         break;
     }
+}
+
+/* Options of a log driver that is not there are no news beside it. */
+static bool is_foreign_option(const struct schema_object *object, const struct node *map,
+                              const char *key)
+{
+    return object == &schema_logging && streq(key, "options") &&
+           !schema_is_log_driver(node_get_string(map, "driver", ""));
 }
 
 static void walk_object(struct notes *notes, const struct schema_object *object,
@@ -93,28 +183,67 @@ static void walk_object(struct notes *notes, const struct schema_object *object,
     for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++) {
         const struct node_pair *pair = &map->pairs[i];
         const struct schema_key *key = schema_find(object, pair->key);
-        if (!key)
-            continue;
         if (length)
             strbuf_add_char(&notes->path, '.');
         strbuf_add_str(&notes->path, pair->key);
-        walk_pair(notes, key, pair);
+        if (key && !is_foreign_option(object, map, pair->key))
+            walk_pair(notes, object, key, pair);
+        else if (!key && object == &schema_logging_options)
+            add_note(notes, SEVERITY_INSTEAD, label_of(notes, object, pair->key), pair->position,
+                     "has no effect: only 'max-size' and 'max-file' are known");
         notes->path.length = length;
         notes->path.data[length] = '\0';
     }
 }
 
+/* --- saying it ------------------------------------------------------------------------------- */
+
+/* "'a', 'b' and 3 more" */
+static void add_names(struct strbuf *out, const struct node *names, size_t limit)
+{
+    size_t shown = names->count > limit ? limit : names->count;
+    for (size_t i = 0; i < shown; i++)
+        strbuf_addf(out, "%s'%s'",
+                    i == 0                                    ? ""
+                    : i + 1 == shown && shown == names->count ? " and "
+                                                              : ", ",
+                    names->pairs[i].key);
+    if (shown < names->count)
+        strbuf_addf(out, " and %zu more", (size_t)names->count - shown);
+}
+
+static void say(struct diagnostics *diagnostics, const struct note *note)
+{
+    _cleanup_strbuf_ struct strbuf subject = {0};
+    if (note->count == 1) {
+        strbuf_addf(&subject, "'%s'", note->path);
+    } else {
+        size_t one = note->names->count == 1; /* "service", "services" */
+        strbuf_addf(&subject, "'%s' of %.*s ", note->label, (int)(strlen(note->section) - one),
+                    note->section);
+        add_names(&subject, note->names, NAMES_SHOWN);
+    }
+    diagnostics_add(diagnostics, note->severity, note->position, NULL, "%s %s",
+                    strbuf_text(&subject), note->text);
+}
+
 void notes_add(struct arena *arena, struct diagnostics *diagnostics, const struct node *tree)
 {
-    struct notes notes = {.diagnostics = diagnostics,
-                          .arena = arena,
-                          .seen = node_new(arena, NODE_MAP, tree->position)};
+    struct notes notes = {.arena = arena,
+                          .diagnostics = diagnostics,
+                          .section = "",
+                          .entry = "",
+                          .index = node_new(arena, NODE_MAP, tree->position),
+                          .meaningless = node_new(arena, NODE_MAP, tree->position)};
+    _cleanup_strbuf_ struct strbuf names = {0};
     walk_object(&notes, &schema_root, tree);
-    if (notes.seen->count > 0)
+    for (size_t i = 0; i < notes.list.count; i++)
+        say(diagnostics, &notes.list.items[i]);
+    add_names(&names, notes.meaningless, SIZE_MAX);
+    if (notes.meaningless->count > 0)
         diagnostics_add(diagnostics, SEVERITY_INSTEAD, notes.first, NULL,
-                        notes.seen->count == 1 ? "%s means nothing to a VM"
-                                               : "%s mean nothing to a VM",
-                        notes.meaningless.data);
+                        "%s mean%s nothing to a VM", strbuf_text(&names),
+                        notes.meaningless->count == 1 ? "s" : "");
+    vec_done(&notes.list);
     strbuf_done(&notes.path);
-    strbuf_done(&notes.meaningless);
 }

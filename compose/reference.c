@@ -49,16 +49,12 @@ void reference_print(struct strbuf *out)
         out,
         "# The Compose keys vmstead knows\n"
         "\n"
-        "Generated from the table in `compose/schema_table.c`; do not edit. A key that *works* "
-        "does "
-        "on VMs what\n"
-        "the [Compose Specification](https://compose-spec.io) says. One that is *not yet* there is "
-        "checked and shown, and\n"
-        "`up` warns that nothing is done with it. For one that a VM does *otherwise* a warning "
-        "says "
-        "how; those that are\n"
-        "*meaningless* to a VM share one warning. An *obsolete* one is dropped with a warning. Any "
-        "other key is refused as\n"
-        "unknown, but for `x-...`, which is let through wherever the specification lets it.\n");
+        "Generated from the table in `compose/schema_table.c`; do not edit. A key that *works*\n"
+        "does on VMs what the [Compose Specification](https://compose-spec.io) says. One that is\n"
+        "*not yet* there is checked and shown, and `up` warns that nothing is done with it. For\n"
+        "one that a VM does *otherwise* a warning says how; those that are *meaningless* to a VM\n"
+        "share one warning. What several services have is said once, with their names. An\n"
+        "*obsolete* key is dropped with a warning. Any other key is refused as unknown, but for\n"
+        "`x-...`, which is let through wherever the specification lets it.\n");
     print_object(&schema_root, out);
 }

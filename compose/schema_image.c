@@ -152,7 +152,7 @@ const struct schema_type type_contexts = {"mapping, or list of NAME=PATH", parse
 static const char *const pull_policies[] = {"always", "never", "missing", "if_not_present",
                                             "build",  "",      NULL};
 
-static bool is_later_pull_policy(const char *text)
+bool schema_is_later_pull_policy(const char *text)
 {
     int64_t interval = 0;
     const char *every = str_after_prefix(text, "every_");
@@ -164,12 +164,8 @@ static struct node *parse_pull_policy(struct schema *schema, const struct schema
                                       struct node *node)
 {
     (void)key;
-    if (node->kind == NODE_STRING && is_later_pull_policy(node->text)) {
-        diagnostics_add(schema->diagnostics, SEVERITY_LATER, node->position, NULL,
-                        "'%s': '%s' is not supported yet, the image is fetched where it is missing",
-                        strbuf_text(&schema->path), node->text);
+    if (node->kind == NODE_STRING && schema_is_later_pull_policy(node->text))
         return node;
-    }
     node = schema_parse_word(schema, node, pull_policies, NULL);
     if (node && streq(node->text, "if_not_present"))
         return node_new_string(schema->arena, "missing", node->position);

@@ -218,21 +218,16 @@ const struct schema_type type_stop_signal = {"signal: name, or number in quotes"
 
 static const char *const log_drivers[] = {"json-file", "local", "none", "", NULL};
 
-static struct node *parse_logging_driver(struct schema *schema, const struct schema_key *key,
-                                         struct node *node)
+bool schema_is_log_driver(const char *driver)
 {
-    node = schema_parse_string(schema, key, node);
-    for (size_t i = 0; node && log_drivers[i]; i++)
-        if (streq(node->text, log_drivers[i]))
-            return node;
-    if (node)
-        diagnostics_add(schema->diagnostics, SEVERITY_LATER, node->position, NULL,
-                        "'%s': the driver '%s' is not supported yet, the log is kept here",
-                        strbuf_text(&schema->path), node->text);
-    return node;
+    for (size_t i = 0; log_drivers[i]; i++)
+        if (streq(driver, log_drivers[i]))
+            return true;
+    return false;
 }
+
 const struct schema_type type_logging_driver = {"`json-file`, `local` or `none`",
-                                                parse_logging_driver, MERGE_REPLACE, false};
+                                                schema_parse_string, MERGE_REPLACE, false};
 
 static struct node *parse_logging(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
@@ -253,10 +248,6 @@ static void check_logging_option(struct schema *schema, const struct node_pair *
     else if (streq(pair->key, "max-file") && (str_to_u32(text, &files) < 0 || files == 0))
         schema_engine(schema, pair->value, NULL, "must be a number of files, 1 or more, not '%s'",
                       text);
-    else if (!size && !streq(pair->key, "max-file"))
-        diagnostics_add(schema->diagnostics, SEVERITY_INSTEAD, pair->position, NULL,
-                        "'%s' has no effect: only max-size and max-file are known",
-                        strbuf_text(&schema->path));
 }
 
 static struct node *parse_logging_options(struct schema *schema, const struct schema_key *key,

@@ -164,12 +164,12 @@ static const struct schema_key logging_option_keys[] = {
     WORKS("max-size", type_bytes, "size at which the log is rotated"),
     WORKS("max-file", type_count, "number of files kept"),
 };
-static const struct schema_object logging_options = {"services.NAME.logging.options",
+const struct schema_object schema_logging_options = {"services.NAME.logging.options",
                                                      KEYS(logging_option_keys), false};
 
 static const struct schema_key logging_keys[] = {
     WORKS("driver", type_logging_driver, "`none` keeps nothing; else it is our own log"),
-    OBJECT("options", type_logging_options, logging_options, "when the log is rotated"),
+    OBJECT("options", type_logging_options, schema_logging_options, "when the log is rotated"),
 };
 const struct schema_object schema_logging = {"services.NAME.logging", KEYS(logging_keys), true};
 

@@ -73,6 +73,10 @@ struct node *schema_parse_word(struct schema *schema, struct node *node, const c
 struct node *schema_parse_free_word(struct schema *schema, struct node *node,
                                     const char *const *words);
 
+/* Values of keys that work: whose logs are kept here; what a VM does otherwise yet. */
+bool schema_is_log_driver(const char *driver);
+bool schema_is_later_pull_policy(const char *text);
+
 /* A type of a few words. */
 #define WORD_TYPE(symbol, doc, words, later)                                                       \
     static struct node *parse_##symbol(struct schema *schema, const struct schema_key *key,        \
