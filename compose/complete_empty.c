@@ -30,6 +30,7 @@ static bool says_nothing(const struct schema_key *key, const struct node *value)
         return value->count == 0;
     case NODE_MAP: /* `healthcheck: {}` is there; of what is shown anyway nobody can tell */
         return value->count == 0 && (!is_object || key->shown);
+    case NODE_TIME:
     case NODE_NULL:
     case NODE_BAD:
     case NODE_KIND_COUNT:

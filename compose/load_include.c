@@ -98,6 +98,7 @@ static bool is_equal(const struct node *a, const struct node *b)
         return false;
     switch (a->kind) {
     case NODE_STRING:
+    case NODE_TIME:
         return streq(a->text, b->text);
     case NODE_BOOL:
         return a->boolean == b->boolean;

@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [NODE_NULL] = "null",      [NODE_BOOL] = "a boolean",       [NODE_INT] = "a number",
-    [NODE_FLOAT] = "a number", [NODE_STRING] = "a string",      [NODE_LIST] = "a list",
-    [NODE_MAP] = "a mapping",  [NODE_BAD] = "an invalid value",
+    [NODE_NULL] = "null",      [NODE_BOOL] = "a boolean",  [NODE_INT] = "a number",
+    [NODE_FLOAT] = "a number", [NODE_STRING] = "a string", [NODE_TIME] = "a date",
+    [NODE_LIST] = "a list",    [NODE_MAP] = "a mapping",   [NODE_BAD] = "an invalid value",
 };
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == NODE_KIND_COUNT, "a name per kind");
 
@@ -320,6 +320,7 @@ const char *node_scalar_text(struct arena *arena, const struct node *node)
     case NODE_FLOAT:
         return arena_strdup(arena, node_format_double(node->number, buffer));
     case NODE_STRING:
+    case NODE_TIME:
         return node->text;
     case NODE_NULL:
     case NODE_LIST:

@@ -18,6 +18,7 @@ enum node_kind {
     NODE_INT,
     NODE_FLOAT,
     NODE_STRING,
+    NODE_TIME, /* a date written without quotes: a text, but no string to any key we know */
     NODE_LIST,
     NODE_MAP,
     NODE_BAD, /* a value that was reported already: present, but nobody should look at it */
@@ -41,7 +42,6 @@ struct node {
      * that stands there: a place inside the text can be told. */
     bool single_line : 1;
     bool is_quoted : 1;
-    bool is_time : 1;       /* a string that was written as a date without quotes */
     bool has_dollar : 1;    /* as yaml.h read it: the text holds one, or a child's does */
     bool is_escaped : 1;    /* for print.h: its `$` are as they shall be printed */
     uint32_t capacity : 23; /* of lists and maps; more is out of memory */

@@ -165,6 +165,7 @@ static void add_json(struct printer *printer, const struct node *node, size_t in
     case NODE_FLOAT:
         add_number(printer, node, false);
         break;
+    case NODE_TIME:
     case NODE_STRING: {
         _cleanup_free_ char *text = printed_text(printer, node);
         add_json_string(printer->out, text);
@@ -346,6 +347,9 @@ static void add_yaml_scalar(struct printer *printer, const struct node *node, si
         add_yaml_string(printer->out, text, indent);
         break;
     }
+    case NODE_TIME:
+        strbuf_add_str(printer->out, node->text);
+        break;
     case NODE_NULL:
     case NODE_LIST:
     case NODE_MAP:

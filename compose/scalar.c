@@ -163,9 +163,10 @@ void scalar_resolve(struct arena *arena, struct node *node, const char *text)
     node->kind = NODE_STRING;
     if (isdigit((unsigned char)text[0])) {
         const char *time = time_text(arena, text);
-        node->is_time = time != NULL;
-        if (time)
+        if (time) {
+            node->kind = NODE_TIME;
             node->text = time;
+        }
     }
 }
 
@@ -195,8 +196,7 @@ bool scalar_needs_quotes(const char *text)
 {
     struct node node = {0};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    const char *time = isdigit((unsigned char)text[0]) ? time_text(arena, text) : NULL;
-    if (time && !streq(time, text))
+    if (isdigit((unsigned char)text[0]) && time_text(arena, text))
         return true;
     if (resolve_word(&node, text) || resolve_number(&node, text) || is_yaml_1_1(text))
         return true;

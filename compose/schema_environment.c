@@ -52,8 +52,6 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
         if (pair->key[0] == '\0' || strchr(pair->key, '='))
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                             "'%s' is no name of a variable", pair->key);
-        else if (value->is_time)
-            schema_error(schema, value, "put it in quotes", "must be a string, not a date");
         else if (node_is_scalar(value) && value->kind != NODE_STRING)
             value = node_new_string(schema->arena, node_scalar_text(schema->arena, value),
                                     value->position);

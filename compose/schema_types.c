@@ -99,8 +99,6 @@ struct node *schema_parse_string(struct schema *schema, const struct schema_key 
     (void)key;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
-    if (node->is_time)
-        return schema_error(schema, node, "put it in quotes", "must be a string, not a date");
     return node;
 }
 static struct node *parse_string_or_null(struct schema *schema, const struct schema_key *key,
