@@ -43,7 +43,7 @@ static void drop_from(const struct schema_object *rows, struct node *map, void *
 {
     (void)data;
     for (size_t i = map->count; i-- > 0;) {
-        const struct schema_key *key = schema_find(rows, map->pairs[i].key);
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
         if (key && !key->keeps_zero && says_nothing(key, map->pairs[i].value))
             node_remove(map, key->name);
     }

@@ -46,14 +46,27 @@ static int name_project(struct load *load, const struct node *tree, struct error
 static void offer_project_name(struct load *load)
 {
     const char *name = load->name;
-    for (size_t i = 0; !load->name && load->files.paths[i]; i++) {
-        const char *written = load_peek_name(load, load->files.paths[i]);
+    for (size_t i = 0; !load->name && i < load->read_count; i++) {
+        const char *written = load_peek_name(load, load->read[i].text);
         name = written ? project_fitting_name(load->arena, written) : name;
     }
     if (!name || !*name)
         name = folder_name(load);
     if (*name)
         variables_add(load->variables, "COMPOSE_PROJECT_NAME", name);
+}
+
+static int read_files(struct load *load, struct error *err)
+{
+    load->read = arena_array(load->arena, strv_length(load->files.paths) + 1, sizeof(*load->read));
+    for (size_t i = 0; load->files.paths[i]; i++) {
+        struct load_file *file = &load->read[load->read_count++];
+        *file = (struct load_file){.path = load->files.paths[i], .name = load->files.names[i]};
+        int r = load_read_text(load, file, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 static int find_project(struct load *load, struct error *err)
@@ -79,6 +92,8 @@ static int find_project(struct load *load, struct error *err)
         project_read_dotenv(load->arena, options, load->files.directory, load->diagnostics,
                             load->variables);
     r = project_given_name(options, load->variables, &load->name, err);
+    if (r == 0)
+        r = read_files(load, err);
     if (r == 0)
         offer_project_name(load);
     return r;
@@ -158,9 +173,8 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         .interpolation = interpolation_new(load->arena, load->diagnostics, load->variables)};
     load->file_trees = node_new(load->arena, NODE_MAP, (struct position){0});
     diagnostics_hold(load->diagnostics);
-    for (size_t i = 0; load->files.paths[i]; i++) {
-        struct load_file file = {.path = load->files.paths[i], .name = load->files.names[i]};
-        int r = load_read_file(&context, &file, tree, err);
+    for (size_t i = 0; i < load->read_count; i++) {
+        int r = load_read_file(&context, &load->read[i], tree, err);
         if (r < 0)
             return r;
     }
@@ -200,6 +214,8 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
     int r = find_project(&load, err);
     if (r == 0)
         r = read_tree(&load, &tree, err);
+    for (size_t i = 0; i < load.read_count; i++)
+        free(load.read[i].text);
     if (r < 0)
         return r;
     struct model *model = model_build(arena, diagnostics,

@@ -14,6 +14,8 @@ struct load {
     struct diagnostics *diagnostics;
     struct variables *variables;
     struct project_files files;
+    struct load_file *read; /* the same files and their texts, as many */
+    size_t read_count;
     struct node *disabled;   /* names of services */
     const char *name;        /* given by option or environment; NULL: the files or the folder say */
     struct node *named;      /* variables that the files name (extract.h) */
@@ -35,18 +37,23 @@ struct load_context {
 
 struct load_file {
     const char *path, *name; /* absolute, or "-"; as positions show it */
-    bool is_extended;        /* read for a service that extends: its own `include` does not count */
+    char *text;              /* NULL: not read yet, or taken by the diagnostics */
+    size_t length;
+    bool is_extended; /* read for a service that extends: its own `include` does not count */
     struct position position; /* where it was asked for; of no file: the command line */
     struct node *resets;      /* out: paths of `!reset` and `!override`, all documents */
 };
+
+/* Reads a file's text, once: it may be a pipe. */
+int load_read_text(const struct load *load, struct load_file *file, struct error *err);
 
 /* Reads a file and merges it over tree, canonical. A file that cannot be read ends the load; one
  * that is wrong does not. */
 int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
                    struct error *err);
 
-/* What `name:` at the beginning of a line of the file says, variables filled in; NULL: nothing. */
-const char *load_peek_name(const struct load *load, const char *path);
+/* What `name:` at the beginning of a line of the text says, variables filled in; NULL: nothing. */
+const char *load_peek_name(const struct load *load, const char *text);
 
 /* Takes what `!reset` and `!override` name out of a tree. */
 void load_apply_resets(struct node *tree, const struct node *resets);

@@ -85,15 +85,16 @@ static bool says_nothing(const struct node *documents)
            (node_is(only, NODE_MAP) && only->count == 0);
 }
 
-static int load_text(const struct load_context *context, struct load_file *file, const char *text,
-                     size_t length, struct node *tree, struct error *err)
+static int load_text(const struct load_context *context, struct load_file *file, struct node *tree,
+                     struct error *err)
 {
     struct load *load = context->load;
     struct node *resets = NULL;
-    unsigned number = diagnostics_add_file(load->diagnostics, file->name, text, length);
+    char *text = TAKE_PTR(file->text);
+    unsigned number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
     tree->position.file = tree->position.file ? tree->position.file : number;
     struct node *documents =
-        yaml_read_tagged(load->arena, load->diagnostics, number, text, length, &resets);
+        yaml_read_tagged(load->arena, load->diagnostics, number, text, file->length, &resets);
     if (!documents)
         return -EINVAL;
     bool is_empty = says_nothing(documents);
@@ -127,16 +128,18 @@ static int report_unreadable(const struct load *load, const struct load_file *fi
     return r;
 }
 
+int load_read_text(const struct load *load, struct load_file *file, struct error *err)
+{
+    int r = fs_read_file(streq(file->path, "-") ? "/dev/stdin" : file->path, YAML_SIZE_LIMIT,
+                         &file->text, &file->length, err);
+    return r < 0 ? report_unreadable(load, file, r, err) : 0;
+}
+
 int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
                    struct error *err)
 {
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(streq(file->path, "-") ? "/dev/stdin" : file->path, YAML_SIZE_LIMIT, &text,
-                         &length, err);
-    if (r < 0)
-        return report_unreadable(context->load, file, r, err);
-    return load_text(context, file, text, length, tree, err);
+    int r = file->text ? 0 : load_read_text(context->load, file, err);
+    return r < 0 ? r : load_text(context, file, tree, err);
 }
 
 /* --- the name, ahead of all ------------------------------------------------------------------- */
@@ -152,18 +155,13 @@ static const char *name_of_line(const struct load *load, const char *line, size_
     return name[0] ? name : NULL;
 }
 
-const char *load_peek_name(const struct load *load, const char *path)
+const char *load_peek_name(const struct load *load, const char *text)
 {
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
     const char *name = NULL;
-    if (streq(path, "-") || fs_read_file(path, YAML_SIZE_LIMIT, &text, &length, &err) < 0)
-        return NULL;
     for (const char *line = text; line && !name;) {
         if (str_after_prefix(line, "name:"))
             name = name_of_line(load, line, strcspn(line, "\n"));
-        line = strchr(line, '\n');
+        line = strstr(line, "\nname:");
         line = line ? line + 1 : NULL;
     }
     return name;

@@ -37,14 +37,9 @@ const struct model_service *model_find_service(const struct model *model, const 
 
 /* --- small pieces ---------------------------------------------------------------------------- */
 
-char *builder_text(const struct builder *builder, const char *text)
+const char *builder_member(const struct node *map, const char *key)
 {
-    return text ? arena_strdup(builder->arena, text) : NULL;
-}
-
-char *builder_member(const struct builder *builder, const struct node *map, const char *key)
-{
-    return builder_text(builder, node_get_string(map, key, NULL));
+    return node_get_string(map, key, NULL);
 }
 
 char **builder_strings(const struct builder *builder, const struct node *list)
@@ -53,7 +48,7 @@ char **builder_strings(const struct builder *builder, const struct node *list)
         return NULL;
     char **vector = arena_array(builder->arena, list->count + 1, sizeof(char *));
     for (size_t i = 0; i < list->count; i++)
-        vector[i] = builder_text(builder, list->items[i]->text);
+        vector[i] = (char *)list->items[i]->text; /* argv has no const */
     return vector;
 }
 
@@ -83,19 +78,18 @@ struct model_variable *builder_variables(const struct builder *builder, const st
     size_t count = 0;
     for (size_t i = 0; i < builder_count(map); i++)
         if (map->pairs[i].value->kind == NODE_STRING)
-            variables[count++] =
-                (struct model_variable){.name = builder_text(builder, map->pairs[i].key),
-                                        .value = builder_text(builder, map->pairs[i].value->text)};
+            variables[count++] = (struct model_variable){.name = map->pairs[i].key,
+                                                         .value = map->pairs[i].value->text};
     qsort(variables, count, sizeof(*variables), compare_variables);
     *ret_count = count;
     return variables;
 }
 
-char *builder_path(const struct builder *builder, const char *path)
+const char *builder_path(const struct builder *builder, const char *path)
 {
     if (!path)
         return NULL;
-    return builder_text(builder, path_clean(builder->arena, builder->model->directory, path));
+    return path_clean(builder->arena, builder->model->directory, path);
 }
 
 /* --- parts of a service ---------------------------------------------------------------------- */
@@ -109,7 +103,7 @@ static void build_ports(const struct builder *builder, const struct node *node,
         struct port_range published = {0};
         parse_port_range(node_get_string(entry, "published", "0"), true, &published);
         service->ports[service->port_count++] = (struct model_port){
-            .host_ip = builder_text(builder, node_get_string(entry, "host_ip", "")),
+            .host_ip = node_get_string(entry, "host_ip", ""),
             .published = published.first,
             .published_last = published.last,
             .target = (uint16_t)node_get_int(entry, "target", 0),
@@ -131,7 +125,7 @@ static void build_attachments(const struct builder *builder, const struct node *
         service->attachments[service->attachment_count++] = (struct model_attachment){
             .network = network,
             .aliases = builder_strings(builder, node_get(pair->value, "aliases")),
-            .ipv4_address = builder_member(builder, pair->value, "ipv4_address"),
+            .ipv4_address = builder_member(pair->value, "ipv4_address"),
             .priority = node_get_int(pair->value, "priority", 0),
             .position = pair->position,
         };
@@ -182,15 +176,15 @@ static void build_service(const struct builder *builder, const struct node_pair 
     const struct node *command = node_get(node, "command");
     const struct node *entrypoint = node_get(node, "entrypoint");
     *service = (struct model_service){
-        .name = builder_text(builder, pair->key),
-        .image = builder_member(builder, node, "image"),
+        .name = pair->key,
+        .image = builder_member(node, "image"),
         .command = builder_strings(builder, command),
         .entrypoint = builder_strings(builder, entrypoint),
         .has_command = command != NULL,
         .has_entrypoint = entrypoint != NULL,
-        .hostname = builder_member(builder, node, "hostname"),
-        .working_dir = builder_member(builder, node, "working_dir"),
-        .user = builder_member(builder, node, "user"),
+        .hostname = builder_member(node, "hostname"),
+        .working_dir = builder_member(node, "working_dir"),
+        .user = builder_member(node, "user"),
         .position = pair->position,
     };
     service->environment =
@@ -204,18 +198,17 @@ static void build_service(const struct builder *builder, const struct node_pair 
     model_build_image(builder, node, service);
 }
 
-static void build_network(const struct builder *builder, const struct node_pair *pair,
-                          struct model_network *network)
+static void build_network(const struct node_pair *pair, struct model_network *network)
 {
     const struct node *configs = node_get(node_get(pair->value, "ipam"), "config");
     const struct node *config = builder_count(configs) > 0 ? configs->items[0] : NULL;
     *network = (struct model_network){
-        .key = builder_text(builder, pair->key),
-        .name = builder_text(builder, node_get_string(pair->value, "name", pair->key)),
+        .key = pair->key,
+        .name = node_get_string(pair->value, "name", pair->key),
         .internal = node_get_bool(pair->value, "internal", false),
         .external = node_get_bool(pair->value, "external", false),
-        .subnet = builder_member(builder, config, "subnet"),
-        .gateway = builder_member(builder, config, "gateway"),
+        .subnet = builder_member(config, "subnet"),
+        .gateway = builder_member(config, "gateway"),
         .position = pair->position,
     };
 }
@@ -248,11 +241,11 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
     builder.config_index = index_names(&builder, node_get(tree, "configs"));
     builder.secret_index = index_names(&builder, node_get(tree, "secrets"));
     model->tree = tree;
-    model->name = builder_text(&builder, node_get_string(tree, "name", ""));
-    model->directory = builder_text(&builder, input->directory);
+    model->name = node_get_string(tree, "name", "");
+    model->directory = arena_strdup(arena, input->directory);
     model->files = arena_array(arena, strv_length(input->files) + 1, sizeof(char *));
     for (size_t i = 0; input->files && input->files[i]; i++)
-        model->files[i] = builder_text(&builder, input->files[i]);
+        model->files[i] = arena_strdup(arena, input->files[i]);
     model->disabled = builder_strings(&builder, input->disabled);
     model->is_original = input->is_bare;
     if (input->is_bare)
@@ -260,7 +253,7 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
     model_build_storage(&builder, tree);
     model->networks = builder_array(&builder, struct model_network, builder.networks);
     for (; model->network_count < builder_count(builder.networks); model->network_count++)
-        build_network(&builder, &builder.networks->pairs[model->network_count],
+        build_network(&builder.networks->pairs[model->network_count],
                       &model->networks[model->network_count]);
     model->services = builder_array(&builder, struct model_service, builder.services);
     for (; model->service_count < builder_count(builder.services); model->service_count++)

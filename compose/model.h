@@ -15,12 +15,12 @@
 #define MODEL_REPLICA "${VMSTEAD_REPLICA}"
 
 struct model_variable { /* one environment entry */
-    char *name;
-    char *value;
+    const char *name;
+    const char *value;
 };
 
 struct model_port {
-    char *host_ip;           /* "" = all addresses */
+    const char *host_ip;     /* "" = all addresses */
     uint16_t published;      /* 0: chosen at up */
     uint16_t published_last; /* end of a published range, else = published */
     uint16_t target;
@@ -31,7 +31,7 @@ struct model_port {
 struct model_attachment { /* services.X.networks.Y */
     size_t network;       /* index into model.networks */
     char **aliases;
-    char *ipv4_address; /* NULL: chosen */
+    const char *ipv4_address; /* NULL: chosen */
     int64_t priority;
     struct position position;
 };
@@ -51,11 +51,11 @@ struct model_dependency { /* services.X.depends_on.Y */
 };
 
 struct model_healthcheck {
-    bool disable; /* also `test: [NONE]`; nothing else holds then */
-    char **test;  /* "CMD", argument... or "CMD-SHELL", text; NULL: http, tcp, or the
-                     image's */
-    char *http;   /* URL seen from inside the guest; NULL: none */
-    uint16_t tcp; /* port inside the guest; 0: none */
+    bool disable;     /* also `test: [NONE]`; nothing else holds then */
+    char **test;      /* "CMD", argument... or "CMD-SHELL", text; NULL: http, tcp, or the
+                         image's */
+    const char *http; /* URL seen from inside the guest; NULL: none */
+    uint16_t tcp;     /* port inside the guest; 0: none */
     int64_t interval_ms, timeout_ms, start_period_ms, start_interval_ms; /* 0: the image's, or the
                                                                             default */
     int64_t retries;                                                     /* 0: as above */
@@ -77,11 +77,11 @@ struct model_restart { /* restart, or deploy.restart_policy, which beats it */
 };
 
 struct model_build {
-    char *context;               /* absolute, or a URL */
-    char *dockerfile;            /* as written, relative to context; NULL: Dockerfile */
-    char *dockerfile_inline;     /* NULL: none */
-    char *target;                /* NULL: the last stage */
-    struct model_variable *args; /* sorted by name */
+    const char *context;           /* absolute, or a URL */
+    const char *dockerfile;        /* as written, relative to context; NULL: Dockerfile */
+    const char *dockerfile_inline; /* NULL: none */
+    const char *target;            /* NULL: the last stage */
+    struct model_variable *args;   /* sorted by name */
     size_t arg_count;
     struct model_variable *contexts; /* additional_contexts; paths absolute; sorted by name */
     size_t context_count;
@@ -96,10 +96,10 @@ enum model_mount_type { MOUNT_VOLUME, MOUNT_BIND, MOUNT_TMPFS, MOUNT_TYPE_COUNT 
 
 struct model_mount { /* services.X.volumes[] and tmpfs */
     enum model_mount_type type;
-    size_t volume; /* MOUNT_VOLUME: index into model.volumes, or MODEL_ANONYMOUS */
-    char *source;  /* MOUNT_BIND: absolute, on the host; else NULL */
-    char *target;  /* absolute, in the guest */
-    char *subpath; /* NULL: the whole */
+    size_t volume;       /* MOUNT_VOLUME: index into model.volumes, or MODEL_ANONYMOUS */
+    const char *source;  /* MOUNT_BIND: absolute, on the host; else NULL */
+    const char *target;  /* absolute, in the guest */
+    const char *subpath; /* NULL: the whole */
     bool read_only;
     bool nocopy;           /* MOUNT_VOLUME: an empty one is not filled from the image */
     bool create_host_path; /* MOUNT_BIND: a missing source is made as a folder */
@@ -108,16 +108,16 @@ struct model_mount { /* services.X.volumes[] and tmpfs */
     struct position position;
 };
 
-struct model_file {  /* services.X.configs[], services.X.secrets[] */
-    size_t source;   /* index into model.configs, or model.secrets */
-    char *target;    /* absolute, in the guest */
-    char *uid, *gid; /* NULL: 0 */
-    uint32_t mode;   /* 0444 where none is given */
+struct model_file {        /* services.X.configs[], services.X.secrets[] */
+    size_t source;         /* index into model.configs, or model.secrets */
+    const char *target;    /* absolute, in the guest */
+    const char *uid, *gid; /* NULL: 0 */
+    uint32_t mode;         /* 0444 where none is given */
     struct position position;
 };
 
 struct model_logging {
-    char *driver;       /* NULL: ours; "none": nothing is kept */
+    const char *driver; /* NULL: ours; "none": nothing is kept */
     uint64_t max_bytes; /* options.max-size; 0: default */
     int64_t max_files;  /* options.max-file; 0: default */
 };
@@ -125,19 +125,19 @@ struct model_logging {
 enum model_pull { PULL_DEFAULT, PULL_ALWAYS, PULL_MISSING, PULL_NEVER, PULL_BUILD, PULL_COUNT };
 
 struct model_bootstrap_file {
-    char *path;    /* absolute, in the guest */
-    char *content; /* NULL where source is set */
-    char *source;  /* absolute, on the host; NULL where content is set */
+    const char *path;    /* absolute, in the guest */
+    const char *content; /* NULL where source is set */
+    const char *source;  /* absolute, on the host; NULL where content is set */
     uint32_t mode;
 };
 
 struct model_bootstrap_copy { /* x-vmstead.bootstrap.copy[] */
-    char *source;             /* absolute, on the host; a file or a folder */
-    char *target;             /* absolute, in the guest */
+    const char *source;       /* absolute, on the host; a file or a folder */
+    const char *target;       /* absolute, in the guest */
 };
 
 struct model_bootstrap { /* x-vmstead: {bootstrap: ...} */
-    char *suite;
+    const char *suite;
     char **packages;
     struct model_bootstrap_file *files; /* sorted by path */
     size_t file_count;
@@ -147,8 +147,8 @@ struct model_bootstrap { /* x-vmstead: {bootstrap: ...} */
 };
 
 struct model_service {
-    char *name;
-    char *image;                       /* NULL where bootstrap is set and no image is named */
+    const char *name;
+    const char *image;                 /* NULL where bootstrap is set and no image is named */
     struct model_bootstrap *bootstrap; /* NULL: from image */
     char **command, **entrypoint;      /* see has_ */
     bool has_command, has_entrypoint;  /* false: the image's; true with an empty vector clears it */
@@ -161,15 +161,15 @@ struct model_service {
     size_t attachment_count;
     struct model_dependency *dependencies;
     size_t dependency_count;
-    char *hostname; /* NULL: the service's name */
+    const char *hostname; /* NULL: the service's name */
     /* hostname and the values of environment may hold MODEL_REPLICA, the place of the instance's
      * number. */
-    char *working_dir;     /* NULL: the image's */
-    char *user;            /* NULL: the image's */
-    double cpus;           /* 0: default */
-    uint64_t memory_bytes; /* 0: default */
-    uint64_t disk_bytes;   /* x-vmstead.disk; 0: default */
-    int64_t replicas;      /* scale, deploy.replicas; 1 where neither is given */
+    const char *working_dir; /* NULL: the image's */
+    const char *user;        /* NULL: the image's */
+    double cpus;             /* 0: default */
+    uint64_t memory_bytes;   /* 0: default */
+    uint64_t disk_bytes;     /* x-vmstead.disk; 0: default */
+    int64_t replicas;        /* scale, deploy.replicas; 1 where neither is given */
     char **profiles;
     struct model_build *build; /* NULL: none */
     enum model_pull pull;
@@ -180,8 +180,8 @@ struct model_service {
     struct model_file *configs, *secrets;
     size_t config_count, secret_count;
     struct model_logging logging;
-    char *stop_signal;     /* NULL: the image's, else SIGTERM */
-    int64_t stop_grace_ms; /* -1: default */
+    const char *stop_signal; /* NULL: the image's, else SIGTERM */
+    int64_t stop_grace_ms;   /* -1: default */
     bool tty, stdin_open, read_only;
     bool attach;                   /* false: `up` does not show its logs */
     struct model_variable *labels; /* sorted by name */
@@ -190,8 +190,8 @@ struct model_service {
 };
 
 struct model_volume {
-    char *key;  /* in the file */
-    char *name; /* full name: PROJECT_KEY, or as `name:` says */
+    const char *key;  /* in the file */
+    const char *name; /* full name: PROJECT_KEY, or as `name:` says */
     bool external;
     bool shared; /* x-vmstead.shared: a folder from the start, whoever uses it */
     struct model_variable *labels;
@@ -200,26 +200,26 @@ struct model_volume {
 };
 
 struct model_source { /* one entry of the top level's configs or secrets */
-    char *key, *name;
-    char *file;        /* absolute, on the host; read at every start. NULL: not from a file */
-    char *environment; /* name of the caller's variable; NULL: not from there */
-    char *content;     /* configs only: as written. NULL: not so */
-    char *value; /* of environment: what it held at load; NULL: it was not set, so that nothing
-                    can start with it. Never printed, never stored */
+    const char *key, *name;
+    const char *file;        /* absolute, on the host; read at every start. NULL: not from a file */
+    const char *environment; /* name of the caller's variable; NULL: not from there */
+    const char *content;     /* configs only: as written. NULL: not so */
+    const char *value;       /* of environment: what it held at load; NULL: it was not set, so that
+                          nothing       can start with it. Never printed, never stored */
     struct position position;
 };
 
 struct model_network {
-    char *key;  /* in the file; "default" for the implicit one */
-    char *name; /* full name: PROJECT_KEY, or as `name:` says */
+    const char *key;  /* in the file; "default" for the implicit one */
+    const char *name; /* full name: PROJECT_KEY, or as `name:` says */
     bool internal, external;
-    char *subnet, *gateway; /* NULL: chosen */
+    const char *subnet, *gateway; /* NULL: chosen */
     struct position position;
 };
 
 struct model {
-    char *name;                     /* the project's */
-    char *directory;                /* absolute */
+    const char *name;               /* the project's */
+    const char *directory;          /* absolute */
     char **files;                   /* absolute, as read; empty for a canonical model */
     struct model_service *services; /* in the file's order */
     size_t service_count;

@@ -13,15 +13,14 @@ struct builder {
     struct node *service_index, *network_index, *volume_index, *config_index, *secret_index;
 };
 
-/* Copies in the arena. NULL stays NULL. */
-char *builder_text(const struct builder *builder, const char *text);
-char *builder_member(const struct builder *builder, const struct node *map, const char *key);
+/* The model's texts are the tree's, which lives as long. NULL where there is none. */
+const char *builder_member(const struct node *map, const char *key);
 char **builder_strings(const struct builder *builder, const struct node *list);
 /* A mapping's strings, sorted by name; what has no value is left out. */
 struct model_variable *builder_variables(const struct builder *builder, const struct node *map,
                                          size_t *ret_count);
 /* In the project's directory where it is relative; cleaned. NULL stays NULL. */
-char *builder_path(const struct builder *builder, const char *path);
+const char *builder_path(const struct builder *builder, const char *path);
 size_t builder_count(const struct node *node);
 /* An array of the arena, one item per child of node and one more, zeroed. */
 #define builder_array(builder, type, node)                                                         \

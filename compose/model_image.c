@@ -21,14 +21,14 @@ static void build_bootstrap(const struct builder *builder, const struct node *no
         return;
     struct model_bootstrap *bootstrap = arena_new0(builder->arena, struct model_bootstrap);
     const struct node *files = node_get(node, "files");
-    bootstrap->suite = builder_text(builder, node_get_string(node, "suite", ""));
+    bootstrap->suite = node_get_string(node, "suite", "");
     bootstrap->packages = builder_strings(builder, node_get(node, "packages"));
     bootstrap->files = builder_array(builder, struct model_bootstrap_file, files);
     for (size_t i = 0; i < builder_count(files); i++) {
         const struct node *file = files->pairs[i].value;
         bootstrap->files[bootstrap->file_count++] = (struct model_bootstrap_file){
-            .path = builder_text(builder, files->pairs[i].key),
-            .content = builder_member(builder, file, "content"),
+            .path = files->pairs[i].key,
+            .content = builder_member(file, "content"),
             .source = builder_path(builder, node_get_string(file, "source", NULL)),
             .mode = (uint32_t)node_get_int(file, "mode", 0644),
         };
@@ -40,7 +40,7 @@ static void build_bootstrap(const struct builder *builder, const struct node *no
         const struct node *copy = copies->items[bootstrap->copy_count];
         bootstrap->copies[bootstrap->copy_count] = (struct model_bootstrap_copy){
             .source = builder_path(builder, node_get_string(copy, "source", NULL)),
-            .target = builder_member(builder, copy, "target"),
+            .target = builder_member(copy, "target"),
         };
     }
     bootstrap->run = builder_strings(builder, node_get(node, "run"));
@@ -54,10 +54,10 @@ static void build_build(const struct builder *builder, const struct node_pair *p
         return;
     const struct node *node = pair->value;
     struct model_build *build = arena_new0(builder->arena, struct model_build);
-    build->context = builder_text(builder, node_get_string(node, "context", ""));
-    build->dockerfile = builder_member(builder, node, "dockerfile");
-    build->dockerfile_inline = builder_member(builder, node, "dockerfile_inline");
-    build->target = builder_member(builder, node, "target");
+    build->context = node_get_string(node, "context", "");
+    build->dockerfile = builder_member(node, "dockerfile");
+    build->dockerfile_inline = builder_member(node, "dockerfile_inline");
+    build->target = builder_member(node, "target");
     build->args = builder_variables(builder, node_get(node, "args"), &build->arg_count);
     build->contexts =
         builder_variables(builder, node_get(node, "additional_contexts"), &build->context_count);

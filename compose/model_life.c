@@ -64,7 +64,7 @@ static void build_healthcheck(const struct builder *builder, const struct node *
                       (builder_count(test) > 0 && streq(test->items[0]->text, "NONE"));
     if (health->disable)
         return;
-    health->http = builder_member(builder, probe, "http");
+    health->http = builder_member(probe, "http");
     health->tcp = (uint16_t)node_get_int(probe, "tcp", 0);
     if (!health->http && health->tcp == 0 && builder_count(test) > 0)
         health->test = builder_strings(builder, test);
@@ -104,13 +104,13 @@ static struct model_restart restart_of_policy(const struct node *policy)
     return restart;
 }
 
-static struct model_logging build_logging(const struct builder *builder, const struct node *node)
+static struct model_logging build_logging(const struct node *node)
 {
     const struct node *options = node_get(node, "options");
     struct model_logging logging = {0};
     uint32_t files = 0;
     if (streq(node_get_string(node, "driver", ""), "none"))
-        logging.driver = builder_text(builder, "none");
+        logging.driver = "none";
     parse_bytes(node_get_string(options, "max-size", "0"), &logging.max_bytes);
     str_to_u32(node_get_string(options, "max-file", "0"), &files);
     logging.max_files = files;
@@ -128,8 +128,8 @@ void model_build_life(const struct builder *builder, const struct node *node,
     service->restart = policy ? restart_of_policy(policy)
                               : restart_of_text(node_get_string(node, "restart", "no"));
     service->replicas = node_get_int(node, "scale", node_get_int(deploy, "replicas", 1));
-    service->logging = build_logging(builder, node_get(node, "logging"));
-    service->stop_signal = builder_member(builder, node, "stop_signal");
+    service->logging = build_logging(node_get(node, "logging"));
+    service->stop_signal = builder_member(node, "stop_signal");
     service->stop_grace_ms = milliseconds(node, "stop_grace_period", -1);
     service->tty = node_get_bool(node, "tty", false);
     service->stdin_open = node_get_bool(node, "stdin_open", false);

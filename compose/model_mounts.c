@@ -22,19 +22,18 @@ static bool build_mount(const struct builder *builder, const struct node *node,
                 : streq(type, "tmpfs") ? MOUNT_TMPFS
                                        : MOUNT_VOLUME,
         .volume = MODEL_ANONYMOUS,
-        .target = builder_member(builder, node, "target"),
+        .target = builder_member(node, "target"),
         .read_only = node_get_bool(node, "read_only", false),
         .position = node->position,
     };
     switch (mount->type) {
     case MOUNT_VOLUME:
         mount->nocopy = node_get_bool(volume, "nocopy", false);
-        mount->subpath = builder_member(builder, volume, "subpath");
+        mount->subpath = builder_member(volume, "subpath");
         return source[0] == '\0' || builder_find(builder->volume_index, source, &mount->volume);
     case MOUNT_BIND: /* without `bind:` it is made, with it only where it says so: the reference */
         mount->source = builder_path(builder, source);
-        mount->subpath = builder_text(
-            builder, node_get_string(bind, "subpath", node_get_string(volume, "subpath", NULL)));
+        mount->subpath = node_get_string(bind, "subpath", node_get_string(volume, "subpath", NULL));
         mount->create_host_path = !bind || node_get_bool(bind, "create_host_path", false);
         return true;
     case MOUNT_TMPFS:
@@ -54,7 +53,7 @@ static struct model_mount build_tmpfs(const struct builder *builder, const struc
     return (struct model_mount){
         .type = MOUNT_TMPFS,
         .volume = MODEL_ANONYMOUS,
-        .target = builder_text(builder, path_clean(builder->arena, "/", tmpfs.target)),
+        .target = path_clean(builder->arena, "/", tmpfs.target),
         .read_only = tmpfs.read_only,
         .tmpfs_bytes = tmpfs.bytes,
         .tmpfs_mode = tmpfs.mode,
@@ -86,10 +85,9 @@ static struct model_file *build_files(const struct builder *builder, const struc
         parse_octal_digits(node_get_string(node, "mode", "0444"), 07777, &mode);
         if (!builder_find(index, source, &file->source))
             continue; /* reported when the tree was completed */
-        file->target =
-            builder_text(builder, path_clean(builder->arena, folder, target[0] ? target : source));
-        file->uid = builder_member(builder, node, "uid");
-        file->gid = builder_member(builder, node, "gid");
+        file->target = path_clean(builder->arena, folder, target[0] ? target : source);
+        file->uid = builder_member(node, "uid");
+        file->gid = builder_member(node, "gid");
         file->mode = (uint32_t)mode;
         file->position = node->position;
         count++;
@@ -145,12 +143,12 @@ static struct model_source *build_sources(const struct builder *builder, const s
     for (size_t i = 0; i < builder_count(map); i++) {
         const struct node_pair *pair = &map->pairs[i];
         sources[i] = (struct model_source){
-            .key = builder_text(builder, pair->key),
-            .name = builder_text(builder, node_get_string(pair->value, "name", pair->key)),
+            .key = pair->key,
+            .name = node_get_string(pair->value, "name", pair->key),
             .file = builder_path(builder, node_get_string(pair->value, "file", NULL)),
-            .environment = builder_member(builder, pair->value, "environment"),
-            .content = builder_member(builder, pair->value, "content"),
-            .value = builder_text(builder, source_value(builder, section, pair)),
+            .environment = builder_member(pair->value, "environment"),
+            .content = builder_member(pair->value, "content"),
+            .value = source_value(builder, section, pair),
             .position = pair->position,
         };
     }
@@ -167,8 +165,8 @@ void model_build_storage(const struct builder *builder, const struct node *tree)
         const struct node_pair *pair = &volumes->pairs[i];
         struct model_volume *volume = &model->volumes[model->volume_count++];
         *volume = (struct model_volume){
-            .key = builder_text(builder, pair->key),
-            .name = builder_text(builder, node_get_string(pair->value, "name", pair->key)),
+            .key = pair->key,
+            .name = node_get_string(pair->value, "name", pair->key),
             .external = node_get_bool(pair->value, "external", false),
             .shared = node_get_bool(node_get(pair->value, "x-vmstead"), "shared", false),
             .position = pair->position,

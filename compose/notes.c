@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "compose/schema_table.h"
+#include "compose/value_path.h"
 
 #define NAMES_SHOWN 20
 
@@ -23,7 +24,7 @@ struct note {
 struct notes {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    struct strbuf path;          /* of the value at hand */
+    struct value_path path;      /* of the value at hand */
     const char *section, *entry; /* "services", "web" */
     VEC(struct note) list;       /* in the tree's order */
     struct node *index;          /* "LABEL TEXT" -> place in the list */
@@ -57,7 +58,7 @@ static void add_note(struct notes *notes, enum severity severity, const char *la
         node_put(notes->arena, notes->index, name, position, place);
         vec_add(&notes->list,
                 (struct note){.severity = severity,
-                              .path = arena_strdup(notes->arena, strbuf_text(&notes->path)),
+                              .path = arena_strdup(notes->arena, value_path_text(&notes->path)),
                               .label = label,
                               .section = notes->section,
                               .text = text,
@@ -111,7 +112,6 @@ static const char *value_note(const struct notes *notes, const struct schema_key
 /* Below a key that works: the keys of its object, or of each of its entries or items. */
 static void walk_value(struct notes *notes, const struct schema_key *key, const struct node *value)
 {
-    size_t length = notes->path.length;
     bool is_section = notes->section[0] == '\0';
     if (!key->object)
         return;
@@ -124,15 +124,12 @@ static void walk_value(struct notes *notes, const struct schema_key *key, const 
     notes->section = is_section ? key->name : notes->section;
     for (size_t i = 0; i < value->count; i++) {
         bool is_map = value->kind == NODE_MAP;
-        if (is_map)
-            strbuf_addf(&notes->path, ".%s", value->pairs[i].key);
-        else
-            strbuf_addf(&notes->path, "[%zu]", i);
+        size_t depth = is_map ? value_path_enter(&notes->path, value->pairs[i].key)
+                              : value_path_enter_item(&notes->path, i);
         if (is_section)
             notes->entry = is_map ? value->pairs[i].key : "";
         walk_object(notes, key->object, is_map ? value->pairs[i].value : value->items[i]);
-        notes->path.length = length;
-        notes->path.data[length] = '\0';
+        value_path_leave(&notes->path, depth);
     }
     notes->section = is_section ? "" : notes->section;
 }
@@ -179,20 +176,16 @@ static bool is_foreign_option(const struct schema_object *object, const struct n
 static void walk_object(struct notes *notes, const struct schema_object *object,
                         const struct node *map)
 {
-    size_t length = notes->path.length;
     for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++) {
         const struct node_pair *pair = &map->pairs[i];
-        const struct schema_key *key = schema_find(object, pair->key);
-        if (length)
-            strbuf_add_char(&notes->path, '.');
-        strbuf_add_str(&notes->path, pair->key);
+        const struct schema_key *key = schema_row(object, pair);
+        size_t depth = value_path_enter(&notes->path, pair->key);
         if (key && !is_foreign_option(object, map, pair->key))
             walk_pair(notes, object, key, pair);
         else if (!key && object == &schema_logging_options)
             add_note(notes, SEVERITY_INSTEAD, label_of(notes, object, pair->key), pair->position,
                      "has no effect: only 'max-size' and 'max-file' are known");
-        notes->path.length = length;
-        notes->path.data[length] = '\0';
+        value_path_leave(&notes->path, depth);
     }
 }
 
@@ -245,5 +238,5 @@ void notes_add(struct arena *arena, struct diagnostics *diagnostics, const struc
                         "%s mean%s nothing to a VM", strbuf_text(&names),
                         notes.meaningless->count == 1 ? "s" : "");
     vec_done(&notes.list);
-    strbuf_done(&notes.path);
+    value_path_done(&notes.path);
 }

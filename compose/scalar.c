@@ -19,8 +19,13 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
     return false;
 }
 
+/* The first characters of those below. */
+static const char word_begins[] = "~nNtTfF.+-";
+
 static bool resolve_word(struct node *node, const char *text)
 {
+    if (!strchr(word_begins, text[0]))
+        return false;
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
     static const char *const trues[] = {"true", "True", "TRUE"};
     static const char *const falses[] = {"false", "False", "FALSE"};

@@ -9,24 +9,22 @@
 
 size_t schema_enter(struct schema *schema, const char *key)
 {
-    size_t length = schema->path.length;
-    if (length > 0)
-        strbuf_add_char(&schema->path, '.');
-    strbuf_add_str(&schema->path, key);
-    return length;
+    return value_path_enter(&schema->path, key);
 }
 
 size_t schema_enter_item(struct schema *schema, size_t index)
 {
-    size_t length = schema->path.length;
-    strbuf_addf(&schema->path, "[%zu]", index);
-    return length;
+    return value_path_enter_item(&schema->path, index);
 }
 
-void schema_leave(struct schema *schema, size_t length)
+void schema_leave(struct schema *schema, size_t depth)
 {
-    schema->path.length = length;
-    schema->path.data[length] = '\0';
+    value_path_leave(&schema->path, depth);
+}
+
+const char *schema_path(struct schema *schema)
+{
+    return value_path_text(&schema->path);
 }
 
 struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
@@ -37,7 +35,7 @@ struct node *schema_error(struct schema *schema, const struct node *node, const 
     _cleanup_free_ char *message = xvasprintf(format, args);
     va_end(args);
     diagnostics_add(schema->diagnostics, SEVERITY_ERROR, node->position, hint, "'%s' %s",
-                    strbuf_text(&schema->path), message);
+                    schema_path(schema), message);
     return NULL;
 }
 
@@ -49,7 +47,7 @@ void schema_engine(struct schema *schema, const struct node *node, const char *h
     _cleanup_free_ char *message = xvasprintf(format, args);
     va_end(args);
     diagnostics_add(schema->diagnostics, SEVERITY_ENGINE, node->position, hint, "'%s' %s",
-                    strbuf_text(&schema->path), message);
+                    schema_path(schema), message);
 }
 
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted)
@@ -75,7 +73,7 @@ void schema_walk(const struct schema_object *rows, struct node *map, schema_visi
         struct node *value = map->pairs[i].value;
         if (value->kind != NODE_LIST && value->kind != NODE_MAP)
             continue;
-        const struct schema_key *key = schema_find(rows, map->pairs[i].key);
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
         if (!key || !key->object)
             continue;
         if (value->kind == NODE_MAP && key->type->merge != MERGE_MAP)
@@ -88,6 +86,16 @@ void schema_walk(const struct schema_object *rows, struct node *map, schema_visi
                 schema_walk(key->object, value->pairs[j].value, visit, data);
     }
     visit(rows, map, data);
+}
+
+const struct schema_key *schema_row(const struct schema_object *object,
+                                    const struct node_pair *pair)
+{
+    const struct schema_key *key =
+        pair->rank < object->count ? &object->keys[pair->rank] : object->keys;
+    if (key->name == pair->key || streq(key->name, pair->key))
+        return key;
+    return schema_find(object, pair->key); /* put there without its rank */
 }
 
 void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
@@ -111,9 +119,9 @@ static void report_unknown(struct schema *schema, const struct schema_object *ob
     const char *nearest =
         diagnostics_is_full(schema->diagnostics) ? NULL : str_nearest(pair->key, names, count);
     const char *hint = nearest ? arena_printf(schema->arena, "did you mean '%s'?", nearest) : NULL;
-    if (schema->path.length > 0)
+    if (schema->path.steps.count > 0)
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
-                        "unknown key '%s' in '%s'", pair->key, strbuf_text(&schema->path));
+                        "unknown key '%s' in '%s'", pair->key, schema_path(schema));
     else
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
                         "unknown key '%s'", pair->key);
@@ -146,6 +154,7 @@ static bool parse_known(struct schema *schema, const struct schema_object *objec
         return false;
     pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
     pair->rank = (unsigned)(key - object->keys);
+    pair->key = key->name;
     return true;
 }
 
@@ -161,13 +170,12 @@ static bool parse_pair(struct schema *schema, const struct schema_object *object
         report_unknown(schema, object, pair);
         return false;
     }
-    size_t length = schema_enter(schema, pair->key);
+    size_t depth = schema_enter(schema, pair->key);
     if (key->class == KEY_OBSOLETE)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, pair->position, NULL,
-                        "'%s' is obsolete and ignored, please remove it",
-                        strbuf_text(&schema->path));
+                        "'%s' is obsolete and ignored, please remove it", schema_path(schema));
     bool is_kept = parse_known(schema, object, key, pair);
-    schema_leave(schema, length);
+    schema_leave(schema, depth);
     return is_kept;
 }
 
@@ -197,6 +205,6 @@ struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnosti
     else
         diagnostics_add(diagnostics, SEVERITY_ERROR, document->position, "begin with 'services:'",
                         "a Compose file must be a mapping, not %s", node_kind_name(document->kind));
-    strbuf_done(&schema.path);
+    value_path_done(&schema.path);
     return result ? result : node_new(arena, NODE_MAP, document->position);
 }

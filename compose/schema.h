@@ -67,6 +67,9 @@ struct schema_object {
 /* The keys of a file's top level. */
 extern const struct schema_object schema_root;
 const struct schema_key *schema_find(const struct schema_object *object, const char *name);
+/* The row of a pair of a canonical mapping; NULL for x-... */
+const struct schema_key *schema_row(const struct schema_object *object,
+                                    const struct node_pair *pair);
 /* Calls visit for all mappings below one that have rows, and then for itself. */
 typedef void schema_visit_fn(const struct schema_object *rows, struct node *map, void *data);
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,

@@ -26,12 +26,12 @@ static struct node *environment_of_list(struct schema *schema, const struct node
 {
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (node->items[i]->kind == NODE_STRING)
             add_assignment(schema, result, node->items[i]);
         else if (node->items[i]->kind != NODE_BAD)
             schema_wrong_kind(schema, node->items[i], "a string KEY=VALUE");
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }
@@ -48,7 +48,7 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
         struct node *value = pair->value;
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         if (pair->key[0] == '\0' || strchr(pair->key, '='))
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                             "'%s' is no name of a variable", pair->key);
@@ -60,7 +60,7 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
         pair->value = value;
         if (value->kind == NODE_STRING || value->kind == NODE_NULL)
             node->pairs[kept++] = *pair;
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     node_shrink(node, kept);
     return node;
@@ -81,7 +81,7 @@ static struct node *parse_env_file(struct schema *schema, const struct schema_ke
         return schema_wrong_kind(schema, node, "a path or a list");
     for (size_t i = 0; i < count; i++) {
         struct node *item = node->kind == NODE_LIST ? node->items[i] : node;
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         struct node *entry = NULL;
         if (item->kind == NODE_STRING) {
             entry = node_new(schema->arena, NODE_MAP, item->position);
@@ -95,7 +95,7 @@ static struct node *parse_env_file(struct schema *schema, const struct schema_ke
             schema_error(schema, item, NULL, "needs a 'path'");
         else if (entry)
             node_append(schema->arena, result, entry);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }

@@ -61,8 +61,8 @@ static void check_file(struct schema *schema, const struct node_pair *pair, cons
     if (pair->key[0] != '/' || strstr(pair->key, "/../") || str_ends_with(pair->key, "/") ||
         str_ends_with(pair->key, "/.."))
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                        "'%s' must be the absolute path of a file, not '%s'",
-                        strbuf_text(&schema->path), pair->key);
+                        "'%s' must be the absolute path of a file, not '%s'", schema_path(schema),
+                        pair->key);
     if (file && !node_find(file, "content") == !node_find(file, "source"))
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
                         "file '%s' needs either 'content' or 'source'", pair->key);
@@ -142,7 +142,7 @@ static struct node *parse_contexts(struct schema *schema, const struct schema_ke
         const struct node_pair *pair = &result->pairs[i];
         if (pair->value->kind != NODE_STRING || pair->value->text[0] == '\0')
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                            "'%s' gives '%s' no value", strbuf_text(&schema->path), pair->key);
+                            "'%s' gives '%s' no value", schema_path(schema), pair->key);
     }
     return result;
 }

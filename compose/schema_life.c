@@ -37,7 +37,7 @@ static struct node *parse_depends_on(struct schema *schema, const struct schema_
         if (entry->kind == NODE_MAP && !node_find(entry, "condition"))
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, result->pairs[i].position,
                             "add 'condition: service_started'", "'%s.%s' needs a 'condition'",
-                            strbuf_text(&schema->path), result->pairs[i].key);
+                            schema_path(schema), result->pairs[i].key);
     }
     return result;
 }
@@ -258,9 +258,9 @@ static struct node *parse_logging_options(struct schema *schema, const struct sc
     node = type_options.parse(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++) {
         const struct node_pair *pair = &node->pairs[i];
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         check_logging_option(schema, pair);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return node;
 }

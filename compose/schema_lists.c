@@ -34,11 +34,11 @@ static struct node *parse_distinct(struct schema *schema, const struct schema_ke
     node = schema_parse_strings(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++) {
         struct node *item = node->items[i];
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (node_find(seen, item->text))
             schema_error(schema, item, "remove one of them", "is '%s' a second time", item->text);
         node_put(schema->arena, seen, item->text, item->position, item);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return node;
 }
@@ -57,14 +57,14 @@ static struct node *parse_texts(struct schema *schema, const struct schema_key *
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     for (size_t i = 0; i < node->count; i++) {
         const struct node *item = node->items[i];
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (node_is_scalar(item) && item->kind != NODE_BOOL)
             node_append(schema->arena, result,
                         node_new_string(schema->arena, node_scalar_text(schema->arena, item),
                                         item->position));
         else if (item->kind != NODE_BAD)
             schema_wrong_kind(schema, item, "a string or a number");
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }
@@ -100,7 +100,7 @@ static struct node *parse_provider_options(struct schema *schema, const struct s
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
         const struct node_pair *pair = &node->pairs[i];
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         struct node *list =
             pair->value->kind == NODE_LIST ? pair->value : single(schema, pair->value);
         struct node *texts = node_new(schema->arena, NODE_LIST, pair->value->position);
@@ -114,7 +114,7 @@ static struct node *parse_provider_options(struct schema *schema, const struct s
                                             item->position));
         }
         node_put(schema->arena, result, pair->key, pair->position, texts);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     (void)key;
     return result;
@@ -153,7 +153,7 @@ static void add_host_text(struct schema *schema, struct node *result, const stru
 static void add_host_pair(struct schema *schema, struct node *result, const struct node_pair *pair)
 {
     struct node *value = pair->value;
-    size_t length = schema_enter(schema, pair->key);
+    size_t depth = schema_enter(schema, pair->key);
     if (value->kind == NODE_STRING)
         add_host(schema, result, pair->key, value, value->text);
     else if (value->kind == NODE_LIST) {
@@ -163,7 +163,7 @@ static void add_host_pair(struct schema *schema, struct node *result, const stru
     } else if (value->kind != NODE_BAD) {
         schema_wrong_kind(schema, value, "an address or a list of addresses");
     }
-    schema_leave(schema, length);
+    schema_leave(schema, depth);
 }
 
 /* Canonical: a list of HOST=ADDRESS. */
@@ -180,12 +180,12 @@ static struct node *parse_hosts(struct schema *schema, const struct schema_key *
     if (node->kind != NODE_LIST)
         return schema_wrong_kind(schema, node, "a list of HOST=ADDRESS or a mapping");
     for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (node->items[i]->kind == NODE_STRING)
             add_host_text(schema, result, node->items[i]);
         else if (node->items[i]->kind != NODE_BAD)
             schema_wrong_kind(schema, node->items[i], "a string HOST=ADDRESS");
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }

@@ -123,7 +123,7 @@ static struct node *parse_short_mount(struct schema *schema, const struct schema
                             item->text);
     if (mount.unknown)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
-                        "'%s' has an option without effect: '%s'", strbuf_text(&schema->path),
+                        "'%s' has an option without effect: '%s'", schema_path(schema),
                         mount.unknown);
     return expand_mount(schema, key->object, item, &mount);
 }
@@ -180,8 +180,8 @@ static void warn_of_double(struct schema *schema, struct node *seen, const struc
     const char *target = node_get_string(entry, "target", "");
     if (node_find(seen, target))
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, entry->position, NULL,
-                        "'%s' replaces an earlier entry with the target '%s'",
-                        strbuf_text(&schema->path), target);
+                        "'%s' replaces an earlier entry with the target '%s'", schema_path(schema),
+                        target);
     node_put(schema->arena, seen, target, entry->position,
              node_new(schema->arena, NODE_NULL, entry->position));
 }
@@ -194,14 +194,14 @@ static struct node *parse_mounts(struct schema *schema, const struct schema_key 
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     struct node *seen = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         struct node *entry =
             node->items[i]->kind == NODE_BAD ? NULL : parse_mount(schema, key, node->items[i]);
         if (entry) {
             warn_of_double(schema, seen, entry);
             node_append(schema->arena, result, entry);
         }
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }
@@ -219,7 +219,7 @@ static void check_tmpfs(struct schema *schema, const struct node *item)
                       item->text);
     else if (mount_target(schema, item, tmpfs.target) && tmpfs.ignored)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
-                        "'%s' has an option without effect: '%s'", strbuf_text(&schema->path),
+                        "'%s' has an option without effect: '%s'", schema_path(schema),
                         tmpfs.ignored);
 }
 
@@ -235,9 +235,9 @@ static struct node *parse_tmpfs(struct schema *schema, const struct schema_key *
         return schema_wrong_kind(schema, node, "a string or a list of strings");
     list = schema_parse_strings(schema, key, list);
     for (size_t i = 0; i < list->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         check_tmpfs(schema, list->items[i]);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return list;
 }
@@ -297,8 +297,8 @@ static struct node *check_file_ref(struct schema *schema, const struct schema_ke
     if (has_part(target, "..") || str_ends_with(target, "/"))
         schema_engine(schema, node_get(entry, "target"), NULL,
                       "must have the path of a file in 'target', not '%s'", target);
-    bool in_build = str_after_prefix(strbuf_text(&schema->path), "services.") &&
-                    strstr(strbuf_text(&schema->path), ".build.secrets[");
+    bool in_build = str_after_prefix(schema_path(schema), "services.") &&
+                    strstr(schema_path(schema), ".build.secrets[");
     if (streq(key->name, "secrets") && !in_build &&
         !node_find(entry, "target")) /* as the reference shows it */
         schema_put(schema, key->object, entry, "target",

@@ -100,12 +100,12 @@ static struct node *parse_ulimits(struct schema *schema, const struct schema_key
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
         const struct node_pair *pair = &node->pairs[i];
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         struct node *value =
             pair->value->kind == NODE_BAD ? NULL : parse_ulimit(schema, key, pair->value);
         node_put(schema->arena, result, pair->key, pair->position,
                  value ? value : node_new(schema->arena, NODE_BAD, pair->value->position));
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }

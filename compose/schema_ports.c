@@ -243,7 +243,7 @@ static struct node *parse_ports(struct schema *schema, const struct schema_key *
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     for (size_t i = 0; i < node->count; i++) {
         struct node *item = node->items[i];
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (item->kind == NODE_MAP)
             parse_long(schema, key, result, item);
         else if (item->kind == NODE_STRING || item->kind == NODE_INT)
@@ -254,7 +254,7 @@ static struct node *parse_ports(struct schema *schema, const struct schema_key *
                                               item->position));
         else if (item->kind != NODE_BAD)
             schema_wrong_kind(schema, item, "a port");
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }

@@ -48,7 +48,7 @@ static struct node *unfold_external(struct schema *schema, const struct schema_k
         return value;
     diagnostics_add(schema->diagnostics, SEVERITY_WARNING, external->position,
                     "write 'external: true' with 'name:' beside it",
-                    "'%s.external.name' is deprecated", strbuf_text(&schema->path));
+                    "'%s.external.name' is deprecated", schema_path(schema));
     schema_put(schema, key->object, value, "name",
                node_new_string(schema->arena, name, external->value->position));
     schema_put(schema, key->object, value, "external",
@@ -70,10 +70,10 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
         if (!is_name(pair->key)) {
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position,
                             "use letters, digits, '.', '_' and '-'", "invalid name '%s' in '%s'",
-                            pair->key, strbuf_text(&schema->path));
+                            pair->key, schema_path(schema));
             continue;
         }
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         struct node *value = pair->value;
         if (value->kind == NODE_NULL && may_be_empty)
             value = node_new(schema->arena, NODE_MAP, pair->position);
@@ -82,7 +82,7 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
                     : schema_parse_object(schema, key->object, unfold_external(schema, key, value));
         pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
         node->pairs[kept++] = *pair;
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     node_shrink(node, kept);
     return node;
@@ -345,13 +345,13 @@ struct node *schema_parse_strings(struct schema *schema, const struct schema_key
         return schema_wrong_kind(schema, node, "a list of strings");
     uint32_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         struct node *item = node->items[i]->kind == NODE_BAD
                                 ? NULL
                                 : schema_parse_string(schema, NULL, node->items[i]);
         if (item)
             node->items[kept++] = item;
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     node->count = kept;
     return node;
@@ -374,7 +374,7 @@ static struct node *parse_command(struct schema *schema, const struct schema_key
     if (node->text[used] != '\0')
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, node->position,
                         "no shell reads this: write [sh, -c, \"...\"], or quote the character",
-                        "'%s' ends before the '%c'", strbuf_text(&schema->path), node->text[used]);
+                        "'%s' ends before the '%c'", schema_path(schema), node->text[used]);
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
     for (size_t i = 0; i < count; i++)
         node_append(schema->arena, result,
@@ -394,7 +394,7 @@ struct node *schema_parse_names(struct schema *schema, const struct schema_key *
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
     for (size_t i = 0; i < node->count; i++) {
         const struct node *item = node->items[i];
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         if (item->kind != NODE_STRING) {
             if (item->kind != NODE_BAD)
                 schema_wrong_kind(schema, item, "a name");
@@ -403,7 +403,7 @@ struct node *schema_parse_names(struct schema *schema, const struct schema_key *
         } else {
             node_put(schema->arena, result, item->text, item->position, fill(schema, key, item));
         }
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return result;
 }
@@ -413,13 +413,13 @@ struct node *schema_parse_entries(struct schema *schema, const struct schema_key
 {
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
-        size_t length = schema_enter(schema, pair->key);
+        size_t depth = schema_enter(schema, pair->key);
         struct node *value = pair->value;
         if (value->kind != NODE_NULL || !may_be_empty)
             value =
                 value->kind == NODE_BAD ? NULL : schema_parse_object(schema, key->object, value);
         pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     return node;
 }
@@ -443,12 +443,12 @@ struct node *schema_parse_items(struct schema *schema, const struct schema_key *
         return schema_wrong_kind(schema, node, "a list");
     uint32_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
-        size_t length = schema_enter_item(schema, i);
+        size_t depth = schema_enter_item(schema, i);
         struct node *item =
             node->items[i]->kind == NODE_BAD ? NULL : parse(schema, key, node->items[i]);
         if (item)
             node->items[kept++] = item;
-        schema_leave(schema, length);
+        schema_leave(schema, depth);
     }
     node->count = kept;
     return node;

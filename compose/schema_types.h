@@ -2,20 +2,22 @@
 #pragma once
 
 #include "compose/schema.h"
+#include "compose/value_path.h"
 
 /* What one normalisation carries along. */
 struct schema {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    struct strbuf path;  /* of the value at hand: "services.web.ports[0]" */
-    bool no_interpolate; /* values with a `$` stay as they are */
-    size_t port_count;   /* made from ranges so far: a few bytes of text can ask for millions */
+    struct value_path path; /* of the value at hand: "services.web.ports[0]" */
+    bool no_interpolate;    /* values with a `$` stay as they are */
+    size_t port_count;      /* made from ranges so far: a few bytes of text can ask for millions */
 };
 
-/* Appends ".key" or "[index]" and returns the earlier length for schema_leave(). */
+/* As the functions of value_path.h, of the schema's path. */
 size_t schema_enter(struct schema *schema, const char *key);
 size_t schema_enter_item(struct schema *schema, size_t index);
-void schema_leave(struct schema *schema, size_t length);
+void schema_leave(struct schema *schema, size_t depth);
+const char *schema_path(struct schema *schema);
 
 /* Reports "'PATH' MESSAGE" at the node's place and returns NULL, for `return schema_error(...)`. */
 struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
