@@ -78,7 +78,10 @@ static void escape_replicas(struct arena *arena, const struct node *services)
 char *compose_print(const struct model *model, enum compose_format format)
 {
     struct strbuf out = {0};
-    struct print_options options = {.sort = true, .escape_dollars = !model->is_original};
+    struct print_options options = {.sort = true,
+                                    .by_name = model->is_original,
+                                    .escape_dollars = !model->is_original,
+                                    .no_extensions = !model->is_original};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);

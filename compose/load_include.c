@@ -93,7 +93,7 @@ static bool read_variables(const struct load_context *context, const struct node
 
 static bool is_equal(const struct node *a, const struct node *b)
 {
-    char first[NODE_NUMBER_SIZE], second[NODE_NUMBER_SIZE];
+    char first[NUMBER_SIZE], second[NUMBER_SIZE];
     if (a->kind != b->kind || a->count != b->count)
         return false;
     switch (a->kind) {
@@ -105,7 +105,8 @@ static bool is_equal(const struct node *a, const struct node *b)
     case NODE_INT:
         return a->integer == b->integer;
     case NODE_FLOAT:
-        return streq(node_format_double(a->number, first), node_format_double(b->number, second));
+        return streq(node_format_number(a, NUMBER_PLAIN, first),
+                     node_format_number(b, NUMBER_PLAIN, second));
     case NODE_LIST:
         for (size_t i = 0; i < a->count; i++)
             if (!is_equal(a->items[i], b->items[i]))

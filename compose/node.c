@@ -5,8 +5,10 @@
 #include "base/vec.h"
 
 #include <assert.h>
-#include <math.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
@@ -286,39 +288,34 @@ bool node_get_bool(const struct node *map, const char *key, bool fallback)
 
 /* --- scalars as text ------------------------------------------------------------------------ */
 
-char *node_format_double(double value, char *buffer)
+/* A number above 2^63 that a double would round. */
+static bool is_unsigned(const char *text)
 {
-    if (isnan(value) || isinf(value)) {
-        snprintf(buffer, NODE_NUMBER_SIZE, "%s",
-                 isnan(value) ? "NaN"
-                 : value > 0  ? "+Inf"
-                              : "-Inf");
-        return buffer;
-    }
-    int digits = 1;
-    for (; digits < 17; digits++) { /* the shortest that reads back as the same number */
-        snprintf(buffer, NODE_NUMBER_SIZE, "%.*g", digits, value);
-        if (strtod(buffer, NULL) == value)
-            break;
-    }
-    double magnitude = fabs(value);
-    if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21))
-        snprintf(buffer, NODE_NUMBER_SIZE, "%.*e", digits - 1, value);
-    else if (strpbrk(buffer, "e"))
-        snprintf(buffer, NODE_NUMBER_SIZE, "%.0f", value);
+    errno = 0;
+    strtoull(text, NULL, 10);
+    return errno == 0 && text[strspn(text, "0123456789")] == '\0';
+}
+
+char *node_format_number(const struct node *node, enum number_style style, char *buffer)
+{
+    if (node->kind == NODE_INT)
+        snprintf(buffer, NUMBER_SIZE, "%" PRId64, node->integer);
+    else if (node->text && node->number >= 0x1p63 && is_unsigned(node->text))
+        snprintf(buffer, NUMBER_SIZE, "%s", node->text);
+    else
+        number_format(node->number, style, buffer);
     return buffer;
 }
 
 const char *node_scalar_text(struct arena *arena, const struct node *node)
 {
-    char buffer[NODE_NUMBER_SIZE];
+    char buffer[NUMBER_SIZE];
     switch (node->kind) {
     case NODE_BOOL:
         return node->boolean ? "true" : "false";
     case NODE_INT:
-        return arena_printf(arena, "%lld", (long long)node->integer);
     case NODE_FLOAT:
-        return arena_strdup(arena, node_format_double(node->number, buffer));
+        return arena_strdup(arena, node_format_number(node, NUMBER_PLAIN, buffer));
     case NODE_STRING:
     case NODE_TIME:
         return node->text;

@@ -6,6 +6,7 @@
 
 #include "compose/arena.h"
 #include "compose/diagnostics.h"
+#include "compose/number.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -110,8 +111,7 @@ int64_t node_get_int(const struct node *map, const char *key, int64_t fallback);
 bool node_get_bool(const struct node *map, const char *key, bool fallback);
 
 /* The scalar as Compose writes it where a string is wanted (environment): numbers in their shortest
- * decimal form, true, false; "" for null. */
+ * form, true, false; "" for null. */
 const char *node_scalar_text(struct arena *arena, const struct node *node);
-/* As Go's %v and JSON write a double; buffer of NODE_NUMBER_SIZE bytes. */
-#define NODE_NUMBER_SIZE 40
-char *node_format_double(double value, char *buffer);
+/* A number as text, of NUMBER_SIZE bytes. */
+char *node_format_number(const struct node *node, enum number_style style, char *buffer);

@@ -1,14 +1,32 @@
-/* Trees as text: what `config` prints (print.c) and what goes over the wire (the same JSON,
- * unsorted). compose/ only. */
+/* Trees as text: what `config` prints and what goes over the wire (the same JSON, unsorted). The
+ * layout of both formats is that of Docker Compose's `config`: YAML as go-yaml writes it, JSON as
+ * Go's encoding/json. compose/ only. */
 #pragma once
 
 #include "base/str.h"
 #include "compose/node.h"
 
+#include <stdint.h>
+
 struct print_options {
-    bool sort;           /* keys by rank, then name; else as they stand */
+    bool sort;    /* keys by rank, then name; else as they stand */
+    bool by_name; /* with sort: by name alone, as the reference prints what it left as it is */
     bool escape_dollars; /* `$` as `$$` in strings */
+    bool is_compact;     /* JSON without a blank */
+    bool no_extensions;  /* JSON without x- keys below the top, but for our own, as the reference */
 };
 
 void print_yaml(const struct node *tree, const struct print_options *options, struct strbuf *out);
 void print_json(const struct node *tree, const struct print_options *options, struct strbuf *out);
+
+/* --- between print.c, print_json.c and print_yaml.c ------------------------------------------- */
+
+typedef int print_compare_fn(const void *left, const void *right); /* of struct node_pair ** */
+
+/* The pairs in the order to print; freed by the caller. */
+const struct node_pair **print_sorted(const struct node *map, print_compare_fn *compare);
+void print_blanks(struct strbuf *out, size_t count);
+/* The string as its reader will have to see it; freed by the caller. */
+char *print_text(const struct print_options *options, const struct node *node);
+/* Decodes one character of UTF-8 (which the reader has checked) and returns its length. */
+size_t print_decode(const char *text, uint32_t *ret_code);

@@ -134,7 +134,7 @@ static bool resolve_number(struct node *node, const char *text)
         return false;
     node->kind = NODE_FLOAT;
     node->number = strtod(plain, NULL);
-    return true;
+    return !isinf(node->number); /* 1e400 is a string */
 }
 
 /* Dates and times that go-yaml takes as such; Compose prints them in UTC as RFC 3339. */
@@ -205,5 +205,6 @@ bool scalar_needs_quotes(const char *text)
         return true;
     if (resolve_word(&node, text) || resolve_number(&node, text) || is_yaml_1_1(text))
         return true;
+    /* go-yaml writes both bare, but does not read the first as a key, and PyYAML not the other. */
     return streq(text, "<<") || streq(text, "=");
 }

@@ -4,19 +4,16 @@ the same `config --format json`. Deviations that are meant stand below, each wit
 failure too, so that the lists stay true.
 
 Usage: differential.py VMSTEAD FOLDER-OF-CASES [CASE...]
-The reference is what ../shared/tools/reference-compose has fetched, or $REFERENCE_COMPOSE; without it: skipped (77).
 """
-import difflib
 import fnmatch
 import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
-SKIPPED = 77
+import reference
+
 TIMEOUT_S = 20
-FETCHED = '/tmp/reference-compose/usr/libexec/docker/cli-plugins/docker-compose'
 
 # CASE: why we refuse what the reference accepts.
 REFUSED_HERE = {
@@ -49,7 +46,6 @@ DIFFERENT = {
     'replica': {'services/a/environment/*': 'VMSTEAD_REPLICA is ours',
                 'services/a/hostname': 'VMSTEAD_REPLICA is ours',
                 'x-common/ID': 'VMSTEAD_REPLICA is ours'},
-    'yaml-scalars': {'x-scalars/floats/5': 'the same number in more digits'},
 }
 
 # In every case: the reference leaves a service's x- keys out of its JSON. Ours keeps what vmstead itself reads.
@@ -89,11 +85,6 @@ def differences(ours, theirs, path=''):
     return [] if type(ours) is type(theirs) and ours == theirs else [(path, ours, theirs)]
 
 
-def first_line_apart(ours, theirs):
-    for line in difflib.unified_diff(theirs.splitlines(), ours.splitlines(), 'the reference', 'ours', lineterm='', n=1):
-        yield '  ' + line
-
-
 def compare_json(name, ours, theirs):
     """What is wrong, as lines."""
     meant = DIFFERENT.get(name, {})
@@ -102,8 +93,8 @@ def compare_json(name, ours, theirs):
     wrong = [f'  {path}: ours {json.dumps(a)[:200]}, the reference {json.dumps(b)[:200]}' for path, a, b in found
              if not any(fnmatch.fnmatchcase(path, glob) for glob in [*meant, *DIFFERENT_EVERYWHERE])]
     wrong += [f'  {glob}: no longer differs; take it from the list' for glob in meant if glob not in used]
-    if not found and ours.rstrip('\n') != theirs.rstrip('\n'):
-        wrong += ['  the same data in another spelling', *first_line_apart(ours, theirs)]
+    if not found and json.dumps(json.loads(ours)) != json.dumps(json.loads(theirs)):
+        wrong += ['  the same members in another order', *('  ' + line for line in reference.diff(ours, theirs))]
     return wrong
 
 
@@ -111,13 +102,13 @@ def last_line(text):
     return (text.strip().split('\n') or [''])[-1]
 
 
-def judge(vmstead, reference, folder, name):
+def judge(vmstead, other, folder, name):
     """What is wrong with a case, as lines."""
     folder = os.path.join(folder, name)
     our_code, ours, our_words = config(vmstead, folder)
     if name in SLOW_THERE:
         return [] if our_code == 1 else [f'  ours ends with {our_code}']
-    their_code, theirs, their_words = config(reference, folder)
+    their_code, theirs, their_words = config(other, folder)
     if our_code not in (0, 1) or their_code is None:
         return [f'  ours ends with {our_code}, the reference with {their_code}', '  ' + last_line(our_words + their_words)]
     if name in REFUSED_HERE or name in REFUSED_THERE:
@@ -132,20 +123,10 @@ def judge(vmstead, reference, folder, name):
 
 def main():
     vmstead, folder, *names = os.path.abspath(sys.argv[1]), *sys.argv[2:]
-    shared = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', '..', 'shared')
-    reference = os.environ.get('REFERENCE_COMPOSE', FETCHED)
-    if not os.path.isdir(shared) or not os.access(reference, os.X_OK):
-        print(f'skipped: there is no {"shared folder" if not os.path.isdir(shared) else reference}')
-        return SKIPPED
-    names = names or sorted(os.listdir(folder))
-    with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda name: judge(vmstead, reference, folder, name), names))
-    for name, wrong in zip(names, results):
-        if wrong:
-            print('\n'.join([f'FAIL {name}', *wrong]))
-    failures = sum(1 for wrong in results if wrong)
-    print(f'{len(names)} cases, {failures} failures')
-    return failures > 0
+    other = reference.find()
+    if not other:
+        return reference.SKIPPED
+    return reference.report(names or sorted(os.listdir(folder)), lambda name: judge(vmstead, other, folder, name))
 
 
 if __name__ == '__main__':

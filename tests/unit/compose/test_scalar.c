@@ -68,8 +68,9 @@ static void floats_print_in_their_shortest_form(void **state)
                 {"1e21", "1e+21"},
                 {"1e-5", "1e-05"},
                 {"0.1", "0.1"},
-                {"123456789.125", "123456789.125"},
-                {"18446744073709551616", "18446744073709551616"}};
+                {"123456789.125", "1.23456789125e+08"},
+                {"18446744073709551615", "18446744073709551615"},
+                {"18446744073709551616", "1.8446744073709552e+19"}};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         struct node node = resolve(arena, good[i].text);
