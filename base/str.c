@@ -56,6 +56,17 @@ static size_t utf8_length(const unsigned char *at, size_t left)
     return is_overlong || is_no_character ? 0 : length;
 }
 
+bool str_is_utf8(const char *data, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    for (size_t at = 0, step; at < length; at += step) {
+        step = utf8_length(bytes + at, length - at);
+        if (step == 0)
+            return false;
+    }
+    return true;
+}
+
 char *str_clean(const char *data, size_t length)
 {
     struct strbuf text = {0};

@@ -25,6 +25,9 @@ static inline bool streq_null(const char *a, const char *b)
 const char *str_after_prefix(const char *text, const char *prefix);
 bool str_ends_with(const char *text, const char *suffix);
 
+/* Whether the bytes are text in UTF-8 (RFC 3629); NULs are. */
+bool str_is_utf8(const char *data, size_t length);
+
 /* Bytes of anybody's as text that may stand in JSON and on a terminal: what is no UTF-8 (RFC 3629)
  * becomes '?', a control character but newline and tab a blank. Owned by the caller. */
 char *str_clean(const char *data, size_t length);

@@ -2,6 +2,7 @@
 #include "cmd/copy_guest.h"
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -16,30 +17,12 @@ static char *archive_path(const char *instance, const char *path, const char *mo
     return xasprintf("/containers/%s/archive?path=%s%s", name, escaped, more);
 }
 
-static int base64_value(char character)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = character ? strchr(alphabet, character) : NULL;
-    return found ? (int)(found - alphabet) : -1;
-}
-
-static void decode_base64(const char *text, struct strbuf *out)
-{
-    unsigned bits = 0;
-    for (size_t i = 0; base64_value(text[i]) >= 0; i++) {
-        bits = bits << 6 | (unsigned)base64_value(text[i]);
-        if (i % 4)
-            strbuf_add_char(out, (char)(bits >> (6 - 2 * (i % 4)) & 0xff));
-    }
-}
-
 int copy_guest_parse_stat(const char *text, enum copy_kind *ret_kind, char **ret_link,
                           struct error *err)
 {
     _cleanup_strbuf_ struct strbuf decoded = {0};
     _cleanup_json_ cJSON *stat = NULL;
-    decode_base64(text ? text : "", &decoded);
+    base64_decode(text ? text : "", &decoded); /* what is no base64 is no JSON either */
     int r = json_parse(strbuf_text(&decoded), decoded.length, &stat, err);
     if (r < 0)
         return error_prefix(err, "the daemon does not say what is at the path");

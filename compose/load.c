@@ -178,6 +178,10 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         if (r < 0)
             return r;
     }
+    if (tree->count == 0 && diagnostics_count(load->diagnostics, SEVERITY_ERROR) == 0)
+        diagnostics_add(load->diagnostics, SEVERITY_ERROR,
+                        (struct position){.file = tree->position.file}, "begin with 'services:'",
+                        "empty compose file");
     int r = name_project(load, tree, err);
     if (r < 0)
         return r;

@@ -59,8 +59,12 @@ static int load_document(const struct load_context *context, struct load_file *f
                          struct node *document, struct node *tree, struct error *err)
 {
     struct load *load = context->load;
-    if (document->kind == NODE_NULL)
+    if (document->kind == NODE_NULL) {
+        diagnostics_add(load->diagnostics, SEVERITY_ERROR, document->position,
+                        "begin with 'services:', or leave out the '---' around it",
+                        "this document is empty");
         return 0;
+    }
     extract_variables(load->arena, document, load->named);
     if (!load->options->no_interpolate)
         interpolate_tree(context->interpolation, document);
@@ -77,14 +81,6 @@ static int load_document(const struct load_context *context, struct load_file *f
     return 0;
 }
 
-/* Asked before the documents are made canonical: an `include` alone is something. */
-static bool says_nothing(const struct node *documents)
-{
-    const struct node *only = documents->count == 1 ? documents->items[0] : NULL;
-    return documents->count == 0 || node_is(only, NODE_NULL) ||
-           (node_is(only, NODE_MAP) && only->count == 0);
-}
-
 static int load_text(const struct load_context *context, struct load_file *file, struct node *tree,
                      struct error *err)
 {
@@ -97,16 +93,12 @@ static int load_text(const struct load_context *context, struct load_file *file,
         yaml_read_tagged(load->arena, load->diagnostics, number, text, file->length, &resets);
     if (!documents)
         return -EINVAL;
-    bool is_empty = says_nothing(documents);
     for (size_t i = 0; i < documents->count; i++) {
         file->resets = resets->items[i];
         int r = load_document(context, file, documents->items[i], tree, err);
         if (r < 0)
             return r;
     }
-    if (is_empty)
-        diagnostics_add(load->diagnostics, SEVERITY_ERROR, (struct position){.file = number},
-                        "begin with 'services:'", "empty compose file");
     return 0;
 }
 

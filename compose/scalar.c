@@ -1,6 +1,7 @@
 /* See compose/scalar.h. The rules follow go-yaml v3, resolve.go. */
 #include "compose/scalar.h"
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -9,7 +10,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static bool is_one_of(const char *text, const char *const *words, size_t count)
 {
@@ -53,33 +53,45 @@ static bool resolve_word(struct node *node, const char *text)
 }
 
 /* The base that a prefix announces as Go's ParseInt(text, 0, 64) sees it; moves past the prefix. */
-static int integer_base(const char **digits)
+static unsigned integer_base(const char **digits)
 {
     const char *text = *digits;
     if (text[0] != '0' || text[1] == '\0')
         return 10;
     int letter = tolower((unsigned char)text[1]);
-    int base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
+    unsigned base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
     *digits += base ? 2 : 1;
     return base ? base : 8;
 }
 
-static bool resolve_integer(struct node *node, const char *text)
+static bool parse_digits(const char *digits, unsigned base, uint64_t *ret_value)
 {
-    bool negative = text[0] == '-';
-    const char *digits = text + (text[0] == '-' || text[0] == '+');
-    int base = integer_base(&digits);
-    if (!isxdigit((unsigned char)digits[0]))
-        return false;
-    errno = 0;
-    char *end = NULL;
-    unsigned long long value = strtoull(digits, &end, base);
-    uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
-    if (*end != '\0' || errno != 0)
+    uint64_t value = 0;
+    const char *c = digits;
+    for (; isxdigit((unsigned char)*c); c++) {
+        unsigned digit =
+            isdigit((unsigned char)*c) ? (unsigned)(*c - '0') : (unsigned)(tolower(*c) - 'a') + 10;
+        if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, digit, &value))
+            return false;
+    }
+    *ret_value = value;
+    return c > digits && *c == '\0';
+}
+
+/* One above INT64_MAX is a float whose text has all digits. */
+static bool resolve_integer(struct arena *arena, struct node *node, const char *text)
+{
+    bool negative = text[0] == '-', is_signed = negative || text[0] == '+';
+    const char *digits = text + is_signed;
+    unsigned base = integer_base(&digits);
+    uint64_t value = 0, limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+    if (!parse_digits(digits, base, &value) || (value > limit && is_signed))
         return false;
     if (value > limit) {
         node->kind = NODE_FLOAT;
-        node->number = negative ? -(double)value : (double)value;
+        node->number = (double)value;
+        node->text = arena_printf(arena, "%llu", (unsigned long long)value);
         return true;
     }
     node->kind = NODE_INT;
@@ -112,68 +124,104 @@ static bool is_float(const char *text)
     return *text == '\0';
 }
 
-static bool resolve_number(struct node *node, const char *text)
+static bool resolve_float(struct node *node, const char *text)
 {
-    if (!isdigit((unsigned char)text[0]) && !strchr("+-.", text[0]))
-        return false;
-    char plain[128];
-    size_t length = 0;
-    for (const char *c = text; *c; c++) { /* go-yaml allows 1_000 */
-        if (*c == '_')
-            continue;
-        if (length + 1 == sizeof(plain))
-            return false;
-        plain[length++] = *c;
-    }
-    plain[length] = '\0';
-    if (length == 0)
-        return false;
-    if (resolve_integer(node, plain))
-        return true;
-    if (!is_float(plain))
+    double number = is_float(text) ? strtod(text, NULL) : INFINITY;
+    if (isinf(number))
         return false;
     node->kind = NODE_FLOAT;
-    node->number = strtod(plain, NULL);
-    return !isinf(node->number); /* 1e400 is a string */
+    node->number = number;
+    return true;
 }
 
-/* Dates and times that go-yaml takes as such; Compose prints them in UTC as RFC 3339. */
-static const char *time_text(struct arena *arena, const char *text)
+static const char *without_underscores(struct arena *arena, const char *text)
 {
-    static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"};
-    size_t length = strlen(text);
-    if (length < 8 || length > 32 || strspn(text, "0123456789") != 4 || text[4] != '-')
-        return NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
-        struct tm tm = {0};
-        const char *end = strptime(text, formats[i], &tm);
-        if (!end || *end != '\0')
-            continue;
-        struct tm normal = tm; /* 2020-02-30 is no date */
-        time_t seconds = timegm(&normal);
-        if (seconds == (time_t)-1 || normal.tm_mday != tm.tm_mday)
-            continue;
-        char buffer[32];
-        strftime(buffer, sizeof(buffer), "%Y-%m-%dT%H:%M:%SZ", &tm);
-        return arena_strdup(arena, buffer);
-    }
-    return NULL;
+    char *plain = arena_strdup(arena, text);
+    size_t length = 0;
+    for (const char *c = text; *c; c++)
+        if (*c != '_')
+            plain[length++] = *c;
+    plain[length] = '\0';
+    return plain;
+}
+
+static bool resolve_number(struct arena *arena, struct node *node, const char *text)
+{
+    if (text[0] == '.')
+        return resolve_float(node, text);
+    if (!isdigit((unsigned char)text[0]) && text[0] != '+' && text[0] != '-')
+        return false;
+    if (strchr(text, '_')) /* go-yaml allows 1_000 */
+        text = without_underscores(arena, text);
+    return resolve_integer(arena, node, text) || resolve_float(node, text);
 }
 
 void scalar_resolve(struct arena *arena, struct node *node, const char *text)
 {
     node->text = text;
-    if (resolve_word(node, text) || resolve_number(node, text))
+    if (resolve_word(node, text))
         return;
-    node->kind = NODE_STRING;
-    if (isdigit((unsigned char)text[0])) {
-        const char *time = time_text(arena, text);
-        if (time) {
-            node->kind = NODE_TIME;
-            node->text = time;
-        }
-    }
+    const char *time = scalar_time(arena, text);
+    if (!time && resolve_number(arena, node, text))
+        return;
+    node->kind = time ? NODE_TIME : NODE_STRING;
+    if (time)
+        node->text = time;
 }
+
+/* --- tags ------------------------------------------------------------------------------------- */
+
+static int resolve_binary(struct arena *arena, struct node *node, const char *text)
+{
+    _cleanup_strbuf_ struct strbuf bytes = {0};
+    int r = base64_decode(text, &bytes);
+    const char *data = strbuf_text(&bytes);
+    if (r < 0 || strlen(data) != bytes.length || !str_is_utf8(data, bytes.length))
+        return -EINVAL;
+    node->kind = NODE_STRING;
+    node->text = arena_strdup(arena, data);
+    return 0;
+}
+
+/* Also one above INT64_MAX, which go-yaml does not make a float of. */
+static bool is_integer(struct arena *arena, const char *text)
+{
+    struct node node = {0};
+    return resolve_integer(arena, &node, without_underscores(arena, text));
+}
+
+int scalar_resolve_tagged(struct arena *arena, struct node *node, const char *text, const char *tag)
+{
+    static const struct {
+        const char *name;
+        enum node_kind kind;
+    } tags[] = {{"null", NODE_NULL},
+                {"bool", NODE_BOOL},
+                {"int", NODE_INT},
+                {"float", NODE_FLOAT},
+                {"timestamp", NODE_TIME}};
+    if (streq(tag, "binary"))
+        return resolve_binary(arena, node, text);
+    for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+        if (!streq(tag, tags[i].name))
+            continue;
+        scalar_resolve(arena, node, text);
+        if (tags[i].kind == NODE_INT)
+            return is_integer(arena, text) ? 0 : -EINVAL;
+        if (tags[i].kind == NODE_FLOAT && node->kind == NODE_INT) {
+            node->kind = NODE_FLOAT;
+            node->number = (double)node->integer;
+            return 0;
+        }
+        bool is_odd = node->kind == NODE_FLOAT && is_integer(arena, text);
+        return node->kind == tags[i].kind && !is_odd ? 0 : -EINVAL;
+    }
+    node->kind = NODE_STRING;
+    node->text = text;
+    return 0;
+}
+
+/* --- back to text ----------------------------------------------------------------------------- */
 
 /* Words that older YAML readers take for booleans, and numbers in base 60: go-yaml quotes them. */
 static bool is_yaml_1_1(const char *text)
@@ -201,9 +249,9 @@ bool scalar_needs_quotes(const char *text)
 {
     struct node node = {0};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    if (isdigit((unsigned char)text[0]) && time_text(arena, text))
+    if (scalar_time(arena, text))
         return true;
-    if (resolve_word(&node, text) || resolve_number(&node, text) || is_yaml_1_1(text))
+    if (resolve_word(&node, text) || resolve_number(arena, &node, text) || is_yaml_1_1(text))
         return true;
     /* go-yaml writes both bare, but does not read the first as a key, and PyYAML not the other. */
     return streq(text, "<<") || streq(text, "=");

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "compose/schema_types.h"
 
+#include <math.h>
 #include <stdio.h>
 
 size_t schema_enter(struct schema *schema, const char *key)
@@ -158,12 +159,25 @@ static bool parse_known(struct schema *schema, const struct schema_object *objec
     return true;
 }
 
+/* The model travels as JSON, which has no infinity. */
+static void check_finite(struct schema *schema, const struct node *node)
+{
+    if (node->kind == NODE_FLOAT && !isfinite(node->number))
+        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, node->position, "put it in quotes",
+                        "'%s' is no number that JSON can hold", node->text);
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        check_finite(schema, node->items[i]);
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
+        check_finite(schema, node->pairs[i].value);
+}
+
 static bool parse_pair(struct schema *schema, const struct schema_object *object,
                        struct node_pair *pair)
 {
     const struct schema_key *key = schema_find(object, pair->key);
     if (!key && object->extensions && str_after_prefix(pair->key, "x-")) {
         pair->rank = (unsigned)object->count;
+        check_finite(schema, pair->value);
         return true;
     }
     if (!key) {

@@ -4,10 +4,12 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "compose/scalar.h"
-
-#include <yaml.h>
+#include "compose/yaml_error.h"
 
 #define RECENT_KEYS 256
+
+/* What a pair of a map that is being read is for. */
+enum { RANK_PLAIN, RANK_MERGE, RANK_RESET, RANK_BAD /* its key was reported */ };
 
 /* A collection that is being read. */
 struct level {
@@ -16,7 +18,7 @@ struct level {
     const char *key; /* of a map: set while its value is awaited */
     struct position key_position;
     uint32_t key_hash;
-    bool key_is_merge;
+    unsigned key_rank;
     const char *anchor; /* NULL: none */
     bool is_reset;      /* of `!reset`: read, and left out */
 };
@@ -27,8 +29,9 @@ struct reader {
     unsigned file;
     yaml_parser_t parser;
     struct node *documents;
-    struct node *resets;     /* of the document at hand: paths of !reset and !override */
-    struct node *all_resets; /* one list per document */
+    struct position document_position; /* of the last `---` */
+    struct node *resets;               /* of the document at hand: paths of !reset and !override */
+    struct node *all_resets;           /* one list per document */
     struct level levels[YAML_DEPTH_LIMIT];
     size_t depth;
     /* Children of the open collections; items of lists have no key. Each goes to its node when that
@@ -77,7 +80,7 @@ static void merge_one(struct reader *reader, struct node *map, const struct node
 static void apply_merge_key(struct reader *reader, struct node *map)
 {
     struct node_pair *pair = node_find(map, "<<");
-    if (!pair || pair->rank != 1)
+    if (!pair || pair->rank != RANK_MERGE)
         return;
     const struct node *source = pair->value;
     struct node *inherited = node_new(reader->arena, NODE_MAP, map->position);
@@ -99,19 +102,31 @@ static void fill_list(struct reader *reader, struct node *list, size_t first)
         node_append(reader->arena, list, reader->children.items[first + i].value);
 }
 
+static void remove_resets(struct node *map)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++)
+        if (map->pairs[i].rank != RANK_RESET)
+            map->pairs[kept++] = map->pairs[i];
+    node_shrink(map, kept);
+}
+
 static void fill_map(struct reader *reader, struct node *map, size_t first)
 {
     size_t count = reader->children.count - first;
-    bool has_merge_key = false;
+    bool has_merge_key = false, has_reset = false;
     node_reserve(reader->arena, map, count);
     for (size_t i = 0; i < count; i++) {
         const struct node_pair *pair = &reader->children.items[first + i];
         const struct node_pair *earlier = node_add(reader->arena, map, pair);
-        has_merge_key = has_merge_key || pair->rank == 1;
+        has_merge_key = has_merge_key || pair->rank == RANK_MERGE;
+        has_reset = has_reset || pair->rank == RANK_RESET;
         if (earlier)
             complain_at(reader, pair->position, NULL, "key '%s' is given twice (first in line %u)",
                         pair->key, earlier->position.line);
     }
+    if (has_reset)
+        remove_resets(map);
     if (has_merge_key)
         apply_merge_key(reader, map);
 }
@@ -133,19 +148,35 @@ static void take_key(struct reader *reader, struct level *level, const struct no
     level->key_hash = node_hash(text->text);
     level->key_position = node->position;
     level->key = intern_key(reader, text, level->key_hash);
-    level->key_is_merge = is_plain && streq(level->key, "<<");
-    if (node->kind == NODE_MAP || node->kind == NODE_LIST)
+    level->key_rank = is_plain && streq(level->key, "<<") ? RANK_MERGE : RANK_PLAIN;
+    if (node->kind == NODE_MAP || node->kind == NODE_LIST) {
+        level->key_rank = RANK_BAD;
         complain_at(reader, node->position, NULL, "a key must be a string, not %s",
                     node_kind_name(node->kind));
-    else if (node->kind != NODE_STRING)
+    } else if (node->kind != NODE_STRING) {
         complain_at(reader, node->position, "put it in quotes",
                     "a key must be a string, not %s ('%s')", node_kind_name(node->kind),
                     node->text);
+    }
+}
+
+/* The value of the key at hand, or the next item. */
+static void add_child(struct reader *reader, struct level *level, struct node *node, unsigned rank)
+{
+    if (rank != RANK_BAD)
+        vec_add(&reader->children, ((struct node_pair){.key = level->key,
+                                                       .position = level->key_position,
+                                                       .rank = rank,
+                                                       .hash = level->key_hash,
+                                                       .value = node}));
+    level->key = NULL;
 }
 
 static void place(struct reader *reader, struct node *node)
 {
     if (reader->depth == 0) {
+        if (node->kind == NODE_NULL) /* where it ends is elsewhere */
+            node->position = reader->document_position;
         node_append(reader->arena, reader->documents, node);
         node_append(reader->arena, reader->all_resets, reader->resets);
         reader->resets = node_new(reader->arena, NODE_LIST, node->position);
@@ -157,12 +188,7 @@ static void place(struct reader *reader, struct node *node)
         return;
     }
     level->node->has_dollar |= node->has_dollar;
-    vec_add(&reader->children, ((struct node_pair){.key = level->key,
-                                                   .position = level->key_position,
-                                                   .rank = level->key_is_merge,
-                                                   .hash = level->key_hash,
-                                                   .value = node}));
-    level->key = NULL;
+    add_child(reader, level, node, level->key_rank);
 }
 
 /* --- anchors and aliases -------------------------------------------------------------------- */
@@ -205,11 +231,12 @@ static void read_alias(struct reader *reader, const yaml_event_t *event)
 
 /* --- events --------------------------------------------------------------------------------- */
 
+/* NULL: there is none, as also "!" means. */
 static const char *tag_name(const yaml_char_t *tag)
 {
     const char *text = (const char *)tag;
     const char *core = text ? str_after_prefix(text, "tag:yaml.org,2002:") : NULL;
-    return core ? core : text;
+    return core ? core : text && streq(text, "!") ? NULL : text;
 }
 
 /* How many items the list of a level has so far. */
@@ -245,11 +272,22 @@ static bool take_tag(struct reader *reader, const yaml_char_t *tag, struct posit
     return is_reset;
 }
 
-/* The value of a `!reset`: its key is free again. */
-static void leave_out(struct reader *reader)
+/* The value of a `!reset`: its key, which is given all the same, goes when the map is complete. */
+static void leave_out(struct reader *reader, struct node *node)
 {
-    if (reader->depth > 0)
-        reader->levels[reader->depth - 1].key = NULL;
+    struct level *level = &reader->levels[reader->depth - 1];
+    if (level->key)
+        add_child(reader, level, node, RANK_RESET);
+}
+
+/* Kind and value, from the text and its tag. */
+static void resolve(struct reader *reader, struct node *node, const char *tag, bool is_plain)
+{
+    if (tag && scalar_resolve_tagged(reader->arena, node, node->text, tag) < 0)
+        complain_at(reader, node->position, "leave the tag out", "'%.60s' is no !!%s", node->text,
+                    tag);
+    else if (!tag && is_plain)
+        scalar_resolve(reader->arena, node, node->text);
 }
 
 static struct node scalar_of(struct reader *reader, const yaml_event_t *event)
@@ -266,40 +304,57 @@ static struct node scalar_of(struct reader *reader, const yaml_event_t *event)
                          .single_line = written <= length + (quoted ? 2 : 0)};
 }
 
-static void read_scalar(struct reader *reader, const yaml_event_t *event)
+/* The node, in the arena but for its text where it is a key. */
+static struct node scalar_node(struct reader *reader, const yaml_event_t *event, bool is_key)
 {
     const char *value = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    const char *tag = tag_name(event->data.scalar.tag);
     struct node node = scalar_of(reader, event);
-    bool is_reset = take_tag(reader, event->data.scalar.tag, node.position);
     if (strlen(value) != length) {
         complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
         length = strlen(value);
     }
-    if (is_reset && reader->depth > 0) {
-        leave_out(reader);
-        return;
-    }
-    bool is_plain =
-        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !(tag && streq(tag, "str"));
-    struct level *level = reader->depth > 0 ? &reader->levels[reader->depth - 1] : NULL;
-    bool is_key = level && level->node->kind == NODE_MAP && !level->key;
     node.text = is_key ? value : arena_strndup(reader->arena, value, length);
     node.has_dollar = !is_key && memchr(value, '$', length);
-    if (is_plain)
-        scalar_resolve(reader->arena, &node, node.text);
-    if (is_key)
-        take_key(reader, level, &node, is_plain);
-    if (is_key && !event->data.scalar.anchor)
-        return; /* most keys need no node */
-    struct node *kept = node_new(reader->arena, NODE_STRING, node.position);
-    *kept = node;
-    if (is_key)
-        kept->text = level->key;
+    return node;
+}
+
+static struct node *keep(struct reader *reader, const struct node *node)
+{
+    struct node *kept = node_new(reader->arena, NODE_STRING, node->position);
+    *kept = *node;
+    return kept;
+}
+
+static void read_key(struct reader *reader, struct level *level, const yaml_event_t *event)
+{
+    const char *tag = tag_name(event->data.scalar.tag);
+    bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    struct node node = scalar_node(reader, event, true);
+    resolve(reader, &node, tag, is_plain);
+    take_key(reader, level, &node, is_plain && (!tag || streq(tag, "merge")));
+    node.text = level->key;
+    if (event->data.scalar.anchor) /* most keys need no node */
+        define_anchor(reader, event->data.scalar.anchor, keep(reader, &node));
+}
+
+static void read_scalar(struct reader *reader, const yaml_event_t *event)
+{
+    struct level *level = reader->depth > 0 ? &reader->levels[reader->depth - 1] : NULL;
+    if (level && level->node->kind == NODE_MAP && !level->key) {
+        read_key(reader, level, event);
+        return;
+    }
+    struct node node = scalar_node(reader, event, false);
+    if (take_tag(reader, event->data.scalar.tag, node.position) && level) {
+        leave_out(reader, keep(reader, &node));
+        return;
+    }
+    resolve(reader, &node, tag_name(event->data.scalar.tag),
+            event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
+    struct node *kept = keep(reader, &node);
     define_anchor(reader, event->data.scalar.anchor, kept);
-    if (!is_key)
-        place(reader, kept);
+    place(reader, kept);
 }
 
 static void open_level(struct reader *reader, enum node_kind kind, const yaml_event_t *event,
@@ -330,9 +385,19 @@ static void close_level(struct reader *reader)
     if (level->anchor)
         node_put(reader->arena, reader->anchors, level->anchor, level->node->position, level->node);
     if (level->is_reset)
-        leave_out(reader);
+        leave_out(reader, level->node);
     else
         place(reader, level->node);
+}
+
+/* go-yaml refuses a version that is not 1.1, whatever it reads. */
+static void begin_document(struct reader *reader, const yaml_event_t *event)
+{
+    reader->document_position = position_at(reader, &event->start_mark);
+    const yaml_version_directive_t *version = event->data.document_start.version_directive;
+    if (version && (version->major != 1 || version->minor != 1))
+        complain_at(reader, reader->document_position, "leave the line out",
+                    "'%%YAML %d.%d' is not supported", version->major, version->minor);
 }
 
 static void read_event(struct reader *reader, const yaml_event_t *event)
@@ -356,53 +421,18 @@ static void read_event(struct reader *reader, const yaml_event_t *event)
     case YAML_MAPPING_END_EVENT:
         close_level(reader);
         break;
-    case YAML_DOCUMENT_END_EVENT:
-        reader->anchors = node_new(reader->arena, NODE_MAP, position_at(reader, &event->end_mark));
+    case YAML_DOCUMENT_START_EVENT:
+        begin_document(reader, event);
         break;
+    case YAML_DOCUMENT_END_EVENT: /* anchors stay, as in go-yaml */
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_START_EVENT:
         break;
     }
 }
 
-/* --- errors of libyaml ---------------------------------------------------------------------- */
-
-/* The reader (decoder) tells an offset in bytes only. */
-static struct position position_of_offset(const struct reader *reader, const char *text,
-                                          size_t length, size_t offset)
-{
-    struct position position = {.file = reader->file, .line = 1, .column = 1};
-    for (size_t i = 0; i < offset && i < length; i++) {
-        if (text[i] == '\n') {
-            position.line++;
-            position.column = 1;
-        } else if (((unsigned char)text[i] & 0xc0) != 0x80) {
-            position.column++;
-        }
-    }
-    return position;
-}
-
-static void report_parser_error(struct reader *reader, const char *text, size_t length)
-{
-    const yaml_parser_t *parser = &reader->parser;
-    const char *problem = parser->problem ? parser->problem : "unreadable";
-    if (parser->error == YAML_READER_ERROR) {
-        fail_at(reader, position_of_offset(reader, text, length, parser->problem_offset),
-                "save the file as UTF-8", "not valid UTF-8 text: %s", problem);
-        return;
-    }
-    const char *hint = NULL;
-    size_t offset = parser->problem_mark.index;
-    if (strstr(problem, "cannot start any token") && offset < length && strchr(text, '\t'))
-        hint = "indent with blanks, not with tabs; quote values that begin with % @ or `";
-    else if (strstr(problem, "mapping values are not allowed"))
-        hint = "quote a value that holds ': ', and check the indentation";
-    fail_at(reader, position_at(reader, &parser->problem_mark), hint, "not valid YAML: %s%s%s",
-            problem, parser->context ? " " : "", parser->context ? parser->context : "");
-}
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static void read_events(struct reader *reader, const char *text, size_t length)
 {
@@ -410,7 +440,8 @@ static void read_events(struct reader *reader, const char *text, size_t length)
     while (!ended && !reader->failed) {
         yaml_event_t event;
         if (!yaml_parser_parse(&reader->parser, &event)) {
-            report_parser_error(reader, text, length);
+            reader->failed = true;
+            yaml_report(&reader->parser, reader->diagnostics, reader->file, text, length);
             return;
         }
         ended = event.type == YAML_STREAM_END_EVENT;

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "base/str.h"
 
 #include "../unit.h"
@@ -87,11 +88,30 @@ static void anybodys_bytes_become_text(void **state)
     check_clean("\xf4\x90\x80\x80", 4, "????"); /* beyond U+10FFFF */
 }
 
+static void base64_is_strict(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *bytes;
+    } good[] = {{"", ""}, {"aGVsbG8=", "hello"}, {"aGk\nhIQ==\r\n", "hi!!"}, {"QUJD", "ABC"}};
+    static const char *const bad[] = {"a", "aGk", "aG=k", "aGk*", "a===", "====", "QUJD="};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        _cleanup_strbuf_ struct strbuf out = {0};
+        assert_int_equal(base64_decode(good[i].text, &out), 0);
+        assert_string_equal(strbuf_text(&out), good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        _cleanup_strbuf_ struct strbuf out = {0};
+        assert_int_equal(base64_decode(bad[i], &out), -EINVAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(anybodys_bytes_become_text),
+        cmocka_unit_test(base64_is_strict),
         cmocka_unit_test(buffers_grow_and_keep_nuls),
         cmocka_unit_test(vectors_join_and_copy),
         cmocka_unit_test(the_nearest_key_is_a_typing_mistake_away),

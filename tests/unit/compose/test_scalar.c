@@ -2,6 +2,7 @@
 
 #include "../unit.h"
 
+#include <errno.h>
 #include <math.h>
 
 static struct node resolve(struct arena *arena, const char *text)
@@ -68,6 +69,9 @@ static void floats_print_in_their_shortest_form(void **state)
                 {"1e21", "1e+21"},
                 {"1e-5", "1e-05"},
                 {"0.1", "0.1"},
+                {"100000.0", "100000"},
+                {"1000000.0", "1e+06"},
+                {"-0.0001", "-0.0001"},
                 {"123456789.125", "1.23456789125e+08"},
                 {"18446744073709551615", "18446744073709551615"},
                 {"18446744073709551616", "1.8446744073709552e+19"}};
@@ -93,6 +97,56 @@ static void dates_become_times_in_utc(void **state)
     assert_string_equal(resolve(arena, "2020-01").text, "2020-01");
 }
 
+static void times_have_the_forms_of_go(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *time;
+    } good[] = {{"2020-1-2", "2020-01-02T00:00:00Z"},
+                {"2020-02-29T1:2:3Z", "2020-02-29T01:02:03Z"},
+                {"2020-01-02t03:04:05.60-01:30", "2020-01-02T03:04:05.6-01:30"},
+                {"2020-01-02  03:04:05,1234567890", "2020-01-02T03:04:05.123456789Z"},
+                {"2020-01-02T03:04:05+00:00", "2020-01-02T03:04:05Z"}};
+    static const char *const bad[] = {
+        "2021-02-29",           "2020-1",           "2020-01-02T03:04:05",      "20200-01-02",
+        "2020-01-02T24:00:00Z", "2020-01-02 03:04", "2020-01-02T03:04:05+1:00", "2020-01-02Z"};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_string_equal(scalar_time(arena, good[i].text), good[i].time);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_null(scalar_time(arena, bad[i]));
+}
+
+static void tags_decide_the_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tag, *text;
+        enum node_kind kind;
+        int result;
+    } cases[] = {{"int", "0x10", NODE_INT, 0},
+                 {"int", "18446744073709551615", NODE_FLOAT, 0},
+                 {"int", "18446744073709551616", NODE_FLOAT, -EINVAL},
+                 {"int", "1.0", NODE_FLOAT, -EINVAL},
+                 {"float", "1", NODE_FLOAT, 0},
+                 {"float", "18446744073709551615", NODE_FLOAT, -EINVAL},
+                 {"float", "18446744073709551616", NODE_FLOAT, 0},
+                 {"bool", "TRUE", NODE_BOOL, 0},
+                 {"bool", "yes", NODE_STRING, -EINVAL},
+                 {"null", "", NODE_NULL, 0},
+                 {"timestamp", "2020-01-01", NODE_TIME, 0},
+                 {"binary", "aGk=", NODE_STRING, 0},
+                 {"str", "1", NODE_STRING, 0},
+                 {"!own", "1", NODE_STRING, 0}};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct node node = {0};
+        int r = scalar_resolve_tagged(arena, &node, cases[i].text, cases[i].tag);
+        assert_int_equal(r, cases[i].result);
+        assert_int_equal(node.kind, cases[i].kind);
+    }
+}
+
 static void what_would_change_its_type_is_quoted(void **state)
 {
     (void)state;
@@ -114,6 +168,8 @@ int main(void)
         cmocka_unit_test(integers_know_go_s_prefixes),
         cmocka_unit_test(floats_print_in_their_shortest_form),
         cmocka_unit_test(dates_become_times_in_utc),
+        cmocka_unit_test(times_have_the_forms_of_go),
+        cmocka_unit_test(tags_decide_the_kind),
         cmocka_unit_test(what_would_change_its_type_is_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
