@@ -112,9 +112,9 @@ static const struct schema_object service = {"services.NAME", KEYS(service_keys)
 
 static const struct schema_key ipam_config_keys[] = {
     WORKS("subnet", type_subnet, "addresses of the network; chosen without it"),
-    WORKS("gateway", type_ipv4, "the host's address; the first of the subnet without it"),
-    LATER("ip_range", type_string, "where addresses are taken from"),
-    LATER("aux_addresses", type_options, "addresses to leave alone"),
+    WORKS("gateway", type_address, "the host's address; the first of the subnet without it"),
+    LATER("ip_range", type_ip_range, "where addresses are taken from"),
+    LATER("aux_addresses", type_named_addresses, "addresses to leave alone"),
 };
 static const struct schema_object ipam_config = {"networks.NAME.ipam.config[]",
                                                  KEYS(ipam_config_keys), true};

@@ -126,8 +126,8 @@ static const struct schema_key attachment_keys[] = {
     LATER("gw_priority", type_integer, "which network's gateway is the default route"),
     LATER("interface_name", type_string, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
-    LATER("ipv6_address", type_string, "fixed IPv6 address"),
-    LATER("link_local_ips", type_strings, "link-local addresses"),
+    LATER("ipv6_address", type_ipv6, "fixed IPv6 address"),
+    LATER("link_local_ips", type_addresses, "link-local addresses"),
     LATER("mac_address", type_mac, "MAC address of the interface"),
     WORKS("priority", type_integer, "the highest becomes eth0"),
 };
