@@ -22,7 +22,7 @@ static struct node *parse_service_networks(struct schema *schema, const struct s
         return schema_parse_names(schema, key, node, fill_attachment);
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    return schema_parse_entries(schema, key, node, true);
+    return schema_parse_entries(schema, key, node);
 }
 const struct schema_type type_service_networks = {"list of names, or mapping",
                                                   parse_service_networks, MERGE_MAP, false};

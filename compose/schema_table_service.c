@@ -110,7 +110,7 @@ static const struct schema_key dependency_keys[] = {
           .keeps_zero = true),
 };
 const struct schema_object schema_dependency = {"services.NAME.depends_on.SERVICE",
-                                                KEYS(dependency_keys), true};
+                                                KEYS(dependency_keys), true, .needs = "condition"};
 
 static const struct schema_key env_file_keys[] = {
     WORKS("path", type_text, "relative to the project's folder"),
@@ -291,7 +291,8 @@ static const struct schema_key provider_keys[] = {
     LATER("type", type_string, "the program"),
     LATER("options", type_provider_options, "its options"),
 };
-const struct schema_object schema_provider = {"services.NAME.provider", KEYS(provider_keys), true};
+const struct schema_object schema_provider = {"services.NAME.provider", KEYS(provider_keys), true,
+                                              .needs = "type"};
 
 static const struct schema_key extends_keys[] = {
     WORKS("service", type_string, "whose keys to take over"),
