@@ -82,9 +82,8 @@ static void complete_lists(const struct completion *completion, const struct sch
 {
     for (size_t i = 0; node_is(map, NODE_MAP) && i < map->count; i++) {
         struct node *list = map->pairs[i].value;
-        const struct schema_key *key = node_is(list, NODE_LIST) && list->count > 1
-                                           ? schema_find(rows, map->pairs[i].key)
-                                           : NULL;
+        const struct schema_key *key =
+            node_is(list, NODE_LIST) && list->count > 1 ? schema_row(rows, &map->pairs[i]) : NULL;
         if (!key || key->type->merge != MERGE_APPEND)
             continue;
         list = merge_unique(completion->arena, list);

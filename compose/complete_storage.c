@@ -60,6 +60,23 @@ static const char *named_source(const struct section *section, const struct node
     return source[0] ? source : NULL;
 }
 
+static void report_undefined(const struct completion *completion, const struct section *section,
+                             const struct node_pair *service, const struct node *written,
+                             const char *name, struct position position)
+{
+    const char *hint = strchr(name, '/')
+                           ? "a folder of the host begins with '/', './' or '~/'"
+                           : arena_printf(completion->arena,
+                                          "define it below '%s:' of the top level", section->name);
+    complete_report_undefined(completion,
+                              &(struct reference){.service = service->key,
+                                                  .kind = section->kind,
+                                                  .name = name,
+                                                  .hint = hint,
+                                                  .position = position},
+                              written);
+}
+
 /* Notes what a list of a service uses, and leaves out what is not there. */
 static void check_list(const struct completion *completion, const struct section *section,
                        const struct node_pair *service, const struct node *written,
@@ -69,29 +86,18 @@ static void check_list(const struct completion *completion, const struct section
     if (!pair || pair->value->kind != NODE_LIST)
         return;
     struct node *list = pair->value;
-    struct node *known = node_new(completion->arena, NODE_LIST, list->position);
+    uint32_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
         const char *name = named_source(section, list->items[i]);
-        const char *hint =
-            name && strchr(name, '/')
-                ? "a folder of the host begins with '/', './' or '~/'"
-                : arena_printf(completion->arena, "define it below '%s:' of the top level",
-                               section->name);
         if (name && !node_find(written, name) && !completion->no_consistency) {
-            complete_report_undefined(completion,
-                                      &(struct reference){.service = service->key,
-                                                          .kind = section->kind,
-                                                          .name = name,
-                                                          .hint = hint,
-                                                          .position = list->items[i]->position},
-                                      written);
+            report_undefined(completion, section, service, written, name, list->items[i]->position);
             continue;
         }
-        node_append(completion->arena, known, list->items[i]);
         if (name)
             node_put(completion->arena, used, name, list->items[i]->position, list->items[i]);
+        list->items[kept++] = list->items[i];
     }
-    pair->value = known;
+    list->count = kept;
 }
 
 static void check_references(const struct completion *completion, const struct section *section,

@@ -144,8 +144,7 @@ static void resolve(struct extended_file *file, struct node_pair *pair,
     if (!node_is(base, NODE_MAP))
         return;
     apply_resets(file, pair->key, base);
-    struct load *load = file->context->load;
-    merge_service(load->arena, load->diagnostics, base, service);
+    merge_service(file->context->load->arena, base, service);
     *service = *base;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 static const char *const kind_names[] = {
     [NODE_NULL] = "null",      [NODE_BOOL] = "a boolean",  [NODE_INT] = "a number",
@@ -86,58 +87,27 @@ struct node *node_copy(struct arena *arena, const struct node *node, size_t dept
     return copy_children(arena, node, copy, depth, limit, count) ? copy : NULL;
 }
 
-bool node_is(const struct node *node, enum node_kind kind)
-{
-    return node && node->kind == kind;
-}
-
 bool node_is_scalar(const struct node *node)
 {
     return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
 }
 
-#define CAPACITY_LIMIT ((size_t)1 << 23) /* of the member's bits */
-
-/* items and pairs are the same member. */
-static void reserve(struct arena *arena, struct node *node, size_t capacity, size_t size)
-{
-    void *larger = arena_array(arena, capacity < CAPACITY_LIMIT ? capacity : SIZE_MAX, size);
-    if (node->count > 0)
-        memcpy(larger, node->items, node->count * size);
-    node->items = larger;
-    node->capacity = (uint32_t)capacity;
-}
-
-static void grow(struct arena *arena, struct node *node, size_t size)
-{
-    if (node->count == node->capacity)
-        reserve(arena, node, node->capacity ? (size_t)node->capacity * 2 : 4, size);
-}
-
-void node_reserve(struct arena *arena, struct node *node, size_t count)
-{
-    if (count > node->capacity)
-        reserve(arena, node, count,
-                node->kind == NODE_MAP ? sizeof(*node->pairs) : sizeof(*node->items));
-}
-
-void node_append(struct arena *arena, struct node *list, struct node *item)
-{
-    grow(arena, list, sizeof(*list->items));
-    list->items[list->count++] = item;
-}
-
 /* --- maps ----------------------------------------------------------------------------------- */
 
-#define INDEX_FROM 16 /* smaller maps are searched from front to back; a power of two */
+uint64_t node_hash_seed;
 
-uint32_t node_hash(const char *key)
+/* Nobody outside can know it, so nobody can write keys that all meet in one slot. */
+__attribute__((constructor)) static void choose_seed(void)
 {
-    uint64_t hash = 14695981039346656037U; /* FNV-1a */
-    for (const unsigned char *c = (const unsigned char *)key; *c; c++)
-        hash = (hash ^ *c) * 1099511628211U;
-    uint32_t folded = (uint32_t)(hash ^ (hash >> 32));
-    return folded ? folded : 1;
+    memcpy(&node_hash_seed, (const void *)getauxval(AT_RANDOM), sizeof(node_hash_seed));
+}
+
+uint32_t node_hash_long(const char *key, size_t length)
+{
+    uint64_t hash = node_hash_seed;
+    for (; length > 8; key += 8, length -= 8)
+        hash = node_hash_mix(hash ^ node_hash_word(key));
+    return node_hash_end(hash ^ node_hash_word(key + length - 8), length);
 }
 
 /* The slot of a hash, and the one behind it; the first word is their number, a power of two. */
@@ -152,7 +122,12 @@ static size_t next_slot(const struct node *map, size_t slot)
 
 static void index_add(struct node *map, size_t place)
 {
-    size_t slot = first_slot(map, map->pairs[place].hash);
+    uint32_t hash = map->pairs[place].hash;
+    if (!node_is_indexed(map)) {
+        map->present |= node_present_bit(hash);
+        return;
+    }
+    size_t slot = first_slot(map, hash);
     while (map->index[slot])
         slot = next_slot(map, slot);
     map->index[slot] = (uint32_t)place + 1;
@@ -160,7 +135,10 @@ static void index_add(struct node *map, size_t place)
 
 static void index_all(struct node *map)
 {
-    memset(map->index + 1, 0, map->index[0] * sizeof(*map->index));
+    if (node_is_indexed(map))
+        memset(map->index + 1, 0, map->index[0] * sizeof(*map->index));
+    else
+        map->present = 0;
     for (size_t i = 0; i < map->count; i++)
         index_add(map, i);
 }
@@ -168,7 +146,7 @@ static void index_all(struct node *map)
 /* Half of the slots stay free. */
 static void index_rebuild(struct arena *arena, struct node *map)
 {
-    uint32_t size = 2 * INDEX_FROM;
+    uint32_t size = 2 * NODE_INDEX_FROM;
     while (size < 2 * map->capacity)
         size *= 2;
     map->index = arena_array(arena, (size_t)size + 1, sizeof(*map->index));
@@ -176,9 +154,9 @@ static void index_rebuild(struct arena *arena, struct node *map)
     index_all(map);
 }
 
-static struct node_pair *find(const struct node *map, const char *key, uint32_t hash)
+struct node_pair *node_search(const struct node *map, const char *key, uint32_t hash)
 {
-    if (map->index) {
+    if (node_is_indexed(map)) {
         for (size_t slot = first_slot(map, hash); map->index[slot]; slot = next_slot(map, slot)) {
             struct node_pair *pair = &map->pairs[map->index[slot] - 1];
             if (pair->hash == hash && streq(pair->key, key))
@@ -192,26 +170,46 @@ static struct node_pair *find(const struct node *map, const char *key, uint32_t 
     return NULL;
 }
 
-struct node_pair *node_find(const struct node *map, const char *key)
+/* --- growing -------------------------------------------------------------------------------- */
+
+#define CAPACITY_LIMIT ((size_t)1 << 23) /* of the member's bits */
+
+void node_reserve(struct arena *arena, struct node *node, size_t capacity)
 {
-    return node_is(map, NODE_MAP) && map->count ? find(map, key, node_hash(key)) : NULL;
+    if (capacity <= node->capacity)
+        return;
+    size_t size = node->kind == NODE_MAP ? sizeof(*node->pairs) : sizeof(*node->items);
+    void *larger = arena_array(arena, capacity < CAPACITY_LIMIT ? capacity : SIZE_MAX, size);
+    if (node->count > 0)
+        memcpy(larger, node->items, node->count * size);
+    node->items = larger; /* the same member as pairs */
+    node->capacity = (uint32_t)capacity;
+    if (node->kind == NODE_MAP && node_is_indexed(node))
+        index_rebuild(arena, node);
+}
+
+static void grow(struct arena *arena, struct node *node)
+{
+    if (node->count == node->capacity)
+        node_reserve(arena, node, node->capacity ? (size_t)node->capacity * 2 : 4);
+}
+
+void node_append(struct arena *arena, struct node *list, struct node *item)
+{
+    grow(arena, list);
+    list->items[list->count++] = item;
 }
 
 struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair)
 {
     uint32_t hash = pair->hash ? pair->hash : node_hash(pair->key);
-    struct node_pair *earlier = find(map, pair->key, hash);
+    struct node_pair *earlier = node_find_hashed(map, pair->key, hash);
     if (earlier)
         return earlier;
-    bool is_full = map->count == map->capacity;
-    grow(arena, map, sizeof(*map->pairs));
-    struct node_pair *place = &map->pairs[map->count++];
-    *place = *pair;
-    place->hash = hash;
-    if (map->count >= INDEX_FROM && (is_full || !map->index))
-        index_rebuild(arena, map);
-    else if (map->index)
-        index_add(map, map->count - 1);
+    grow(arena, map);
+    map->pairs[map->count] = *pair;
+    map->pairs[map->count].hash = hash;
+    index_add(map, map->count++);
     return NULL;
 }
 
@@ -230,8 +228,7 @@ void node_shrink(struct node *map, size_t count)
     if (map->count == count)
         return;
     map->count = (uint32_t)count;
-    if (map->index)
-        index_all(map);
+    index_all(map);
 }
 
 void node_put(struct arena *arena, struct node *map, const char *key, struct position position,
@@ -260,30 +257,6 @@ void node_remove(struct node *map, const char *key)
     size_t place = (size_t)(pair - map->pairs);
     memmove(pair, pair + 1, (map->count - place - 1) * sizeof(*pair));
     node_shrink(map, map->count - 1);
-}
-
-struct node *node_get(const struct node *map, const char *key)
-{
-    const struct node_pair *pair = node_find(map, key);
-    return pair && pair->value->kind != NODE_BAD ? pair->value : NULL;
-}
-
-const char *node_get_string(const struct node *map, const char *key, const char *fallback)
-{
-    const struct node *value = node_get(map, key);
-    return node_is(value, NODE_STRING) ? value->text : fallback;
-}
-
-int64_t node_get_int(const struct node *map, const char *key, int64_t fallback)
-{
-    const struct node *value = node_get(map, key);
-    return node_is(value, NODE_INT) ? value->integer : fallback;
-}
-
-bool node_get_bool(const struct node *map, const char *key, bool fallback)
-{
-    const struct node *value = node_get(map, key);
-    return node_is(value, NODE_BOOL) ? value->boolean : fallback;
 }
 
 /* --- scalars as text ------------------------------------------------------------------------ */

@@ -37,17 +37,16 @@ struct node_pair {
     struct node *value;
 };
 
+#define NODE_INDEX_FROM 16 /* a power of two */
+
 struct node {
     enum node_kind kind : 4;
     /* The text follows the position directly on its line (no block scalar, no folding), or a quote
      * that stands there: a place inside the text can be told. */
     bool single_line : 1;
     bool is_quoted : 1;
-    bool has_dollar : 1; /* as yaml.h read it: the text holds one, or a child's does */
-    bool is_escaped : 1; /* for print.h: its `$` are as they shall be printed */
-    /* Made canonical from another form: a mapping from a list or from several files', a list from
-     * a mapping, a text from no value. */
-    bool is_converted : 1;
+    bool has_dollar : 1;    /* as yaml.h read it: the text holds one, or a child's does */
+    bool is_escaped : 1;    /* for print.h: its `$` are as they shall be printed */
     uint32_t capacity : 23; /* of lists and maps; more is out of memory */
     uint32_t count;         /* of lists and maps, 0 in scalars */
     struct position position;
@@ -65,8 +64,14 @@ struct node {
                 struct node **items;
                 struct node_pair *pairs;
             };
-            /* Of a larger map: open addressing, place in pairs + 1, 0 free; first its size. */
-            uint32_t *index;
+            union {
+                /* Of a map with room for NODE_INDEX_FROM pairs: open addressing, place in pairs +
+                 * 1, 0 free; first its size. */
+                uint32_t *index;
+                /* Of a smaller one: a bit per key's hash, so that most keys that are not there need
+                 * no search. */
+                uint64_t present;
+            };
         };
     };
 };
@@ -82,11 +87,14 @@ struct node *node_new_bool(struct arena *arena, bool value, struct position posi
 struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,
                        size_t *count);
 
-bool node_is(const struct node *node, enum node_kind kind); /* false for NULL */
-bool node_is_scalar(const struct node *node);               /* a number, bool or string */
+static inline bool node_is(const struct node *node, enum node_kind kind) /* false for NULL */
+{
+    return node && node->kind == kind;
+}
+bool node_is_scalar(const struct node *node); /* a number, bool or string */
 
-/* Room for count items or pairs without a byte more. */
-void node_reserve(struct arena *arena, struct node *node, size_t count);
+/* Room for so many items or pairs, without a byte more. */
+void node_reserve(struct arena *arena, struct node *node, size_t capacity);
 void node_append(struct arena *arena, struct node *list, struct node *item);
 
 /* A new key goes to the end; an existing one gets the value and position. key is kept by reference.
@@ -100,21 +108,114 @@ void node_put_ranked(struct arena *arena, struct node *map, const struct node_pa
 struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair);
 /* After pairs were taken out from among the first `count`, which moved together: the rest goes. */
 void node_shrink(struct node *map, size_t count);
-uint32_t node_hash(const char *key);
-struct node_pair *node_find(const struct node *map, const char *key);
-/* The value; NULL where there is none, or a bad one. map may be NULL. */
-struct node *node_get(const struct node *map, const char *key);
 /* The key nearest to a mistyped one, or NULL. map may be NULL. */
 const char *node_nearest_key(const struct node *map, const char *key);
 void node_remove(struct node *map, const char *key);
-
-/* The string; fallback where the member is missing or no string. */
-const char *node_get_string(const struct node *map, const char *key, const char *fallback);
-int64_t node_get_int(const struct node *map, const char *key, int64_t fallback);
-bool node_get_bool(const struct node *map, const char *key, bool fallback);
 
 /* The scalar as Compose writes it where a string is wanted (environment): numbers in their shortest
  * form, true, false; "" for null. */
 const char *node_scalar_text(struct arena *arena, const struct node *node);
 /* A number as text, of NUMBER_SIZE bytes. */
 char *node_format_number(const struct node *node, enum number_style style, char *buffer);
+
+/* --- looking up -------------------------------------------------------------------------------
+ *
+ * Inline, for most keys asked for are literals, whose hash is then known but for the seed, and most
+ * of them are not there. */
+
+extern uint64_t node_hash_seed;
+
+static inline uint64_t node_hash_word(const char *text)
+{
+    uint64_t word;
+    __builtin_memcpy(&word, text, sizeof(word));
+    return word;
+}
+
+static inline uint64_t node_hash_mix(uint64_t hash)
+{
+    hash *= 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio (Knuth, 6.4) */
+    return hash ^ (hash >> 32);
+}
+
+static inline uint32_t node_hash_end(uint64_t hash, size_t length)
+{
+    uint32_t folded = (uint32_t)node_hash_mix(node_hash_mix(hash ^ length));
+    return folded ? folded : 1;
+}
+
+uint32_t node_hash_long(const char *key, size_t length); /* more than 16 bytes */
+
+static inline uint32_t node_hash(const char *key)
+{
+    size_t length = __builtin_strlen(key);
+    uint64_t hash = node_hash_seed;
+    uint32_t first = 0, last = 0;
+    if (length > 16)
+        return node_hash_long(key, length);
+    if (length >= 8) {
+        hash = node_hash_mix(hash ^ node_hash_word(key)) ^ node_hash_word(key + length - 8);
+    } else if (length >= 4) {
+        __builtin_memcpy(&first, key, sizeof(first));
+        __builtin_memcpy(&last, key + length - 4, sizeof(last));
+        hash ^= (uint64_t)first << 32 | last;
+    } else if (length > 0) {
+        first = (unsigned char)key[0] << 8 | (unsigned char)key[length / 2];
+        hash ^= (uint64_t)first << 8 | (unsigned char)key[length - 1];
+    }
+    return node_hash_end(hash, length);
+}
+
+static inline bool node_is_indexed(const struct node *map)
+{
+    return map->capacity >= NODE_INDEX_FROM;
+}
+
+static inline uint64_t node_present_bit(uint32_t hash)
+{
+    return UINT64_C(1) << (hash % 64);
+}
+
+struct node_pair *node_search(const struct node *map, const char *key, uint32_t hash);
+
+static inline struct node_pair *node_find_hashed(const struct node *map, const char *key,
+                                                 uint32_t hash)
+{
+    if (!node_is_indexed(map) && !(map->present & node_present_bit(hash)))
+        return NULL;
+    return node_search(map, key, hash);
+}
+
+static inline struct node_pair *node_find(const struct node *map, const char *key)
+{
+    if (!node_is(map, NODE_MAP) || map->count == 0)
+        return NULL;
+    return node_find_hashed(map, key, node_hash(key));
+}
+
+/* The value; NULL where there is none, or a bad one. map may be NULL. */
+static inline struct node *node_get(const struct node *map, const char *key)
+{
+    const struct node_pair *pair = node_find(map, key);
+    return pair && pair->value->kind != NODE_BAD ? pair->value : NULL;
+}
+
+/* The string; fallback where the member is missing or no string. */
+static inline const char *node_get_string(const struct node *map, const char *key,
+                                          const char *fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_STRING) ? value->text : fallback;
+}
+
+static inline int64_t node_get_int(const struct node *map, const char *key, int64_t fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_INT) ? value->integer : fallback;
+}
+
+static inline bool node_get_bool(const struct node *map, const char *key, bool fallback)
+{
+    const struct node *value = node_get(map, key);
+    return node_is(value, NODE_BOOL) ? value->boolean : fallback;
+}

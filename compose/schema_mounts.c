@@ -84,6 +84,7 @@ static struct node *expand_mount(struct schema *schema, const struct schema_obje
     bool bind = mount->source && mount_text_is_path(mount->source);
     struct node *entry = node_new(arena, NODE_MAP, position);
     struct node *details = node_new(arena, NODE_MAP, position);
+    node_reserve(arena, entry, 4);
     struct node *volume = node_new(arena, NODE_MAP, position);
     const struct schema_object *bind_rows = schema_find(rows, "bind")->object;
     schema_put(schema, rows, entry, "type",

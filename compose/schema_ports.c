@@ -166,6 +166,7 @@ static void add_port(struct schema *schema, const struct schema_key *key, struct
 {
     struct arena *arena = schema->arena;
     struct node *entry = node_new(arena, NODE_MAP, node->position);
+    node_reserve(arena, entry, 5);
     schema_put(schema, key->object, entry, "mode",
                node_new_string(arena, "ingress", node->position));
     if (port->ip[0])
