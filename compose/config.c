@@ -160,7 +160,9 @@ static int deserialize(struct arena *arena, struct node *wrapper, struct diagnos
         if (disabled->items[i]->kind != NODE_STRING)
             return error_set(err, EINVAL, "the project's 'disabled' holds no names");
     forget_positions(tree);
-    tree = schema_normalise(arena, diagnostics, tree, false);
+    struct schema_run run = {.arena = arena, .diagnostics = diagnostics};
+    tree = schema_normalise(&run, tree);
+    schema_finish(&run, tree);
     const char *name = node_get_string(tree, "name", "");
     struct completion completion = {.arena = arena,
                                     .diagnostics = diagnostics,

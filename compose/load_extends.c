@@ -144,7 +144,8 @@ static void resolve(struct extended_file *file, struct node_pair *pair,
     if (!node_is(base, NODE_MAP))
         return;
     apply_resets(file, pair->key, base);
-    merge_service(file->context->load->arena, base, service);
+    struct load *load = file->context->load;
+    merge_service(load->arena, load->diagnostics, base, service);
     *service = *base;
 }
 

@@ -68,8 +68,11 @@ static int load_document(const struct load_context *context, struct load_file *f
     extract_variables(load->arena, document, load->named);
     if (!load->options->no_interpolate)
         interpolate_tree(context->interpolation, document);
-    document =
-        schema_normalise(load->arena, load->diagnostics, document, load->options->no_interpolate);
+    struct schema_run run = {.arena = load->arena,
+                             .diagnostics = load->diagnostics,
+                             .no_interpolate = load->options->no_interpolate};
+    size_t extended = load->extended;
+    document = schema_normalise(&run, document);
     if (!file->is_extended) {
         load_apply_extends(context, file, document);
         int r = load_apply_include(context, document, err);
@@ -77,7 +80,10 @@ static int load_document(const struct load_context *context, struct load_file *f
             return r;
     }
     load_apply_resets(tree, file->resets);
-    merge_tree(load->arena, tree, document);
+    bool is_merged = tree->count > 0 || load->extended > extended;
+    merge_tree(load->arena, load->diagnostics, tree, document);
+    if (!file->is_extended && (run.is_open || is_merged))
+        schema_finish(&run, tree);
     return 0;
 }
 

@@ -4,21 +4,30 @@
 #include "base/str.h"
 #include "compose/schema_types.h"
 
-static void merge_map(struct arena *arena, const struct schema_object *object,
+struct merge {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+};
+
+static void merge_map(const struct merge *merge, const struct schema_object *object,
                       const struct schema_key *owner, struct node *base, struct node *over);
 
+/* --- lists ------------------------------------------------------------------------------------ */
+
 /* What makes two items of a list the same: a string itself, a mount's target, a config's or a
- * secret's target or else its name, a port's addresses, a file's path. */
+ * secret's file in the VM, a port's addresses, a file's path. */
 static const char *item_identity(struct arena *arena, const struct node *item)
 {
     if (item->kind == NODE_STRING)
         return item->text;
     if (node_find(item, "type"))
         return node_get_string(item, "target", "");
-    if (node_find(item, "source"))
-        return node_get_string(item, "target", node_get_string(item, "source", ""));
+    if (node_find(item, "source")) {
+        const char *target = node_get_string(item, "target", NULL);
+        return target ? target : arena_printf(arena, "/%s", node_get_string(item, "source", ""));
+    }
     if (node_find(item, "target"))
-        return arena_printf(arena, "%s:%s:%lld/%s", node_get_string(item, "host_ip", ""),
+        return arena_printf(arena, "%s:%s:%lld/%s", node_get_string(item, "host_ip", "0.0.0.0"),
                             node_get_string(item, "published", ""),
                             (long long)node_get_int(item, "target", 0),
                             node_get_string(item, "protocol", ""));
@@ -62,101 +71,170 @@ struct node *merge_unique(struct arena *arena, struct node *list)
     return unite(arena, list, &none);
 }
 
+static struct node *concatenate(struct arena *arena, struct node *base, const struct node *over)
+{
+    for (size_t i = 0; i < over->count; i++)
+        node_append(arena, base, over->items[i]);
+    return base;
+}
+
+static const char *subnet_of(const struct node *entry)
+{
+    return node_get_string(entry, "subnet", "");
+}
+
+static size_t find_subnet(const struct node *list, const char *subnet)
+{
+    size_t i = 0;
+    while (i < list->count && !streq(subnet_of(list->items[i]), subnet))
+        i++;
+    return i;
+}
+
+/* The reference's rule, found by trying: an earlier subnet stays where a later file names it again;
+ * the others make room for the later file's. */
+static struct node *merge_subnets(const struct merge *merge, const struct schema_key *key,
+                                  const struct node *base, const struct node *over)
+{
+    struct node *result = node_new(merge->arena, NODE_LIST, over->position);
+    for (size_t i = 0; i < base->count; i++)
+        for (size_t j = 0; j < over->count; j++) {
+            struct node *earlier = base->items[i], *later = over->items[j];
+            if (!streq(subnet_of(earlier), subnet_of(later)) &&
+                find_subnet(result, subnet_of(later)) == result->count) {
+                node_append(merge->arena, result, later);
+                continue;
+            }
+            merge_map(merge, key->object, NULL, earlier, later);
+            size_t place = find_subnet(result, subnet_of(earlier));
+            if (place == result->count)
+                node_append(merge->arena, result, earlier);
+            result->items[place] = earlier;
+        }
+    return result;
+}
+
+/* --- values ----------------------------------------------------------------------------------- */
+
 /* Options of one driver mean nothing to another. */
 static bool is_same_driver(const struct node *base, const struct node *over)
 {
     const char *before = node_get_string(base, "driver", NULL);
     const char *after = node_get_string(over, "driver", NULL);
-    return base->kind == NODE_MAP && over->kind == NODE_MAP &&
-           (!before || !after || streq(before, after));
+    return !before || !after || streq(before, after);
 }
 
-static struct node *merge_subnets(struct arena *arena, const struct schema_key *key,
-                                  struct node *base, struct node *over)
-{
-    if (base->kind != NODE_LIST || over->kind != NODE_LIST)
-        return over;
-    for (size_t i = 0; i < over->count; i++) {
-        struct node *same = NULL;
-        const char *subnet = node_get_string(over->items[i], "subnet", "");
-        for (size_t j = 0; j < base->count && !same; j++)
-            if (streq(node_get_string(base->items[j], "subnet", ""), subnet))
-                same = base->items[j];
-        if (same)
-            merge_map(arena, key->object, NULL, same, over->items[i]);
-        else
-            node_append(arena, base, over->items[i]);
-    }
-    return base;
-}
-
-/* key is NULL for values the table does not know (x-...). */
-static struct node *merge_value(struct arena *arena, const struct schema_key *key,
+/* Of one kind, and not null. */
+static struct node *merge_known(const struct merge *merge, const struct schema_key *key,
                                 struct node *base, struct node *over)
 {
-    enum merge_rule rule = key && key->type ? key->type->merge : MERGE_MAP;
-    switch (rule) {
+    bool is_map = base->kind == NODE_MAP;
+    switch (key->type->merge) {
     case MERGE_CONCAT:
-        if (base->kind != NODE_LIST || over->kind != NODE_LIST)
-            return over;
-        for (size_t i = 0; i < over->count; i++)
-            node_append(arena, base, over->items[i]);
-        return base;
-    case MERGE_SUBNETS:
-        return merge_subnets(arena, key, base, over);
-    case MERGE_LOGGING:
-        if (!is_same_driver(base, over))
-            return over;
-        merge_map(arena, key->object, key, base, over);
-        return base;
+    case MERGE_DISTINCT:
+        return is_map ? over : concatenate(merge->arena, base, over);
     case MERGE_APPEND:
-        if (base->kind == NODE_LIST && over->kind == NODE_LIST)
-            return unite(arena, base, over);
-        return over;
-    case MERGE_MAP:
-    case MERGE_OBJECT:
-        if (!key && base->kind == NODE_LIST && over->kind == NODE_LIST) {
-            for (size_t i = 0; i < over->count; i++)
-                node_append(arena, base, over->items[i]);
-            return base;
-        }
-        if (base->kind == NODE_MAP && over->kind == NODE_NULL && key)
-            return base; /* `networks: {front: }` adds nothing */
-        if (base->kind != NODE_MAP || over->kind != NODE_MAP)
+        return is_map ? over : unite(merge->arena, base, over);
+    case MERGE_SUBNETS:
+        return is_map ? over : merge_subnets(merge, key, base, over);
+    case MERGE_LOGGING:
+        if (!is_map || !is_same_driver(base, over))
             return over;
-        merge_map(arena, rule == MERGE_OBJECT ? key->object : NULL, key, base, over);
+        merge_map(merge, key->object, key, base, over);
+        return base;
+    case MERGE_OBJECT:
+    case MERGE_MAP:
+    case MERGE_PAIRS:
+        if (!is_map)
+            return over;
+        merge_map(merge, key->type->merge == MERGE_OBJECT ? key->object : NULL, key, base, over);
+        base->is_converted = key->type->merge == MERGE_PAIRS;
         return base;
     case MERGE_REPLACE:
+    case MERGE_OVERRIDE:
     case MERGE_RULE_COUNT:
         break;
     }
     return over;
 }
 
-/* object: the mapping's own rows. owner: the row of a mapping of names, whose values have rows. */
-static void merge_map(struct arena *arena, const struct schema_object *object,
+/* Below x-... nothing is known of the values: lists and mappings only go with their like. */
+static struct node *merge_foreign(const struct merge *merge, const char *name, struct node *base,
+                                  struct node *over)
+{
+    if (base->kind != NODE_MAP && base->kind != NODE_LIST)
+        return over;
+    if (base->kind != over->kind) {
+        const char *other = diagnostics_file_name(merge->diagnostics, base->position);
+        diagnostics_add(merge->diagnostics, SEVERITY_ERROR, over->position,
+                        arena_printf(merge->arena, "the other one is in %s, line %u", other,
+                                     base->position.line),
+                        "'%s' is %s here and %s before, which cannot be merged", name,
+                        node_kind_name(over->kind), node_kind_name(base->kind));
+        return base;
+    }
+    if (base->kind == NODE_LIST)
+        return concatenate(merge->arena, base, over);
+    merge_map(merge, NULL, NULL, base, over);
+    return base;
+}
+
+/* key is NULL for values the table does not know (x-...). */
+static struct node *merge_value(const struct merge *merge, const struct schema_key *key,
+                                const char *name, struct node *base, struct node *over)
+{
+    bool was_null = over->kind == NODE_NULL || (over->kind == NODE_STRING && over->is_converted);
+    if (was_null && !(key && key->type->merge == MERGE_OVERRIDE))
+        return base; /* `cap_add:` with nothing behind it adds nothing */
+    if (over->kind == NODE_BAD || base->kind == NODE_BAD || base->kind == NODE_NULL)
+        return over;
+    if (!key)
+        return merge_foreign(merge, name, base, over);
+    bool is_same_kind = base->kind == over->kind;
+    return is_same_kind && (base->kind == NODE_MAP || base->kind == NODE_LIST)
+               ? merge_known(merge, key, base, over)
+               : over;
+}
+
+/* The row of what stands under a name that the table does not have. */
+static struct schema_key row_of_entries(const struct schema_key *owner)
+{
+    static const struct schema_type replaced = {.merge = MERGE_REPLACE},
+                                    overridden = {.merge = MERGE_OVERRIDE};
+    if (owner->object)
+        return (struct schema_key){.type = &type_mapping, .object = owner->object};
+    return (struct schema_key){.type = owner->type->merge == MERGE_PAIRS ? &overridden : &replaced};
+}
+
+/* object: the mapping's own rows. owner: the row of the mapping itself; NULL: below x-... */
+static void merge_map(const struct merge *merge, const struct schema_object *object,
                       const struct schema_key *owner, struct node *base, struct node *over)
 {
-    const struct schema_type *mapping = &type_object;
-    struct schema_key entry = {.type = mapping, .object = owner ? owner->object : NULL};
+    struct schema_key entry = owner && !object ? row_of_entries(owner) : (struct schema_key){0};
     for (size_t i = 0; i < over->count; i++) {
         struct node_pair pair = over->pairs[i];
         const struct node_pair *earlier = node_find(base, pair.key);
         const struct schema_key *key = object ? schema_find(object, pair.key) : NULL;
-        if (!object && entry.object)
+        if (owner && !object)
             key = &entry;
         if (earlier)
-            pair.value = merge_value(arena, key, earlier->value, pair.value);
-        node_put_ranked(arena, base, &pair);
+            pair.value = merge_value(merge, key, pair.key, earlier->value, pair.value);
+        if (over->pairs[i].value->kind == NODE_NULL && pair.value->kind != NODE_NULL)
+            pair.position = earlier->position; /* nothing was said there */
+        node_put_ranked(merge->arena, base, &pair);
     }
 }
 
-void merge_tree(struct arena *arena, struct node *base, struct node *over)
+void merge_tree(struct arena *arena, struct diagnostics *diagnostics, struct node *base,
+                struct node *over)
 {
-    merge_map(arena, &schema_root, NULL, base, over);
+    struct merge merge = {arena, diagnostics};
+    merge_map(&merge, &schema_root, NULL, base, over);
 }
 
-void merge_service(struct arena *arena, struct node *base, struct node *over)
+void merge_service(struct arena *arena, struct diagnostics *diagnostics, struct node *base,
+                   struct node *over)
 {
-    merge_map(arena, schema_find(&schema_root, "services")->object, NULL, base, over);
+    struct merge merge = {arena, diagnostics};
+    merge_map(&merge, schema_find(&schema_root, "services")->object, NULL, base, over);
 }

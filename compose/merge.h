@@ -4,9 +4,12 @@
 
 #include "compose/schema.h"
 
-/* Changes base; over's nodes become part of it. */
-void merge_tree(struct arena *arena, struct node *base, struct node *over);
+/* Changes base; over's nodes become part of it. What the merge leaves open (no value, no
+ * `condition`) is for schema_finish() to look at. */
+void merge_tree(struct arena *arena, struct diagnostics *diagnostics, struct node *base,
+                struct node *over);
 /* The same for two services. */
-void merge_service(struct arena *arena, struct node *base, struct node *over);
+void merge_service(struct arena *arena, struct diagnostics *diagnostics, struct node *base,
+                   struct node *over);
 /* A list without what it holds twice; the last one counts, at the place of the first. */
 struct node *merge_unique(struct arena *arena, struct node *list);

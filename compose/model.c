@@ -198,10 +198,20 @@ static void build_service(const struct builder *builder, const struct node_pair 
     model_build_image(builder, node, service);
 }
 
+/* The entry of IPv4, or whose family nobody says. */
+static const struct node *find_ipam_config(const struct node *configs)
+{
+    for (size_t i = 0; i < builder_count(configs); i++)
+        if (!strchr(node_get_string(configs->items[i], "subnet",
+                                    node_get_string(configs->items[i], "gateway", "")),
+                    ':'))
+            return configs->items[i];
+    return NULL;
+}
+
 static void build_network(const struct node_pair *pair, struct model_network *network)
 {
-    const struct node *configs = node_get(node_get(pair->value, "ipam"), "config");
-    const struct node *config = builder_count(configs) > 0 ? configs->items[0] : NULL;
+    const struct node *config = find_ipam_config(node_get(node_get(pair->value, "ipam"), "config"));
     *network = (struct model_network){
         .key = pair->key,
         .name = node_get_string(pair->value, "name", pair->key),

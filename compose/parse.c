@@ -297,42 +297,6 @@ bool parse_is_ipv6(const char *text)
     return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-bool parse_is_mac(const char *text)
-{
-    if (strlen(text) != 17)
-        return false;
-    for (size_t i = 0; i < 17; i++)
-        if (i % 3 == 2 ? text[i] != text[2] || !strchr(":-", text[i])
-                       : !isxdigit((unsigned char)text[i]))
-            return false;
-    return !strchr("13579bBdDfF", text[1]);
-}
-
-int parse_subnet(const char *text, struct subnet *ret_subnet)
-{
-    char address[INET_ADDRSTRLEN];
-    const char *slash = strchr(text, '/');
-    if (!slash || (size_t)(slash - text) >= sizeof(address))
-        return -EINVAL;
-    memcpy(address, text, (size_t)(slash - text));
-    address[slash - text] = '\0';
-    struct subnet subnet;
-    uint16_t prefix = 0;
-    if (parse_ipv4(address, &subnet.address) < 0 || str_to_u16(slash + 1, &prefix) < 0 ||
-        prefix > 32)
-        return -EINVAL;
-    subnet.prefix = prefix;
-    *ret_subnet = subnet;
-    return 0;
-}
-
-char *format_ipv4(uint32_t address, char *buffer)
-{
-    struct in_addr network_order = {.s_addr = htonl(address)};
-    inet_ntop(AF_INET, &network_order, buffer, INET_ADDRSTRLEN);
-    return buffer;
-}
-
 /* --- paths ----------------------------------------------------------------------------------- */
 
 const char *path_clean(struct arena *arena, const char *base, const char *path)

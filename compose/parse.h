@@ -41,19 +41,6 @@ int parse_port_range(const char *text, bool zero, struct port_range *ret_range);
 /* Addresses in host byte order. */
 int parse_ipv4(const char *text, uint32_t *ret_address);
 bool parse_is_ipv6(const char *text);
-/* Six bytes in hex with colons or dashes between; no group address. */
-bool parse_is_mac(const char *text);
-struct subnet {
-    uint32_t address; /* as written: host bits may be set */
-    unsigned prefix;
-};
-int parse_subnet(const char *text, struct subnet *ret_subnet);
-static inline uint32_t subnet_mask(const struct subnet *subnet)
-{
-    return subnet->prefix == 0 ? 0 : UINT32_MAX << (32 - subnet->prefix);
-}
-/* "10.0.0.1" in a buffer of INET_ADDRSTRLEN. */
-char *format_ipv4(uint32_t address, char *buffer);
 
 /* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute; path
  * may be. */

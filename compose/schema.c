@@ -67,6 +67,11 @@ const struct schema_key *schema_find(const struct schema_object *object, const c
     return NULL;
 }
 
+bool schema_has_entries(const struct schema_key *key)
+{
+    return key->object && key->type->merge == MERGE_MAP;
+}
+
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
                  void *data)
 {
@@ -77,12 +82,12 @@ void schema_walk(const struct schema_object *rows, struct node *map, schema_visi
         const struct schema_key *key = schema_row(rows, &map->pairs[i]);
         if (!key || !key->object)
             continue;
-        if (value->kind == NODE_MAP && key->type->merge != MERGE_MAP)
+        if (value->kind == NODE_MAP && !schema_has_entries(key))
             schema_walk(key->object, value, visit, data);
         for (size_t j = 0; value->kind == NODE_LIST && j < value->count; j++)
             if (value->items[j]->kind == NODE_MAP)
                 schema_walk(key->object, value->items[j], visit, data);
-        for (size_t j = 0; key->type->merge == MERGE_MAP && j < value->count; j++)
+        for (size_t j = 0; schema_has_entries(key) && j < value->count; j++)
             if (value->kind == NODE_MAP && value->pairs[j].value->kind == NODE_MAP)
                 schema_walk(key->object, value->pairs[j].value, visit, data);
     }
@@ -144,10 +149,34 @@ struct node *schema_parse_value(struct schema *schema, const struct schema_key *
     return key->type->parse(schema, key, node);
 }
 
+static bool is_in_item(const struct schema *schema)
+{
+    size_t i = schema->path.steps.count;
+    while (i > 0 && schema->path.steps.items[i - 1].key)
+        i--;
+    return i > 0;
+}
+
+/* A key without a value may have one in another file. Not so in items of lists: these are never
+ * merged. */
+static bool is_left_open(struct schema *schema, const struct schema_key *key,
+                         const struct node *value)
+{
+    bool is_open = value->kind == NODE_NULL && !schema->is_final &&
+                   (!key->type->null_is_absent || key->type->merge == MERGE_OVERRIDE) &&
+                   key->class != KEY_OBSOLETE && key->type != &type_services && !is_in_item(schema);
+    schema->is_open = schema->is_open || is_open;
+    return is_open;
+}
+
 /* Each of these makes a pair canonical; false: it goes. */
 static bool parse_known(struct schema *schema, const struct schema_object *object,
                         const struct schema_key *key, struct node_pair *pair)
 {
+    if (is_left_open(schema, key, pair->value)) {
+        pair->rank = (unsigned)(key - object->keys);
+        return true;
+    }
     if (pair->value->kind == NODE_NULL && key->type->null_is_absent)
         return false;
     struct node *value = schema_parse_value(schema, key, pair->value);
@@ -205,20 +234,57 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
             node->pairs[kept++] = pair;
     }
     node_shrink(node, kept);
+    schema->is_open = schema->is_open || (object->needs && !node_find(node, object->needs));
     return node;
 }
 
-struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
-                              struct node *document, bool no_interpolate)
+bool schema_has_empty_entries(const struct schema_key *key)
 {
-    struct schema schema = {
-        .arena = arena, .diagnostics = diagnostics, .no_interpolate = no_interpolate};
+    return key->type == &type_service_networks || key->type == &type_models;
+}
+
+struct node *schema_parse_entry(struct schema *schema, const struct schema_key *key,
+                                struct node *value)
+{
+    bool is_open = !schema_has_empty_entries(key) && !schema->is_final;
+    if (value->kind == NODE_NULL) {
+        schema->is_open = schema->is_open || is_open;
+        if (is_open || schema_has_empty_entries(key))
+            return value;
+    }
+    struct node *result =
+        value->kind == NODE_BAD ? NULL : schema_parse_object(schema, key->object, value);
+    return result ? result : node_new(schema->arena, NODE_BAD, value->position);
+}
+
+struct node *schema_normalise(struct schema_run *run, struct node *document)
+{
+    struct schema schema = {.arena = run->arena,
+                            .diagnostics = run->diagnostics,
+                            .no_interpolate = run->no_interpolate};
     struct node *result = NULL;
     if (document->kind == NODE_MAP)
         result = schema_parse_object(&schema, &schema_root, document);
     else
-        diagnostics_add(diagnostics, SEVERITY_ERROR, document->position, "begin with 'services:'",
-                        "a Compose file must be a mapping, not %s", node_kind_name(document->kind));
+        diagnostics_add(run->diagnostics, SEVERITY_ERROR, document->position,
+                        "begin with 'services:'", "a Compose file must be a mapping, not %s",
+                        node_kind_name(document->kind));
     value_path_done(&schema.path);
-    return result ? result : node_new(arena, NODE_MAP, document->position);
+    run->is_open = run->is_open || schema.is_open;
+    return result ? result : node_new(run->arena, NODE_MAP, document->position);
+}
+
+struct node *schema_normalise_service(struct schema_run *run, const char *name,
+                                      struct node *service)
+{
+    struct schema schema = {.arena = run->arena,
+                            .diagnostics = run->diagnostics,
+                            .no_interpolate = run->no_interpolate};
+    schema_enter(&schema, "services");
+    schema_enter(&schema, name);
+    struct node *result =
+        schema_parse_object(&schema, schema_find(&schema_root, "services")->object, service);
+    value_path_done(&schema.path);
+    run->is_open = run->is_open || schema.is_open;
+    return result ? result : node_new(run->arena, NODE_BAD, service->position);
 }

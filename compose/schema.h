@@ -21,13 +21,16 @@ enum key_class {
 
 /* How the values of two files become one (Compose Specification, "Merge"). */
 enum merge_rule {
-    MERGE_REPLACE, /* the later one counts */
-    MERGE_MAP,     /* per key; values that are mappings again, others replaced */
-    MERGE_OBJECT,  /* per key, each by its own row */
-    MERGE_APPEND,  /* the later list goes behind the earlier, without duplicates */
-    MERGE_CONCAT,  /* the later list goes behind the earlier */
-    MERGE_LOGGING, /* as an object, but another driver replaces all */
-    MERGE_SUBNETS, /* lists of mappings, those of the same `subnet` merged */
+    MERGE_REPLACE,  /* the later one counts; no value (null) leaves the earlier, here and below */
+    MERGE_OVERRIDE, /* the later one counts, no value as well */
+    MERGE_MAP,      /* per key; values that are mappings again, others replaced */
+    MERGE_PAIRS,    /* per key, of texts: a later KEY without a value counts */
+    MERGE_OBJECT,   /* per key, each by its own row */
+    MERGE_APPEND,   /* the later list goes behind the earlier, without duplicates */
+    MERGE_CONCAT,   /* the later list goes behind the earlier */
+    MERGE_DISTINCT, /* the same, and nothing may then be there twice */
+    MERGE_LOGGING,  /* as an object, but another driver replaces all */
+    MERGE_SUBNETS,  /* lists of mappings, those of the same `subnet` merged */
     MERGE_RULE_COUNT
 };
 
@@ -61,7 +64,8 @@ struct schema_object {
     const char *title; /* "services.NAME" */
     const struct schema_key *keys;
     size_t count;
-    bool extensions; /* x-... is let through */
+    bool extensions;   /* x-... is let through */
+    const char *needs; /* a key that must be there when all files are merged; NULL: none */
 };
 
 /* The keys of a file's top level. */
@@ -70,13 +74,27 @@ const struct schema_key *schema_find(const struct schema_object *object, const c
 /* The row of a pair of a canonical mapping; NULL for x-... */
 const struct schema_key *schema_row(const struct schema_object *object,
                                     const struct node_pair *pair);
+/* The key's value is a mapping of names to mappings with the rows of key->object. */
+bool schema_has_entries(const struct schema_key *key);
 /* Calls visit for all mappings below one that have rows, and then for itself. */
 typedef void schema_visit_fn(const struct schema_object *rows, struct node *map, void *data);
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
                  void *data);
 
-/* Checks a document and makes it canonical, in place. With no_interpolate values that hold a `$`
- * stay as they are. Problems go to diagnostics; what was wrong is NODE_BAD in the result, so that
- * later stages can go on and find more. */
-struct node *schema_normalise(struct arena *arena, struct diagnostics *diagnostics,
-                              struct node *document, bool no_interpolate);
+struct schema_run {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    bool no_interpolate; /* values that hold a `$` stay as they are */
+    bool is_open;        /* out: there is something for schema_finish() to look at */
+};
+
+/* Checks a document and makes it canonical, in place. Problems go to diagnostics; what was wrong is
+ * NODE_BAD in the result, so that later stages can go on and find more. What another file may
+ * complete is left open: keys without a value, and mappings without what they need. */
+struct node *schema_normalise(struct schema_run *run, struct node *document);
+/* The same for one service. */
+struct node *schema_normalise_service(struct schema_run *run, const char *name,
+                                      struct node *service);
+/* Checks what the merge of all files has left open, and what it has put together (schema_finish.c).
+ */
+void schema_finish(struct schema_run *run, struct node *tree);

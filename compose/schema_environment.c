@@ -25,6 +25,7 @@ static void add_assignment(struct schema *schema, struct node *result, const str
 static struct node *environment_of_list(struct schema *schema, const struct node *node)
 {
     struct node *result = node_new(schema->arena, NODE_MAP, node->position);
+    result->is_converted = true;
     for (size_t i = 0; i < node->count; i++) {
         size_t depth = schema_enter_item(schema, i);
         if (node->items[i]->kind == NODE_STRING)
@@ -66,7 +67,7 @@ struct node *schema_parse_environment(struct schema *schema, const struct schema
     return node;
 }
 const struct schema_type type_environment = {"mapping, or list of KEY=VALUE and KEY",
-                                             schema_parse_environment, MERGE_MAP, false};
+                                             schema_parse_environment, MERGE_PAIRS, false};
 
 static const char *const formats[] = {"", "raw", NULL};
 WORD_TYPE(env_format, "`raw`", formats, NULL);
@@ -113,5 +114,5 @@ static struct node *parse_labels(struct schema *schema, const struct schema_key 
                 node_new_string(schema->arena, "", result->pairs[i].value->position);
     return result;
 }
-const struct schema_type type_labels = {"mapping, or list of KEY=VALUE", parse_labels, MERGE_MAP,
+const struct schema_type type_labels = {"mapping, or list of KEY=VALUE", parse_labels, MERGE_PAIRS,
                                         false};

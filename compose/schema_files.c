@@ -14,7 +14,8 @@ static struct node *parse_extends(struct schema *schema, const struct schema_key
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a service's name or a mapping");
     struct node *entry = schema_parse_object(schema, key->object, node);
-    if (entry && !node_find(entry, "service"))
+    const struct node_pair *service = node_find(entry, "service");
+    if (!service || service->value->kind == NODE_NULL)
         return schema_error(schema, node, NULL, "needs a 'service'");
     return entry;
 }
@@ -79,20 +80,10 @@ static struct node *parse_models(struct schema *schema, const struct schema_key 
         return schema_parse_names(schema, key, node, fill_nothing);
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    return schema_parse_entries(schema, key, node, true);
+    return schema_parse_entries(schema, key, node);
 }
 const struct schema_type type_models = {"list of names, or mapping", parse_models, MERGE_MAP,
                                         false};
-
-static struct node *parse_provider(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    struct node *result = schema_parse_object(schema, key->object, node);
-    if (result && !node_find(result, "type"))
-        return schema_error(schema, node, NULL, "needs a 'type'");
-    return result;
-}
-const struct schema_type type_provider = {"mapping", parse_provider, MERGE_OBJECT, true};
 
 static const char *const watch_actions[] = {"rebuild",      "sync",      "restart",
                                             "sync+restart", "sync+exec", NULL};

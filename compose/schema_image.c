@@ -73,7 +73,7 @@ static struct node *parse_files(struct schema *schema, const struct schema_key *
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping of paths");
-    struct node *result = schema_parse_entries(schema, key, node, false);
+    struct node *result = schema_parse_entries(schema, key, node);
     for (size_t i = 0; i < result->count; i++)
         if (result->pairs[i].value->kind == NODE_MAP)
             check_file(schema, &result->pairs[i], result->pairs[i].value);
@@ -147,7 +147,7 @@ static struct node *parse_contexts(struct schema *schema, const struct schema_ke
     return result;
 }
 const struct schema_type type_contexts = {"mapping, or list of NAME=PATH", parse_contexts,
-                                          MERGE_MAP, false};
+                                          MERGE_PAIRS, false};
 
 static const char *const pull_policies[] = {"always", "never", "missing", "if_not_present",
                                             "build",  "",      NULL};

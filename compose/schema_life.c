@@ -31,15 +31,7 @@ static struct node *parse_depends_on(struct schema *schema, const struct schema_
         return schema_parse_names(schema, key, node, fill_dependency);
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    struct node *result = schema_parse_entries(schema, key, node, false);
-    for (size_t i = 0; i < result->count; i++) {
-        struct node *entry = result->pairs[i].value;
-        if (entry->kind == NODE_MAP && !node_find(entry, "condition"))
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, result->pairs[i].position,
-                            "add 'condition: service_started'", "'%s.%s' needs a 'condition'",
-                            schema_path(schema), result->pairs[i].key);
-    }
-    return result;
+    return schema_parse_entries(schema, key, node);
 }
 const struct schema_type type_depends_on = {"list of names, or mapping", parse_depends_on,
                                             MERGE_MAP, false};
@@ -95,7 +87,7 @@ static struct node *parse_health_test(struct schema *schema, const struct schema
     return node;
 }
 const struct schema_type type_health_test = {
-    "string, or list that begins with CMD, CMD-SHELL, NONE", parse_health_test, MERGE_REPLACE,
+    "string, or list that begins with CMD, CMD-SHELL, NONE", parse_health_test, MERGE_OVERRIDE,
     false};
 
 /* Seen from inside the VM: the agent speaks HTTP, not TLS. */

@@ -26,26 +26,20 @@ static struct node *parse_string_or_list(struct schema *schema, const struct sch
 const struct schema_type type_string_or_list = {"string or list of strings", parse_string_or_list,
                                                 MERGE_APPEND, false};
 
-/* No item twice: the reference's schema has it so where a later file's items are only appended. */
+/* No item twice, over all files (schema_finish.c): the reference's schema has it so where a later
+ * file's items are only appended. */
 static struct node *parse_distinct(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
-    struct node *seen = node_new(schema->arena, NODE_MAP, node->position);
-    node = schema_parse_strings(schema, key, node);
-    for (size_t i = 0; node && i < node->count; i++) {
-        struct node *item = node->items[i];
-        size_t depth = schema_enter_item(schema, i);
-        if (node_find(seen, item->text))
-            schema_error(schema, item, "remove one of them", "is '%s' a second time", item->text);
-        node_put(schema->arena, seen, item->text, item->position, item);
-        schema_leave(schema, depth);
-    }
-    return node;
+    schema->is_open = true;
+    return schema_parse_strings(schema, key, node);
 }
-const struct schema_type type_distinct = {"list of distinct strings", parse_distinct, MERGE_CONCAT,
-                                          false};
+const struct schema_type type_distinct = {"list of distinct strings", parse_distinct,
+                                          MERGE_DISTINCT, false};
 const struct schema_type type_plain_strings = {"list of strings", schema_parse_strings,
                                                MERGE_CONCAT, false};
+const struct schema_type type_files_list = {"string or list of strings", parse_string_or_list,
+                                            MERGE_CONCAT, false};
 
 /* Canonical: strings. */
 static struct node *parse_texts(struct schema *schema, const struct schema_key *key,
@@ -71,7 +65,24 @@ static struct node *parse_texts(struct schema *schema, const struct schema_key *
 const struct schema_type type_texts = {"list of strings and numbers", parse_texts, MERGE_APPEND,
                                        false};
 
+static struct node *parse_distinct_texts(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    schema->is_open = true;
+    return parse_texts(schema, key, node);
+}
+const struct schema_type type_distinct_texts = {"list of distinct strings and numbers",
+                                                parse_distinct_texts, MERGE_DISTINCT, false};
+
 /* --- mappings of texts ------------------------------------------------------------------------ */
+
+/* A later file's option without a value leaves the earlier one's. */
+static struct node *no_text(struct schema *schema, const struct node *null)
+{
+    struct node *text = node_new_string(schema->arena, "", null->position);
+    text->is_converted = true;
+    return text;
+}
 
 /* Options of drivers. Canonical: a mapping of strings; what has no value has an empty one. */
 static struct node *parse_options(struct schema *schema, const struct schema_key *key,
@@ -85,8 +96,7 @@ static struct node *parse_options(struct schema *schema, const struct schema_key
     node = schema_parse_environment(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++)
         if (node->pairs[i].value->kind == NODE_NULL)
-            node->pairs[i].value =
-                node_new_string(schema->arena, "", node->pairs[i].value->position);
+            node->pairs[i].value = no_text(schema, node->pairs[i].value);
     return node;
 }
 const struct schema_type type_options = {"mapping of options", parse_options, MERGE_MAP, false};
@@ -172,6 +182,7 @@ static struct node *parse_hosts(struct schema *schema, const struct schema_key *
 {
     (void)key;
     struct node *result = node_new(schema->arena, NODE_LIST, node->position);
+    result->is_converted = node->kind == NODE_MAP;
     if (node->kind == NODE_MAP) {
         for (size_t i = 0; i < node->count; i++)
             add_host_pair(schema, result, &node->pairs[i]);

@@ -1,5 +1,5 @@
 /* The types of networks: how a service joins them, and how they are described. */
-#include "compose/parse.h"
+#include "compose/ip.h"
 #include "compose/schema_types.h"
 
 static const char *const drivers[] = {"bridge", "", NULL};
@@ -22,76 +22,145 @@ static struct node *parse_service_networks(struct schema *schema, const struct s
         return schema_parse_names(schema, key, node, fill_attachment);
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a list of names or a mapping");
-    return schema_parse_entries(schema, key, node, true);
+    return schema_parse_entries(schema, key, node);
 }
 const struct schema_type type_service_networks = {"list of names, or mapping",
                                                   parse_service_networks, MERGE_MAP, false};
 
 /* --- networks -------------------------------------------------------------------------------- */
 
+/* size: 4, 16, or 0 for both. What stands there is the engine's to refuse. */
+static struct node *check_address(struct schema *schema, struct node *node, unsigned size)
+{
+    struct ip_address address;
+    if (!node || node->text[0] == '\0')
+        return node;
+    bool is_address = ip_address_parse(node->text, &address) == 0;
+    const char *hint = is_address && size == 4    ? "write it as 'ipv6_address'"
+                       : is_address && size == 16 ? "write it as 'ipv4_address'"
+                                                  : NULL;
+    if (!is_address || (size && address.size != size))
+        schema_engine(schema, node, hint, "must be an %s address, not '%s'",
+                      size == 4    ? "IPv4"
+                      : size == 16 ? "IPv6"
+                                   : "IP",
+                      node->text);
+    return node;
+}
+
 static struct node *parse_ipv4_type(struct schema *schema, const struct schema_key *key,
                                     struct node *node)
 {
-    uint32_t address = 0;
-    node = schema_parse_string(schema, key, node);
-    if (!node || parse_ipv4(node->text, &address) == 0)
-        return node;
-    if (node->text[0] == '\0')
-        return node;
-    if (parse_is_ipv6(node->text))
-        schema_engine(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-    else
-        schema_engine(schema, node, NULL, "must be an IPv4 address, not '%s'", node->text);
-    return node;
+    return check_address(schema, schema_parse_string(schema, key, node), 4);
 }
 const struct schema_type type_ipv4 = {"IPv4 address", parse_ipv4_type, MERGE_REPLACE, false};
+
+static struct node *parse_ipv6_type(struct schema *schema, const struct schema_key *key,
+                                    struct node *node)
+{
+    return check_address(schema, schema_parse_string(schema, key, node), 16);
+}
+const struct schema_type type_ipv6 = {"IPv6 address", parse_ipv6_type, MERGE_REPLACE, false};
+
+static struct node *parse_address_type(struct schema *schema, const struct schema_key *key,
+                                       struct node *node)
+{
+    return check_address(schema, schema_parse_string(schema, key, node), 0);
+}
+const struct schema_type type_address = {"IP address", parse_address_type, MERGE_REPLACE, false};
+
+static struct node *parse_addresses(struct schema *schema, const struct schema_key *key,
+                                    struct node *node)
+{
+    node = schema_parse_strings(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++) {
+        size_t depth = schema_enter_item(schema, i);
+        check_address(schema, node->items[i], 0);
+        schema_leave(schema, depth);
+    }
+    return node;
+}
+const struct schema_type type_addresses = {"list of IP addresses", parse_addresses, MERGE_APPEND,
+                                           false};
+
+static struct node *parse_named_addresses(struct schema *schema, const struct schema_key *key,
+                                          struct node *node)
+{
+    node = type_options.parse(schema, key, node);
+    for (size_t i = 0; node && i < node->count; i++) {
+        size_t depth = schema_enter(schema, node->pairs[i].key);
+        if (node->pairs[i].value->kind == NODE_STRING)
+            check_address(schema, node->pairs[i].value, 0);
+        schema_leave(schema, depth);
+    }
+    return node;
+}
+const struct schema_type type_named_addresses = {"mapping of names to IP addresses",
+                                                 parse_named_addresses, MERGE_MAP, false};
+
+#define SUBNET_PREFIX_LEAST 8 /* of IPv4: network/ipam.c has the same bounds */
+#define SUBNET_PREFIX_MOST 30
+
+static struct node *check_subnet(struct schema *schema, struct node *node, bool is_range)
+{
+    struct ip_subnet subnet;
+    char address[IP_TEXT_SIZE];
+    if (!node)
+        return NULL;
+    if (ip_subnet_parse(node->text, &subnet) < 0) {
+        schema_engine(schema, node, "write it as ADDRESS/PREFIX, like 10.1.2.0/24",
+                      "must be a subnet, not '%s'", node->text);
+        return node;
+    }
+    struct ip_address first = ip_subnet_first(&subnet);
+    if (ip_subnet_has_host_bits(&subnet))
+        schema_engine(schema, node,
+                      arena_printf(schema->arena, "did you mean '%s/%u'?",
+                                   ip_address_format(&first, address), subnet.prefix),
+                      "'%s' has host bits set", node->text);
+    else if (!is_range && subnet.address.size == 4 &&
+             (subnet.prefix < SUBNET_PREFIX_LEAST || subnet.prefix > SUBNET_PREFIX_MOST))
+        schema_engine(schema, node, "use a prefix from 8 to 30", "'%s' is too %s for a network",
+                      node->text, subnet.prefix < SUBNET_PREFIX_LEAST ? "large" : "small");
+    return node;
+}
 
 static struct node *parse_subnet_type(struct schema *schema, const struct schema_key *key,
                                       struct node *node)
 {
-    struct subnet subnet;
-    char address[INET_ADDRSTRLEN];
-    node = schema_parse_string(schema, key, node);
-    if (!node)
-        return NULL;
-    if (parse_subnet(node->text, &subnet) < 0) {
-        if (strchr(node->text, ':') && strchr(node->text, '/'))
-            schema_engine(schema, node, NULL, "'%s': IPv6 is not supported yet", node->text);
-        else
-            schema_engine(schema, node, "write it as ADDRESS/PREFIX, like 10.1.2.0/24",
-                          "must be an IPv4 subnet, not '%s'", node->text);
-    } else if (subnet.address & ~subnet_mask(&subnet)) {
-        format_ipv4(subnet.address & subnet_mask(&subnet), address);
-        schema_engine(schema, node,
-                      arena_printf(schema->arena, "did you mean '%s/%u'?", address, subnet.prefix),
-                      "'%s' has host bits set", node->text);
-    } else if (subnet.prefix < 8 || subnet.prefix > 29) {
-        schema_engine(schema, node, "use a prefix from 8 to 29", "'%s' is too %s for a network",
-                      node->text, subnet.prefix < 8 ? "large" : "small");
-    }
-    return node;
+    return check_subnet(schema, schema_parse_string(schema, key, node), false);
 }
-const struct schema_type type_subnet = {"IPv4 subnet", parse_subnet_type, MERGE_REPLACE, false};
+const struct schema_type type_subnet = {"subnet", parse_subnet_type, MERGE_REPLACE, false};
 
-static struct node *parse_ipam_config(struct schema *schema, const struct schema_key *key,
-                                      struct node *node)
+static struct node *parse_ip_range(struct schema *schema, const struct schema_key *key,
+                                   struct node *node)
 {
-    struct node *result = schema_parse_list(schema, key, node);
-    if (result && result->count > 1)
-        schema_engine(schema, node->items[1], NULL,
-                      "holds more than one subnet, which is not supported yet");
-    return result;
+    return check_subnet(schema, schema_parse_string(schema, key, node), true);
 }
-const struct schema_type type_ipam_config = {"list of one mapping", parse_ipam_config,
+const struct schema_type type_ip_range = {"part of the subnet", parse_ip_range, MERGE_REPLACE,
+                                          false};
+
+const struct schema_type type_ipam_config = {"list of mappings, one of IPv4", schema_parse_list,
                                              MERGE_SUBNETS, false};
+
+/* A group's address, or none at all, is no interface's. */
+static bool is_mac(const char *text)
+{
+    static const unsigned char none[6];
+    unsigned char mac[6];
+    return ip_mac_parse(text, mac) == 0 && !(mac[0] & 1) && memcmp(mac, none, sizeof(mac)) != 0;
+}
 
 static struct node *parse_mac(struct schema *schema, const struct schema_key *key,
                               struct node *node)
 {
+    unsigned char mac[6];
     node = schema_parse_string(schema, key, node);
-    if (node && node->text[0] && !parse_is_mac(node->text))
-        schema_engine(schema, node, "write it like 02:42:ac:11:65:43",
-                      "must be a MAC address, not '%s'", node->text);
+    if (node && node->text[0] && !is_mac(node->text))
+        schema_engine(schema, node, "write it like 02:42:ac:11:65:43", "must be %s, not '%s'",
+                      ip_mac_parse(node->text, mac) < 0 ? "a MAC address"
+                                                        : "the MAC address of one machine",
+                      node->text);
     return node;
 }
 const struct schema_type type_mac = {"MAC address", parse_mac, MERGE_REPLACE, false};

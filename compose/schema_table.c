@@ -32,7 +32,7 @@ static const struct schema_key service_keys[] = {
                    "credentials of a managed account"),
     OBJECT("depends_on", type_depends_on, schema_dependency, "services to start before"),
     OBJECT("deploy", type_object, schema_deploy, "limits, replicas, updates"),
-    NOTHING("device_cgroup_rules", type_strings, "rules for devices"),
+    NOTHING("device_cgroup_rules", type_distinct, "rules for devices"),
     LATER_OBJECT("devices", type_devices, schema_device, "devices of the host"),
     LATER("dns", type_string_or_list, "DNS servers"),
     LATER("dns_opt", type_strings, "options of the resolver"),
@@ -40,7 +40,7 @@ static const struct schema_key service_keys[] = {
     LATER("domainname", type_string, "domain of the host name"),
     WORKS("entrypoint", type_command, "replaces the image's ENTRYPOINT and drops its CMD",
           .keeps_zero = true, .shown = "null"),
-    LATER_OBJECT("provider", type_provider, schema_provider, "service run by another program"),
+    LATER_OBJECT("provider", type_object, schema_provider, "service run by another program"),
     WORKS("environment", type_environment, "variables; a bare KEY takes the caller's value"),
     OBJECT("env_file", type_env_file, schema_env_file,
            "files with variables; `environment` beats them"),
@@ -48,7 +48,7 @@ static const struct schema_key service_keys[] = {
     OBJECT("extends", type_extends, schema_extends, "take over another service's keys"),
     LATER("external_links", type_distinct, "links to foreign containers"),
     LATER("extra_hosts", type_hosts, "lines for /etc/hosts"),
-    LATER("group_add", type_texts, "further groups of the user"),
+    LATER("group_add", type_distinct_texts, "further groups of the user"),
     LATER_OBJECT("gpus", type_gpus, schema_device_request, "graphics processors"),
     WORKS("hostname", type_hostname, "host name; the service's name without it"),
     OBJECT("healthcheck", type_mapping, schema_healthcheck, "how to ask whether it works"),
@@ -57,7 +57,7 @@ static const struct schema_key service_keys[] = {
     NOTHING("ipc", type_string, "IPC namespace"),
     NOTHING("isolation", type_string, "isolation technology"),
     WORKS("labels", type_labels, "labels of the instances"),
-    WORKS("label_file", type_string_or_list, "files with labels; `labels` beats them"),
+    WORKS("label_file", type_files_list, "files with labels; `labels` beats them"),
     LATER("links", type_strings, "names for other services"),
     OBJECT("logging", type_logging, schema_logging, "what happens to its output"),
     WORKS("mem_limit", type_limit, "memory of the VM"),
@@ -112,9 +112,9 @@ static const struct schema_object service = {"services.NAME", KEYS(service_keys)
 
 static const struct schema_key ipam_config_keys[] = {
     WORKS("subnet", type_subnet, "addresses of the network; chosen without it"),
-    WORKS("gateway", type_ipv4, "the host's address; the first of the subnet without it"),
-    LATER("ip_range", type_string, "where addresses are taken from"),
-    LATER("aux_addresses", type_options, "addresses to leave alone"),
+    WORKS("gateway", type_address, "the host's address; the first of the subnet without it"),
+    LATER("ip_range", type_ip_range, "where addresses are taken from"),
+    LATER("aux_addresses", type_named_addresses, "addresses to leave alone"),
 };
 static const struct schema_object ipam_config = {"networks.NAME.ipam.config[]",
                                                  KEYS(ipam_config_keys), true};
@@ -195,7 +195,8 @@ static const struct schema_key language_model_keys[] = {
     LATER("context_size", type_integer, "tokens of context"),
     LATER("runtime_flags", type_plain_strings, "options of the runtime"),
 };
-static const struct schema_object language_model = {"models.NAME", KEYS(language_model_keys), true};
+static const struct schema_object language_model = {"models.NAME", KEYS(language_model_keys), true,
+                                                    .needs = "model"};
 
 /* --- top level -------------------------------------------------------------------------------- */
 

@@ -110,7 +110,7 @@ static const struct schema_key dependency_keys[] = {
           .keeps_zero = true),
 };
 const struct schema_object schema_dependency = {"services.NAME.depends_on.SERVICE",
-                                                KEYS(dependency_keys), true};
+                                                KEYS(dependency_keys), true, .needs = "condition"};
 
 static const struct schema_key env_file_keys[] = {
     WORKS("path", type_text, "relative to the project's folder"),
@@ -126,8 +126,8 @@ static const struct schema_key attachment_keys[] = {
     LATER("gw_priority", type_integer, "which network's gateway is the default route"),
     LATER("interface_name", type_string, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
-    LATER("ipv6_address", type_string, "fixed IPv6 address"),
-    LATER("link_local_ips", type_strings, "link-local addresses"),
+    LATER("ipv6_address", type_ipv6, "fixed IPv6 address"),
+    LATER("link_local_ips", type_addresses, "link-local addresses"),
     LATER("mac_address", type_mac, "MAC address of the interface"),
     WORKS("priority", type_integer, "the highest becomes eth0"),
 };
@@ -291,7 +291,8 @@ static const struct schema_key provider_keys[] = {
     LATER("type", type_string, "the program"),
     LATER("options", type_provider_options, "its options"),
 };
-const struct schema_object schema_provider = {"services.NAME.provider", KEYS(provider_keys), true};
+const struct schema_object schema_provider = {"services.NAME.provider", KEYS(provider_keys), true,
+                                              .needs = "type"};
 
 static const struct schema_key extends_keys[] = {
     WORKS("service", type_string, "whose keys to take over"),

@@ -77,10 +77,7 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
         struct node *value = pair->value;
         if (value->kind == NODE_NULL && may_be_empty)
             value = node_new(schema->arena, NODE_MAP, pair->position);
-        value = value->kind == NODE_BAD
-                    ? NULL
-                    : schema_parse_object(schema, key->object, unfold_external(schema, key, value));
-        pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
+        pair->value = schema_parse_entry(schema, key, unfold_external(schema, key, value));
         node->pairs[kept++] = *pair;
         schema_leave(schema, depth);
     }
@@ -382,7 +379,7 @@ static struct node *parse_command(struct schema *schema, const struct schema_key
     return result;
 }
 const struct schema_type type_command = {"string (split as a shell would) or list of strings",
-                                         parse_command, MERGE_REPLACE, true};
+                                         parse_command, MERGE_OVERRIDE, true};
 
 /* --- collections of mappings ------------------------------------------------------------------ */
 
@@ -409,16 +406,12 @@ struct node *schema_parse_names(struct schema *schema, const struct schema_key *
 }
 
 struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
-                                  struct node *node, bool may_be_empty)
+                                  struct node *node)
 {
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
         size_t depth = schema_enter(schema, pair->key);
-        struct node *value = pair->value;
-        if (value->kind != NODE_NULL || !may_be_empty)
-            value =
-                value->kind == NODE_BAD ? NULL : schema_parse_object(schema, key->object, value);
-        pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
+        pair->value = schema_parse_entry(schema, key, pair->value);
         schema_leave(schema, depth);
     }
     return node;

@@ -10,6 +10,8 @@ struct schema {
     struct diagnostics *diagnostics;
     struct value_path path; /* of the value at hand: "services.web.ports[0]" */
     bool no_interpolate;    /* values with a `$` stay as they are */
+    bool is_final;          /* nothing can be left open any more */
+    bool is_open;           /* something was */
     size_t port_count;      /* made from ranges so far: a few bytes of text can ask for millions */
 };
 
@@ -60,7 +62,12 @@ struct node *schema_parse_list(struct schema *schema, const struct schema_key *k
                                struct node *node);
 /* A mapping of names to such mappings. */
 struct node *schema_parse_entries(struct schema *schema, const struct schema_key *key,
-                                  struct node *node, bool may_be_empty);
+                                  struct node *node);
+/* `networks: {front: }`: an entry with nothing below is one. */
+bool schema_has_empty_entries(const struct schema_key *key);
+/* One of them; NODE_BAD where it was reported. */
+struct node *schema_parse_entry(struct schema *schema, const struct schema_key *key,
+                                struct node *value);
 /* A list of names as a mapping; fill puts a name's defaults. */
 struct node *schema_parse_names(struct schema *schema, const struct schema_key *key,
                                 const struct node *node,
@@ -108,18 +115,19 @@ extern const struct schema_type type_any, type_version, type_project_name, type_
     type_external, type_cgroup;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
-    type_options, type_provider_options, type_hosts, type_ssh;
+    type_options, type_provider_options, type_hosts, type_ssh, type_files_list, type_distinct_texts;
 /* schema_numbers.c */
 extern const struct schema_type type_limit, type_number, type_oom_score, type_percent,
     type_flag_text, type_ulimits, type_devices, type_device_count, type_device_requests, type_gpus;
 /* schema_files.c */
-extern const struct schema_type type_extends, type_include, type_hooks, type_models, type_provider,
+extern const struct schema_type type_extends, type_include, type_hooks, type_models,
     type_watch_action, type_watch;
 extern const struct schema_type type_environment, type_env_file, type_env_format, type_labels;
 extern const struct schema_type type_ports, type_target, type_published, type_protocol,
     type_port_mode, type_host_ip;
 extern const struct schema_type type_service_networks, type_network_driver, type_ipam_driver,
-    type_ipam_config, type_subnet, type_ipv4, type_mac;
+    type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
+    type_named_addresses, type_ipv4, type_ipv6, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
     type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options,

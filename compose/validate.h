@@ -8,5 +8,14 @@
 void validate_model(const struct model *model, struct diagnostics *diagnostics);
 /* Parts of it: what keys of one service say of each other; */
 void validate_services(const struct model *model, struct diagnostics *diagnostics);
+/* host ports; */
+void validate_ports(const struct model *model, struct diagnostics *diagnostics);
+/* subnets and addresses; */
+void validate_networks(const struct model *model, struct diagnostics *diagnostics);
 /* scale, builds, mounts, volumes, configs, secrets. */
 void validate_storage(const struct model *model, struct diagnostics *diagnostics);
+
+/* A hint for what is there twice: where the other one stands; NULL where it was not written. Owned
+ * by the caller. */
+char *validate_other_place(const struct diagnostics *diagnostics, struct position here,
+                           struct position other);

@@ -51,27 +51,6 @@ static void check_container_name(const struct node *node, const struct model_ser
                         (long long)service->replicas);
 }
 
-/* A fixed host port or address can be had once. */
-static void check_replicas(const struct model_service *service, struct diagnostics *diagnostics)
-{
-    if (service->replicas <= 1)
-        return;
-    for (size_t i = 0; i < service->port_count; i++) {
-        const struct model_port *port = &service->ports[i];
-        if (port->published && port->published_last - port->published + 1 < service->replicas)
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, port->position,
-                            "publish a range, as large as the number of replicas",
-                            "service '%s' has %lld replicas, but not as many host ports",
-                            service->name, (long long)service->replicas);
-    }
-    for (size_t i = 0; i < service->attachment_count; i++)
-        if (service->attachments[i].ipv4_address && service->attachments[i].ipv4_address[0])
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, service->attachments[i].position, NULL,
-                            "service '%s' has %lld replicas, which cannot share the address '%s'",
-                            service->name, (long long)service->replicas,
-                            service->attachments[i].ipv4_address);
-}
-
 static void check_health(const struct model *model, const struct model_service *service,
                          struct diagnostics *diagnostics)
 {
@@ -104,7 +83,6 @@ void validate_services(const struct model *model, struct diagnostics *diagnostic
         const struct node *node = services->pairs[i].value;
         check_twins(node, service, diagnostics);
         check_container_name(node, service, diagnostics);
-        check_replicas(service, diagnostics);
         check_health(model, service, diagnostics);
         check_name(service, diagnostics);
     }

@@ -1,0 +1,150 @@
+/* The part of compose/validate.h about host ports: taken twice, or too few for all replicas. */
+#include "compose/validate.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+
+#include <stdlib.h>
+
+/* One host port and who wants it. */
+struct claim {
+    const char *host_ip;
+    unsigned family; /* of host_ip: 0 all addresses, 4, 6 */
+    bool wildcard;
+    bool udp;
+    uint16_t port;
+    const struct model_service *service;
+    struct position position;
+    size_t order;
+};
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* Equal ports side by side, claims of all addresses first. */
+static int compare_port_claims(const void *left, const void *right)
+{
+    const struct claim *a = left, *b = right;
+    int result = compare_numbers(a->udp, b->udp);
+    if (result == 0)
+        result = compare_numbers(a->port, b->port);
+    if (result == 0)
+        result = compare_numbers(b->wildcard, a->wildcard);
+    if (result == 0)
+        result = compare_numbers(a->family, b->family);
+    if (result == 0)
+        result = strcmp(a->host_ip, b->host_ip);
+    return result ? result : compare_numbers(a->order, b->order);
+}
+
+static bool is_same_port(const struct claim *a, const struct claim *b)
+{
+    return a->udp == b->udp && a->port == b->port;
+}
+
+static bool is_overlapping(const struct claim *a, const struct claim *b)
+{
+    if (a->family != b->family && a->family != 0 && b->family != 0)
+        return false;
+    return a->wildcard || b->wildcard || streq(a->host_ip, b->host_ip);
+}
+
+/* The later one in the file is wrong; the earlier is named. */
+static void report_port(const struct claim *a, const struct claim *b,
+                        struct diagnostics *diagnostics)
+{
+    const struct claim *first = a->order < b->order ? a : b;
+    const struct claim *second = first == a ? b : a;
+    _cleanup_free_ char *hint =
+        validate_other_place(diagnostics, second->position, first->position);
+    diagnostics_add(diagnostics, SEVERITY_ENGINE, second->position, hint,
+                    "host port %s%s%u/%s of service '%s' is already published by service '%s'",
+                    second->host_ip, second->host_ip[0] ? ":" : "", second->port,
+                    second->udp ? "udp" : "tcp", second->service->name, first->service->name);
+}
+
+/* Within a group of one port, each claim is held against the wildcards in front and its neighbour.
+ */
+static void report_port_group(const struct claim *claims, size_t count,
+                              struct diagnostics *diagnostics)
+{
+    for (size_t i = 1; i < count; i++) {
+        size_t fronts = 0;
+        bool found = false;
+        for (; !found && fronts < i && fronts < 3 && claims[fronts].wildcard; fronts++)
+            if (is_overlapping(&claims[fronts], &claims[i])) {
+                report_port(&claims[fronts], &claims[i], diagnostics);
+                found = true;
+            }
+        if (!found && is_overlapping(&claims[i - 1], &claims[i]))
+            report_port(&claims[i - 1], &claims[i], diagnostics);
+    }
+}
+
+static struct claim port_claim(const struct model_service *service, const struct model_port *port,
+                               size_t order)
+{
+    bool is_v6 = strchr(port->host_ip, ':') != NULL;
+    return (struct claim){
+        .host_ip = port->host_ip,
+        .family = port->host_ip[0] == '\0' ? 0
+                  : is_v6                  ? 6
+                                           : 4,
+        .wildcard = port->host_ip[0] == '\0' || streq(port->host_ip, "0.0.0.0") ||
+                    streq(port->host_ip, "::"),
+        .udp = port->udp,
+        .port = port->published,
+        .service = service,
+        .position = port->position,
+        .order = order,
+    };
+}
+
+/* Ranges are left out: where there is another port, one that is taken is no problem. */
+static void check_twice(const struct model *model, struct diagnostics *diagnostics)
+{
+    size_t total = 0, count = 0;
+    for (size_t i = 0; i < model->service_count; i++)
+        total += model->services[i].port_count;
+    struct claim *claims = xcalloc(total + 1, sizeof(*claims));
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_service *service = &model->services[i];
+        for (size_t j = 0; j < service->port_count; j++) {
+            const struct model_port *port = &service->ports[j];
+            if (service->replicas > 0 && port->published != 0 &&
+                port->published == port->published_last) {
+                claims[count] = port_claim(service, port, count);
+                count++;
+            }
+        }
+    }
+    qsort(claims, count, sizeof(*claims), compare_port_claims);
+    for (size_t start = 0, end = 0; start < count; start = end) {
+        while (end < count && is_same_port(&claims[start], &claims[end]))
+            end++;
+        report_port_group(&claims[start], end - start, diagnostics);
+    }
+    free(claims);
+}
+
+/* Each of the service's VMs needs a port of its own. */
+static void check_replicas(const struct model_service *service, struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < service->port_count; i++) {
+        const struct model_port *port = &service->ports[i];
+        if (port->published && port->published_last - port->published + 1 < service->replicas)
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, port->position,
+                            "publish a range, as large as the number of replicas",
+                            "service '%s' has %lld replicas, but not as many host ports",
+                            service->name, (long long)service->replicas);
+    }
+}
+
+void validate_ports(const struct model *model, struct diagnostics *diagnostics)
+{
+    check_twice(model, diagnostics);
+    for (size_t i = 0; i < model->service_count; i++)
+        check_replicas(&model->services[i], diagnostics);
+}
