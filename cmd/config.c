@@ -1,11 +1,14 @@
 /* `vmstead config`: Compose files -> the canonical form on stdout. Pure reading: no daemon. */
+#include "base/alloc.h"
 #include "base/fs.h"
+#include "base/vec.h"
 #include "cmd/command.h"
 #include "cmd/output.h"
 #include "cmd/project.h"
 #include "compose/compose.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 struct config_values {
     const char *format, *output, *hash;
@@ -21,12 +24,13 @@ struct config_values {
 
 static const struct option_row rows[] = {
     FLAG("environment", 0, environment, "List the variables that values are filled in from"),
-    {"format", 0, OPTION_CHOICE, offsetof(struct config_values, format), "yaml|json", "yaml", 0, 0,
-     "Output format; json gives the problems found as JSON as well, one a line"},
-    {"hash", 0, OPTION_STRING, offsetof(struct config_values, hash), "SERVICE", NULL, 0, 0,
-     "List services with a hash of what they say; '*' is all"},
-    FLAG("images", 0, images, "List the images"),
-    FLAG("models", 0, models, "List the models"),
+    {"format", 0, OPTION_CHOICE, offsetof(struct config_values, format), "yaml|json", NULL, 0, 0,
+     "Output format (default: yaml; --variables: a table); json gives the problems found as JSON "
+     "as well, one a line"},
+    {"hash", 0, OPTION_STRING, offsetof(struct config_values, hash), "SERVICE,...", NULL, 0, 0,
+     "List services, '*' is all, each with a hash that changes where it needs a new VM"},
+    FLAG("images", 0, images, "List the images, one a service"),
+    FLAG("models", 0, models, "List the models that services ask for"),
     FLAG("networks", 0, networks, "List the networks in use"),
     FLAG("no-consistency", 0, no_consistency, "Do not check what keys say of each other"),
     FLAG("no-env-resolution", 0, no_env_resolution, "Do not read env_file and label_file"),
@@ -42,24 +46,26 @@ static const struct option_row rows[] = {
     FLAG("volumes", 0, volumes, "List the volumes in use"),
 };
 
-/* What is listed instead of the whole; COMPOSE_LIST_COUNT: the whole. */
+static bool wants_json(const struct config_values *values)
+{
+    return values->format && streq(values->format, "json");
+}
+
+/* What is listed instead of the whole; COMPOSE_LIST_COUNT: the whole, hashes or variables. Where
+ * several are asked for, the reference's order decides. */
 static enum compose_list wanted_list(const struct config_values *values)
 {
     const struct {
         bool is_on;
         enum compose_list what;
     } lists[] = {
-        {values->services, COMPOSE_SERVICES},
-        {values->volumes, COMPOSE_VOLUMES},
-        {values->networks, COMPOSE_NETWORKS},
-        {values->models, COMPOSE_MODELS},
-        {values->hash, COMPOSE_HASHES},
-        {values->profiles, COMPOSE_PROFILES},
-        {values->images, COMPOSE_IMAGES},
-        {values->variables, COMPOSE_VARIABLES},
+        {values->services, COMPOSE_SERVICES},       {values->volumes, COMPOSE_VOLUMES},
+        {values->networks, COMPOSE_NETWORKS},       {values->models, COMPOSE_MODELS},
+        {values->hash, COMPOSE_LIST_COUNT},         {values->profiles, COMPOSE_PROFILES},
+        {values->images, COMPOSE_IMAGES},           {values->variables, COMPOSE_LIST_COUNT},
         {values->environment, COMPOSE_ENVIRONMENT},
     };
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         if (lists[i].is_on)
             return lists[i].what;
     return COMPOSE_LIST_COUNT;
@@ -69,32 +75,66 @@ static int load(const struct invocation *invocation, enum compose_list list,
                 struct model **ret_model, struct error *err)
 {
     const struct config_values *values = invocation->values;
-    char *named[] = {(char *)values->hash, NULL};
-    bool all = values->hash && streq(values->hash, "*");
-    bool is_selected = list == COMPOSE_LIST_COUNT || list == COMPOSE_IMAGES;
+    bool whole = list == COMPOSE_LIST_COUNT && !values->hash;
+    bool is_named = whole || list == COMPOSE_IMAGES || list == COMPOSE_PROFILES;
     struct compose_options options = {
-        .services = values->hash  ? (all ? NULL : named)
-                    : is_selected ? invocation->operands
-                                  : NULL,
-        .only_services = is_selected,
+        .services = is_named && !values->variables ? invocation->operands : NULL,
+        .only_services = whole || list == COMPOSE_IMAGES,
         .no_interpolate = values->no_interpolate || values->variables,
+        .keep_all =
+            (values->no_interpolate || values->variables) && (whole || list == COMPOSE_SERVICES),
         .no_normalize = values->no_normalize,
         .no_path_resolution = values->no_path_resolution,
-        .no_consistency = values->no_consistency || values->variables,
+        .no_consistency = values->no_consistency,
         .no_env_resolution = values->no_env_resolution,
     };
-    int r =
-        project_show(invocation->global, &options, streq(values->format, "json"), ret_model, err);
-    if (r < 0 || !options.services || values->no_interpolate)
+    int r = project_show(invocation->global, &options, wants_json(values), ret_model, err);
+    if (r < 0 || !options.services)
         return r;
     return project_check_services(*ret_model, options.services, strv_length(options.services), err);
 }
 
+static int list_hashes(const struct model *model, const char *wanted, char **ret_text,
+                       struct error *err)
+{
+    _cleanup_strv_ char **names = NULL;
+    _cleanup_free_ char *copy = xstrdup(wanted);
+    char *rest = streq(wanted, "*") ? NULL : copy;
+    for (char *name; (name = strsep(&rest, ","));)
+        strv_add(&names, xstrdup(name));
+    int r = project_check_services(model, names, strv_length(names), err);
+    if (r == 0)
+        *ret_text = compose_list_hashes(model, names);
+    return r;
+}
+
+static int render(const struct config_values *values, enum compose_list list,
+                  const struct model *model, char **ret_text, struct error *err)
+{
+    enum compose_format format = wants_json(values) ? COMPOSE_JSON : COMPOSE_YAML;
+    if (list != COMPOSE_LIST_COUNT)
+        *ret_text = compose_list(model, list);
+    else if (values->hash)
+        return list_hashes(model, values->hash, ret_text, err);
+    else if (values->variables)
+        *ret_text = compose_list_variables(model, values->format ? format : COMPOSE_TABLE);
+    else
+        *ret_text = compose_print(model, format);
+    return 0;
+}
+
+/* Not beside the file and renamed: it may be a device, a pipe or a link. */
+static int write_file(const char *path, const char *text, struct error *err)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int r = fd < 0 ? -errno : fs_write_all(fd, text, strlen(text));
+    return r < 0 ? error_set(err, -r, "cannot write '%s': %s", path, strerror(-r)) : 0;
+}
+
 static int write_text(const struct config_values *values, const char *text, struct error *err)
 {
-    if (values->output)
-        return fs_write_file_atomic(values->output, text, strlen(text), 0644, err);
-    return output_write(text, strlen(text), err);
+    return values->output ? write_file(values->output, text, err)
+                          : output_write(text, strlen(text), err);
 }
 
 static int run(const struct invocation *invocation, struct error *err)
@@ -102,15 +142,11 @@ static int run(const struct invocation *invocation, struct error *err)
     const struct config_values *values = invocation->values;
     enum compose_list list = wanted_list(values);
     _cleanup_(model_freep) struct model *model = NULL;
+    _cleanup_free_ char *text = NULL;
     int r = load(invocation, list, &model, err);
-    if (r < 0 || values->quiet)
-        return r;
-    const char *service = values->hash && !streq(values->hash, "*") ? values->hash : NULL;
-    _cleanup_free_ char *text =
-        list == COMPOSE_LIST_COUNT
-            ? compose_print(model, streq(values->format, "json") ? COMPOSE_JSON : COMPOSE_YAML)
-            : compose_list(model, list, service);
-    return write_text(values, text, err);
+    if (r == 0)
+        r = render(values, list, model, &text, err);
+    return r < 0 || values->quiet ? r : write_text(values, text, err);
 }
 
 const struct command command_config = {

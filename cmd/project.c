@@ -86,8 +86,11 @@ int project_check_services(const struct model *model, char *const *services, siz
                            struct error *err)
 {
     for (size_t i = 0; model && i < count; i++)
-        if (!model_find_service(model, services[i]))
-            return error_set(err, ENOENT, "no such service: %s", services[i]);
+        if (!model_has_service(model, services[i]))
+            return error_set(err, ENOENT, "no such service: %s%s", services[i],
+                             strv_contains(model->disabled, services[i])
+                                 ? ": none of its profiles is enabled, add --profile"
+                                 : "");
     return 0;
 }
 

@@ -98,7 +98,8 @@ static void complete_service(const struct completion *completion, struct node_pa
     struct node *service = pair->value;
     if (service->kind != NODE_MAP)
         return;
-    complete_environment(completion, service);
+    if (!completion->is_original)
+        complete_environment(completion, service);
     if (!completion->no_normalize) {
         complete_implied_dependencies(completion, service);
         complete_networks(completion, pair);
@@ -188,7 +189,7 @@ static void complete_top_networks(const struct completion *completion, struct no
     struct node *result =
         node_new(completion->arena, NODE_MAP, written ? written->position : position);
     for (size_t i = 0; written && i < written->count; i++)
-        if (completion->is_original || node_find(used, written->pairs[i].key))
+        if (completion->keep_all || node_find(used, written->pairs[i].key))
             node_put_ranked(completion->arena, result, &written->pairs[i]);
     if (!node_find(result, "default") && node_find(used, "default"))
         node_put(completion->arena, result, "default", position,
@@ -235,7 +236,7 @@ static struct node *take_disabled(const struct completion *completion, struct no
     struct node *enabled = node_new(completion->arena, NODE_MAP, services->position);
     for (size_t i = 0; i < services->count; i++) {
         const struct node_pair *pair = &services->pairs[i];
-        bool is_on = completion->is_wire || completion->is_original ||
+        bool is_on = completion->is_wire || completion->keep_all ||
                      is_enabled(pair->value, completion->profiles) ||
                      is_named(completion, services, node_get(pair->value, "profiles"));
         node_put_ranked(completion->arena, is_on ? enabled : disabled, pair);
@@ -329,14 +330,15 @@ void complete_tree(const struct completion *completion, struct node *tree,
                  node_new_string(completion->arena, completion->project, tree->position));
     if (!completion->no_path_resolution)
         complete_paths(completion->arena, completion->variables, completion->directory, tree);
-    if (completion->variables && !completion->no_env_resolution)
+    if (completion->variables && !completion->no_env_resolution && !completion->is_original)
         complete_bare_keys(completion->arena, completion->variables, tree);
     const struct node *disabled = take_disabled(completion, services);
     for (size_t i = 0; i < services->count; i++)
         complete_service(completion, &services->pairs[i]);
     if (!completion->no_consistency)
         check_dependencies(completion, services, disabled);
-    if (completion->only_services && completion->services && completion->services[0])
+    if (completion->only_services && !completion->keep_all && completion->services &&
+        completion->services[0])
         select_services(completion, services);
     complete_top_networks(completion, tree, services);
     complete_storage(completion, tree, services);

@@ -16,7 +16,8 @@ struct completion {
     const char *project;
     char *const *profiles; /* enabled; "*" is all */
     char *const *services; /* named by the caller: their profiles are enabled too */
-    bool is_original;      /* not interpolated: everything stays */
+    bool is_original;      /* not interpolated: values may be of any kind */
+    bool keep_all;         /* nothing is left out */
     bool only_services;    /* all but those, and what they depend on, goes */
     bool is_wire;          /* a tree that was completed before: all of its services are enabled */
     /* What `config` can be told to leave out. */

@@ -135,7 +135,7 @@ static void complete_section(const struct completion *completion, const struct s
     for (size_t i = 0; i < services->count; i++)
         check_references(completion, section, &services->pairs[i], written, used);
     for (size_t i = 0; written && i < written->count; i++)
-        if (completion->is_original || node_find(used, written->pairs[i].key)) {
+        if (completion->keep_all || node_find(used, written->pairs[i].key)) {
             node_put_ranked(completion->arena, result, &written->pairs[i]);
             complete_entry(completion, rows, &written->pairs[i]);
         }

@@ -24,6 +24,7 @@ struct compose_options {
     char *const *services;         /* named by the caller: their profiles are enabled as well */
     bool only_services;            /* all but those, and what they depend on, is left out */
     char *const *env_files;        /* --env-file: instead of .env; the last definition counts */
+    bool keep_all; /* nothing is left out: no service, and no network that none uses */
     /* What `config` can be told to leave out; nothing can run without them. */
     bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
 };
@@ -34,25 +35,31 @@ struct compose_options {
 int compose_load(const struct compose_options *options, struct diagnostics *diagnostics,
                  struct model **ret_model, struct error *err);
 
-/* What `config` lists instead of the whole: lines of text. */
+enum compose_format { COMPOSE_YAML, COMPOSE_JSON, COMPOSE_TABLE };
+
+/* What `config` lists instead of the whole: lines of text, sorted. */
 enum compose_list {
     COMPOSE_SERVICES,
     COMPOSE_VOLUMES,
     COMPOSE_NETWORKS,
-    COMPOSE_MODELS,
-    COMPOSE_IMAGES,
-    COMPOSE_PROFILES, /* of all services, enabled or not */
-    COMPOSE_VARIABLES,
-    COMPOSE_HASHES,
+    COMPOSE_MODELS,      /* what services ask for by name, once each */
+    COMPOSE_IMAGES,      /* one a service */
+    COMPOSE_PROFILES,    /* of all services, enabled or not */
     COMPOSE_ENVIRONMENT, /* what interpolation saw */
     COMPOSE_LIST_COUNT
 };
-/* service: whose hash; NULL: all. */
-char *compose_list(const struct model *model, enum compose_list what, const char *service);
+char *compose_list(const struct model *model, enum compose_list what);
+/* The variables that the values of a model name that was not interpolated. */
+char *compose_list_variables(const struct model *model, enum compose_format format);
+/* "SERVICE HASH" a line, sorted, of those named; names NULL: of all. The hash is that of the
+ * reference (SHA-256 of the service's canonical JSON, with env_file's variables in the place of the
+ * files, without what may change under a running VM: build, depends_on, profiles, pull_policy,
+ * scale, deploy.replicas). */
+char *compose_list_hashes(const struct model *model, char *const *names);
 
-enum compose_format { COMPOSE_YAML, COMPOSE_JSON };
-/* What `config` prints: the canonical form, keys sorted as the reference sorts them, `$` as `$$`.
- * Reading it back gives the same model. Of a model that was not interpolated every `$` stays. */
+/* What `config` prints, as YAML or JSON: the canonical form, keys sorted as the reference sorts
+ * them, `$` as `$$`. Reading it back gives the same model. Of a model that was not interpolated
+ * every `$` stays. */
 char *compose_print(const struct model *model, enum compose_format format);
 
 /* The canonical form as it goes over the wire to the daemon: JSON, nothing escaped, and its reader:

@@ -14,36 +14,6 @@
 /* The canonical form is larger than its files: ports and environments are spelt out. */
 #define WIRE_SIZE_LIMIT ((size_t)64 * 1024 * 1024)
 
-static struct node *shown_value(struct arena *arena, const char *text, struct position position)
-{
-    if (streq(text, "{}"))
-        return node_new(arena, NODE_MAP, position);
-    if (streq(text, "null"))
-        return node_new(arena, NODE_NULL, position);
-    if (streq(text, "0"))
-        return node_new_int(arena, 0, position);
-    return node_new_string(arena, text, position);
-}
-
-/* Docker Compose's JSON has a few members even where they say nothing, and no extensions below the
- * top level. */
-static void follow_reference(const struct schema_object *rows, struct node *map, void *arena)
-{
-    for (size_t i = map->count; rows != &schema_root && i-- > 0;)
-        if (str_after_prefix(map->pairs[i].key, "x-") && !schema_find(rows, map->pairs[i].key))
-            node_remove(map, map->pairs[i].key);
-    for (size_t i = 0; i < rows->count; i++) {
-        const struct schema_key *key = &rows->keys[i];
-        if (!key->shown || node_find(map, key->name))
-            continue;
-        struct node *value = shown_value(arena, key->shown, map->position);
-        if (value->kind == NODE_MAP)
-            schema_walk(key->object, value, follow_reference, arena);
-        node_put_ranked(arena, map,
-                        &(struct node_pair){.key = key->name, .rank = (unsigned)i, .value = value});
-    }
-}
-
 /* `$` doubled, but for the one that stands for the VM's number. */
 static void escape_replica(struct arena *arena, struct node *node)
 {
@@ -78,10 +48,8 @@ static void escape_replicas(struct arena *arena, const struct node *services)
 char *compose_print(const struct model *model, enum compose_format format)
 {
     struct strbuf out = {0};
-    struct print_options options = {.sort = true,
-                                    .by_name = model->is_original,
-                                    .escape_dollars = !model->is_original,
-                                    .no_extensions = !model->is_original};
+    struct print_options options = {
+        .sort = true, .by_name = model->is_original, .escape_dollars = !model->is_original};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
@@ -90,7 +58,7 @@ char *compose_print(const struct model *model, enum compose_format format)
         print_yaml(tree, &options, &out);
     } else {
         if (!model->is_original)
-            schema_walk(&schema_root, tree, follow_reference, arena);
+            print_prepare_json(arena, &schema_root, tree);
         print_json(tree, &options, &out);
         strbuf_add_char(&out, '\n');
     }

@@ -43,6 +43,8 @@ static void add(const struct extraction *extraction, const char *name, const cha
     if (!entry) {
         entry = node_new(arena, NODE_MAP, (struct position){0});
         node_put(arena, extraction->map, name, entry->position, entry);
+        node_put(arena, entry, "name", entry->position,
+                 node_new_string(arena, name, entry->position));
         node_put(arena, entry, "required", entry->position,
                  node_new_bool(arena, false, entry->position));
     }
@@ -54,6 +56,13 @@ static void add(const struct extraction *extraction, const char *name, const cha
     put_text(extraction, entry, "alternate", rest, action == '+' ? (size_t)(end - rest) : 0);
     if (action == '?')
         node_get(entry, "required")->boolean = true;
+}
+
+/* `?word` or `:?word`: what is said where the variable is missing. */
+static bool is_message(const char *rest, const char *end)
+{
+    rest += rest < end && *rest == ':';
+    return rest < end && *rest == '?';
 }
 
 /* text stands behind a `$`; returns where to go on. */
@@ -71,7 +80,7 @@ static const char *extract_one(const struct extraction *extraction, const char *
         return text + (text < end && *text == '$' ? 1 : 0);
     add(extraction, arena_strndup(extraction->arena, name, length), name + length,
         braced ? close : name + length);
-    if (braced)
+    if (braced && !is_message(name + length, close)) /* the reference does not look into it */
         extract_text(extraction, name + length, close, depth + 1);
     return close + braced;
 }
@@ -89,8 +98,6 @@ static void extract_text(const struct extraction *extraction, const char *text, 
 
 static void extract_node(const struct extraction *extraction, const struct node *node)
 {
-    if (!node->has_dollar)
-        return;
     if (node->kind == NODE_STRING)
         extract_text(extraction, node->text, node->text + strlen(node->text), 0);
     for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
@@ -99,8 +106,8 @@ static void extract_node(const struct extraction *extraction, const struct node 
         extract_node(extraction, node->pairs[i].value);
 }
 
-void extract_variables(struct arena *arena, const struct node *document, struct node *map)
+void extract_variables(struct arena *arena, const struct node *tree, struct node *map)
 {
     struct extraction extraction = {arena, map};
-    extract_node(&extraction, document);
+    extract_node(&extraction, tree);
 }

@@ -194,10 +194,12 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .profiles = enabled_profiles(load),
                                     .services = load->options->services,
                                     .is_original = load->options->no_interpolate,
+                                    .keep_all = load->options->keep_all,
                                     .only_services = load->options->only_services,
                                     .no_normalize = load->options->no_normalize,
                                     .no_path_resolution = load->options->no_path_resolution,
-                                    .no_consistency = load->options->no_consistency,
+                                    .no_consistency = load->options->no_consistency ||
+                                                      load->options->no_interpolate,
                                     .no_env_resolution = load->options->no_env_resolution};
     complete_tree(&completion, tree, &load->disabled);
     release_diagnostics(load, tree);
@@ -212,7 +214,6 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     struct load load = {.arena = arena, .options = options, .diagnostics = diagnostics};
-    load.named = node_new(arena, NODE_MAP, (struct position){0});
     load.profiles = node_new(arena, NODE_MAP, (struct position){0});
     struct node *tree = NULL;
     int r = find_project(&load, err);
@@ -231,7 +232,6 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
                                                             .is_bare = options->no_interpolate});
     model->profiles = keys_of(arena, load.profiles);
     model->environment = variables_list(load.variables);
-    model->variables = load.named;
     if (!options->no_consistency && !options->no_interpolate)
         validate_model(model, diagnostics);
     notes_add(arena, diagnostics, tree);

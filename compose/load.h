@@ -18,7 +18,6 @@ struct load {
     size_t read_count;
     struct node *disabled;   /* names of services */
     const char *name;        /* given by option or environment; NULL: the files or the folder say */
-    struct node *named;      /* variables that the files name (extract.h) */
     struct node *profiles;   /* of all services */
     struct node *file_trees; /* path -> canonical tree of a file that services extend from */
     size_t included;         /* includes so far */

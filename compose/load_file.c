@@ -4,7 +4,6 @@
 
 #include "base/fs.h"
 #include "base/str.h"
-#include "compose/extract.h"
 #include "compose/merge.h"
 #include "compose/schema.h"
 #include "compose/yaml.h"
@@ -65,7 +64,6 @@ static int load_document(const struct load_context *context, struct load_file *f
                         "this document is empty");
         return 0;
     }
-    extract_variables(load->arena, document, load->named);
     if (!load->options->no_interpolate)
         interpolate_tree(context->interpolation, document);
     struct schema_run run = {.arena = load->arena,

@@ -35,6 +35,11 @@ const struct model_service *model_find_service(const struct model *model, const 
     return NULL;
 }
 
+bool model_has_service(const struct model *model, const char *name)
+{
+    return node_get(node_get(model->tree, "services"), name);
+}
+
 /* --- small pieces ---------------------------------------------------------------------------- */
 
 const char *builder_member(const struct node *map, const char *key)

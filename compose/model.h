@@ -231,14 +231,15 @@ struct model {
     struct model_source *configs, *secrets; /* in the file's order */
     size_t config_count, secret_count;
     /* For compose_list(), of a model that was loaded: */
-    char **profiles;        /* of all services */
-    char **environment;     /* "K=V", sorted */
-    struct node *variables; /* that the files name */
-    bool is_original;       /* not interpolated: there is nothing but the tree */
-    struct node *tree;      /* the canonical tree the above was read from; compose/ only */
+    char **profiles;    /* of all services */
+    char **environment; /* "K=V", sorted */
+    bool is_original;   /* not interpolated: there is nothing but the tree */
+    struct node *tree;  /* the canonical tree the above was read from; compose/ only */
 };
 
 void model_free(struct model *model);
 DEFINE_FREEP(struct model *, model_free)
 /* NULL where there is none. */
 const struct model_service *model_find_service(const struct model *model, const char *name);
+/* Also where is_original is set. */
+bool model_has_service(const struct model *model, const char *name);

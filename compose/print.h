@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/str.h"
-#include "compose/node.h"
+#include "compose/schema.h"
 
 #include <stdint.h>
 
@@ -13,11 +13,14 @@ struct print_options {
     bool by_name; /* with sort: by name alone, as the reference prints what it left as it is */
     bool escape_dollars; /* `$` as `$$` in strings */
     bool is_compact;     /* JSON without a blank */
-    bool no_extensions;  /* JSON without x- keys below the top, but for our own, as the reference */
+    unsigned indent;     /* 0: 2 */
 };
 
 void print_yaml(const struct node *tree, const struct print_options *options, struct strbuf *out);
 void print_json(const struct node *tree, const struct print_options *options, struct strbuf *out);
+/* The reference's JSON has a few members even where they say nothing, and no extensions below the
+ * top level. */
+void print_prepare_json(struct arena *arena, const struct schema_object *rows, struct node *tree);
 
 /* --- between print.c, print_json.c and print_yaml.c ------------------------------------------- */
 

@@ -8,6 +8,7 @@
 struct printer {
     const struct print_options *options;
     struct strbuf *out;
+    size_t step; /* of indentation */
 };
 
 static int compare_names(const void *left, const void *right)
@@ -59,62 +60,50 @@ static void add_number(struct strbuf *out, const struct node *node)
     strbuf_add_str(out, is_finite ? buffer : "null");
 }
 
-static void add_break(struct printer *printer, size_t indent)
+static void add_break(struct printer *printer, size_t depth)
 {
     if (printer->options->is_compact)
         return;
     strbuf_add_char(printer->out, '\n');
-    print_blanks(printer->out, indent);
+    print_blanks(printer->out, depth * printer->step);
 }
 
-static void add(struct printer *printer, const struct node *node, size_t indent);
+static void add(struct printer *printer, const struct node *node, size_t depth);
 
-/* In the reference's services, networks... keys that begin with x- have no place in JSON. Those of
- * free mappings (labels) have rank 0. */
-static bool is_left_out(const struct printer *printer, const struct node_pair *pair, size_t indent)
+static void add_map(struct printer *printer, const struct node *node, size_t depth)
 {
-    return printer->options->no_extensions && indent > 0 && pair->rank > 0 &&
-           str_after_prefix(pair->key, "x-") && !streq(pair->key, "x-vmstead");
-}
-
-static void add_map(struct printer *printer, const struct node *node, size_t indent)
-{
-    bool by_name = indent == 0 || printer->options->by_name; /* so is the reference's top level */
+    bool by_name = depth == 0 || printer->options->by_name; /* so is the reference's top level */
     const struct node_pair **pairs = print_sorted(node, !printer->options->sort ? NULL
                                                         : by_name               ? compare_names
                                                                                 : compare_ranks);
-    bool is_empty = true;
     strbuf_add_char(printer->out, '{');
     for (size_t i = 0; i < node->count; i++) {
-        if (is_left_out(printer, pairs[i], indent))
-            continue;
-        strbuf_add_str(printer->out, is_empty ? "" : ",");
-        is_empty = false;
-        add_break(printer, indent + 2);
+        strbuf_add_str(printer->out, i > 0 ? "," : "");
+        add_break(printer, depth + 1);
         add_string(printer->out, pairs[i]->key);
         strbuf_add_str(printer->out, printer->options->is_compact ? ":" : ": ");
-        add(printer, pairs[i]->value, indent + 2);
+        add(printer, pairs[i]->value, depth + 1);
     }
-    if (!is_empty)
-        add_break(printer, indent);
+    if (node->count > 0)
+        add_break(printer, depth);
     strbuf_add_char(printer->out, '}');
     free(pairs);
 }
 
-static void add_list(struct printer *printer, const struct node *node, size_t indent)
+static void add_list(struct printer *printer, const struct node *node, size_t depth)
 {
     strbuf_add_char(printer->out, '[');
     for (size_t i = 0; i < node->count; i++) {
         strbuf_add_str(printer->out, i > 0 ? "," : "");
-        add_break(printer, indent + 2);
-        add(printer, node->items[i], indent + 2);
+        add_break(printer, depth + 1);
+        add(printer, node->items[i], depth + 1);
     }
     if (node->count > 0)
-        add_break(printer, indent);
+        add_break(printer, depth);
     strbuf_add_char(printer->out, ']');
 }
 
-static void add(struct printer *printer, const struct node *node, size_t indent)
+static void add(struct printer *printer, const struct node *node, size_t depth)
 {
     switch (node->kind) {
     case NODE_BOOL:
@@ -131,10 +120,10 @@ static void add(struct printer *printer, const struct node *node, size_t indent)
         break;
     }
     case NODE_LIST:
-        add_list(printer, node, indent);
+        add_list(printer, node, depth);
         break;
     case NODE_MAP:
-        add_map(printer, node, indent);
+        add_map(printer, node, depth);
         break;
     case NODE_NULL:
     case NODE_BAD:
@@ -146,6 +135,42 @@ static void add(struct printer *printer, const struct node *node, size_t indent)
 
 void print_json(const struct node *tree, const struct print_options *options, struct strbuf *out)
 {
-    struct printer printer = {.options = options, .out = out};
+    struct printer printer = {
+        .options = options, .out = out, .step = options->indent ? options->indent : 2};
     add(&printer, tree, 0);
+}
+
+/* --- what the reference's JSON has ------------------------------------------------------------ */
+
+static struct node *shown_value(struct arena *arena, const char *text, struct position position)
+{
+    if (streq(text, "{}"))
+        return node_new(arena, NODE_MAP, position);
+    if (streq(text, "null"))
+        return node_new(arena, NODE_NULL, position);
+    if (streq(text, "0"))
+        return node_new_int(arena, 0, position);
+    return node_new_string(arena, text, position);
+}
+
+static void follow_reference(const struct schema_object *rows, struct node *map, void *arena)
+{
+    for (size_t i = map->count; rows != &schema_root && i-- > 0;)
+        if (str_after_prefix(map->pairs[i].key, "x-") && !schema_find(rows, map->pairs[i].key))
+            node_remove(map, map->pairs[i].key);
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct schema_key *key = &rows->keys[i];
+        if (!key->shown || node_find(map, key->name))
+            continue;
+        struct node *value = shown_value(arena, key->shown, map->position);
+        if (value->kind == NODE_MAP)
+            schema_walk(key->object, value, follow_reference, arena);
+        node_put_ranked(arena, map,
+                        &(struct node_pair){.key = key->name, .rank = (unsigned)i, .value = value});
+    }
+}
+
+void print_prepare_json(struct arena *arena, const struct schema_object *rows, struct node *tree)
+{
+    schema_walk(rows, tree, follow_reference, arena);
 }

@@ -13,6 +13,7 @@
 struct printer {
     const struct print_options *options;
     struct strbuf *out;
+    size_t step; /* of indentation */
 };
 
 /* --- the order of keys ------------------------------------------------------------------------ */
@@ -182,12 +183,15 @@ static void add_single_quoted(struct strbuf *out, const char *text)
 
 /* `|`, with the indentation where the text does not show it, and the sign that says how many line
  * feeds end the text. */
-static void add_block(struct strbuf *out, const char *text, size_t indent)
+static void add_block(struct printer *printer, const char *text, size_t indent)
 {
+    struct strbuf *out = printer->out;
     size_t length = strlen(text);
     bool ends_with_break = text[length - 1] == '\n';
     bool keeps_more = ends_with_break && (length == 1 || text[length - 2] == '\n');
-    strbuf_add_str(out, is_blank_or_break(text[0]) ? "|2" : "|");
+    strbuf_add_char(out, '|');
+    if (is_blank_or_break(text[0]))
+        strbuf_addf(out, "%zu", printer->step);
     strbuf_add_str(out, keeps_more ? "+" : ends_with_break ? "" : "-");
     while (*text) {
         size_t line = strcspn(text, "\n");
@@ -202,11 +206,12 @@ static void add_block(struct strbuf *out, const char *text, size_t indent)
     }
 }
 
-static void add_string(struct strbuf *out, const char *text, size_t indent)
+static void add_string(struct printer *printer, const char *text, size_t indent)
 {
+    struct strbuf *out = printer->out;
     struct text_traits traits = examine(text);
     if (traits.multiline && traits.block)
-        add_block(out, text, indent);
+        add_block(printer, text, indent);
     else if (traits.multiline || scalar_needs_quotes(text) || (!traits.plain && !traits.single))
         add_double_quoted(out, text);
     else if (!traits.plain)
@@ -250,7 +255,7 @@ static void add_scalar(struct printer *printer, const struct node *node, size_t 
         break;
     case NODE_STRING: {
         _cleanup_free_ char *text = print_text(printer->options, node);
-        add_string(printer->out, text, indent);
+        add_string(printer, text, indent);
         break;
     }
     case NODE_TIME:
@@ -289,7 +294,7 @@ static void add_pair(struct printer *printer, const struct node_pair *pair, size
     bool is_simple = strlen(pair->key) <= KEY_LENGTH && !strpbrk(pair->key, "\n\r");
     if (!is_simple)
         strbuf_add_str(printer->out, "? ");
-    add_string(printer->out, pair->key, indent + 2);
+    add_string(printer, pair->key, indent + printer->step);
     if (!is_simple) {
         strbuf_add_char(printer->out, '\n');
         print_blanks(printer->out, indent);
@@ -297,9 +302,9 @@ static void add_pair(struct printer *printer, const struct node_pair *pair, size
     strbuf_add_char(printer->out, ':');
     if (is_simple && is_collection(pair->value)) {
         strbuf_add_char(printer->out, '\n');
-        add_collection(printer, pair->value, indent + 2, false);
+        add_collection(printer, pair->value, indent + printer->step, false);
     } else {
-        add_value(printer, pair->value, indent + 2);
+        add_value(printer, pair->value, indent + printer->step);
     }
 }
 
@@ -341,7 +346,8 @@ static void add_collection(struct printer *printer, const struct node *node, siz
 
 void print_yaml(const struct node *tree, const struct print_options *options, struct strbuf *out)
 {
-    struct printer printer = {.options = options, .out = out};
+    struct printer printer = {
+        .options = options, .out = out, .step = options->indent ? options->indent : 2};
     if (is_collection(tree))
         add_collection(&printer, tree, 0, false);
     else

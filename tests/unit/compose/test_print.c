@@ -236,25 +236,6 @@ static void numbers_look_as_go_writes_them(void **state)
     }
 }
 
-static void extensions_stay_out_of_json_below_the_top(void **state)
-{
-    (void)state;
-    struct print_options options = {.sort = true, .is_compact = true, .no_extensions = true};
-    _cleanup_(arena_freep) struct arena *arena = arena_new();
-    _cleanup_strbuf_ struct strbuf out = {0};
-    struct node *map = node_new(arena, NODE_MAP, nowhere);
-    struct node *inner = node_new(arena, NODE_MAP, nowhere);
-    const char *const keys[] = {"x-vmstead", "x-a", "x-b"};
-    for (unsigned i = 0; i < 3; i++)
-        node_put_ranked(arena, inner,
-                        &(struct node_pair){.key = keys[i],
-                                            .rank = i == 2 ? 0 : 9,
-                                            .value = node_new(arena, NODE_NULL, nowhere)});
-    node_put(arena, map, "x-top", nowhere, inner);
-    print_json(map, &options, &out);
-    assert_string_equal(strbuf_text(&out), "{\"x-top\":{\"x-b\":null,\"x-vmstead\":null}}");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,7 +246,6 @@ int main(void)
         cmocka_unit_test(numbers_in_keys_count),
         cmocka_unit_test(long_keys_and_those_of_lines_are_behind_a_question_mark),
         cmocka_unit_test(numbers_look_as_go_writes_them),
-        cmocka_unit_test(extensions_stay_out_of_json_below_the_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
