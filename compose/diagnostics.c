@@ -106,14 +106,18 @@ const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct 
     return source ? source->name : NULL;
 }
 
+/* An anchor's value is looked at wherever an alias repeats it. */
 static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry)
 {
-    if (diagnostics->entries.count == 0)
-        return false;
-    const struct diagnostic *last = &diagnostics->entries.items[diagnostics->entries.count - 1];
-    return last->position.file == entry->position.file &&
-           last->position.line == entry->position.line &&
-           last->position.column == entry->position.column && streq(last->message, entry->message);
+    for (size_t i = diagnostics->entries.count; i-- > 0;) {
+        const struct diagnostic *other = &diagnostics->entries.items[i];
+        if (other->position.file == entry->position.file &&
+            other->position.line == entry->position.line &&
+            other->position.column == entry->position.column &&
+            streq(other->message, entry->message))
+            return true;
+    }
+    return false;
 }
 
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
@@ -262,6 +266,19 @@ static size_t character_offset(const char *text, size_t length, size_t character
         characters--;
     }
     return i;
+}
+
+const char *diagnostics_text(const struct diagnostics *diagnostics, struct position position,
+                             size_t *ret_length)
+{
+    struct source *source = source_of(diagnostics, position);
+    size_t length = 0;
+    const char *line = source ? source_line(source, position.line, &length) : NULL;
+    if (!line || position.column == 0)
+        return NULL;
+    const char *text = line + character_offset(line, length, position.column - 1);
+    *ret_length = (size_t)(source->text + source->length - text);
+    return text;
 }
 
 /* Control characters (but tabs) would move the terminal's cursor. */

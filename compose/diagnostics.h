@@ -60,6 +60,10 @@ unsigned diagnostics_take_file(struct diagnostics *diagnostics, const char *name
 /* The name of a position's file; NULL: none. */
 const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct position position);
 
+/* The file's text from a position on, *ret_length bytes; NULL where there is none. */
+const char *diagnostics_text(const struct diagnostics *diagnostics, struct position position,
+                             size_t *ret_length);
+
 /* Adds one; hint may be NULL. The same text at the same place is added once. */
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)

@@ -1,6 +1,7 @@
 /* See compose/interpolate.h. */
 #include "compose/interpolate.h"
 
+#include "base/alloc.h"
 #include "compose/model.h"
 
 #include <ctype.h>
@@ -19,6 +20,14 @@ struct interpolation {
     bool has_replica; /* the value at hand may say which VM it is */
 };
 
+/* A place in a value as it stands in the file. */
+struct place {
+    const char *value; /* so far */
+    const char *text;  /* the same in the file; NULL: not looked for yet */
+    size_t left;       /* in the file */
+    struct position position;
+};
+
 /* One text that is being expanded. */
 struct expansion {
     struct interpolation *owner;
@@ -27,6 +36,7 @@ struct expansion {
     const char *problem;
     const char *hint;
     const struct node *node; /* NULL: no warnings */
+    struct place place;      /* of what was reported last: further ones stand behind it */
 };
 
 struct interpolation *interpolation_new(struct arena *arena, struct diagnostics *diagnostics,
@@ -77,95 +87,153 @@ static size_t name_length(const char *text)
     return length;
 }
 
-/* The place of the `$` in the file, as far as that can be told. */
-static struct position position_of(const struct node *node, const char *text, size_t offset)
+/* --- places ------------------------------------------------------------------------------------
+ */
+
+static void step(struct place *place)
 {
-    struct position position = node->position;
-    if (!node->single_line)
-        return position;
-    position.column = node->position.column + node->is_quoted;
-    for (size_t i = 0; i < offset && text[i]; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80)
-            position.column++;
-    return position;
+    if (*place->text == '\n') {
+        place->position.line++;
+        place->position.column = 1;
+    } else if (((unsigned char)*place->text & 0xc0) != 0x80) {
+        place->position.column++;
+    }
+    place->text++;
+    place->left--;
 }
+
+static bool stands_on(const struct place *place, const char *characters)
+{
+    return place->left > 0 && memchr(characters, *place->text, strlen(characters));
+}
+
+/* Behind the tag and anchor of a value, and the line that begins a block. */
+static void skip_properties(struct place *place)
+{
+    while (stands_on(place, "&!")) {
+        while (place->left > 0 && !stands_on(place, " \t\r\n"))
+            step(place);
+        while (stands_on(place, " \t\r\n"))
+            step(place);
+    }
+    if (stands_on(place, "|>"))
+        while (place->left > 0 && !stands_on(place, "\n"))
+            step(place);
+}
+
+/* Where the `$` at offset was written: YAML may fold, indent and escape a text, but leaves each `$`
+ * of it in the file. */
+static struct position position_of(struct expansion *expansion, size_t offset)
+{
+    struct place *place = &expansion->place;
+    const char *at = expansion->start + offset;
+    if (!place->text || at < place->value) {
+        *place = (struct place){.value = expansion->start, .position = expansion->node->position};
+        place->text =
+            diagnostics_text(expansion->owner->diagnostics, place->position, &place->left);
+        if (!place->text)
+            return expansion->node->position;
+        skip_properties(place);
+    }
+    for (;; place->value++, step(place)) {
+        while (place->value < at && *place->value != '$')
+            place->value++;
+        while (place->left > 0 && *place->text != '$')
+            step(place);
+        if (place->left == 0)
+            return expansion->node->position;
+        if (place->value == at)
+            return place->position;
+    }
+}
+
+/* --- expansion ---------------------------------------------------------------------------------
+ */
 
 static void warn_unset(struct expansion *expansion, const char *name, const char *at)
 {
     struct interpolation *owner = expansion->owner;
-    if (!expansion->node || node_find(owner->warned, name))
+    if (!expansion->node || node_find(owner->warned, name) ||
+        diagnostics_is_full(owner->diagnostics))
         return;
-    node_put(owner->arena, owner->warned, name, (struct position){0},
+    node_put(owner->arena, owner->warned, arena_strdup(owner->arena, name), (struct position){0},
              node_new(owner->arena, NODE_NULL, (struct position){0}));
     diagnostics_add(owner->diagnostics, SEVERITY_WARNING,
-                    position_of(expansion->node, expansion->start, (size_t)(at - expansion->start)),
-                    NULL, "the '%s' variable is not set, defaulting to a blank string", name);
+                    position_of(expansion, (size_t)(at - expansion->start)), NULL,
+                    "the '%s' variable is not set, defaulting to a blank string", name);
 }
 
 static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
                   struct strbuf *out);
 
+/* The reference counts braces, but not with the character behind an opening one, looks no further
+ * than the line, and where its count does not come out takes the last. */
 const char *interpolate_closing_brace(const char *text, const char *end)
 {
+    const char *line_end = memchr(text, '\n', (size_t)(end - text));
+    end = line_end ? line_end : end;
     size_t open = 1;
-    for (; text < end; text++) {
-        if (*text == '{')
+    for (const char *c = text + 1; c < end; c++) {
+        if (*c == '{') {
             open++;
-        else if (*text == '}' && --open == 0)
-            return text;
+            c++;
+        } else if (*c == '}' && --open == 0) {
+            return c;
+        }
     }
-    return NULL;
+    return memrchr(text, '}', (size_t)(end - text));
 }
 
-/* Where the word does not count what is wrong in it does, as in the reference. */
-static int expand_other(struct expansion *expansion, const char *word, const char *end,
-                        unsigned depth, struct strbuf *out)
+/* A word that may not count; what is wrong in it does, as in the reference. */
+static int expand_word(struct expansion *expansion, const char *word, const char *end,
+                       unsigned depth, struct strbuf *out)
 {
     _cleanup_strbuf_ struct strbuf unused = {0};
     return expand(expansion, word, end, depth + 1, out ? out : &unused);
 }
 
+static int fail_required(struct expansion *expansion, const char *dollar, const char *name,
+                         const struct strbuf *message)
+{
+    return fail(expansion, dollar, "set it in the environment or in .env",
+                arena_printf(expansion->owner->arena,
+                             "required variable '%s' is missing a value%s%s", name,
+                             message->length ? ": " : "", strbuf_text(message)));
+}
+
 /* What follows the name in ${NAME...}: operator, then word. */
 static int expand_operator(struct expansion *expansion, const char *dollar, const char *name,
-                           const char *operator, const char * end, unsigned depth,
-                           struct strbuf *out)
+                           const char *rest, const char *end, unsigned depth, struct strbuf *out)
 {
+    _cleanup_strbuf_ struct strbuf message = {0};
     const char *problem = NULL, *value = look_up(expansion, name, &problem);
-    const char *word = operator;
     if (problem)
         return fail(expansion, dollar, REPLICA_HINT, problem);
-    bool blank_counts_as_unset = *word == ':';
-    word += blank_counts_as_unset;
+    bool blank_counts_as_unset = *rest == ':';
+    const char *word = rest + blank_counts_as_unset;
     char action = *word++;
     bool is_set = value && !(blank_counts_as_unset && *value == '\0');
+    int r = 0;
     switch (action) {
     case '-':
-        if (!is_set)
-            return expand(expansion, word, end, depth + 1, out);
-        strbuf_add_str(out, value);
-        return 0;
+        r = expand_word(expansion, word, end, depth, is_set ? NULL : out);
+        break;
     case '+':
-        return expand_other(expansion, word, end, depth, is_set ? out : NULL);
-    case '?': {
-        if (is_set) {
-            strbuf_add_str(out, value);
-            return 0;
-        }
-        _cleanup_strbuf_ struct strbuf message = {0};
-        int r = expand(expansion, word, end, depth + 1, &message);
-        if (r < 0)
-            return r;
-        return fail(expansion, dollar, "set it in the environment or in .env",
-                    arena_printf(expansion->owner->arena,
-                                 "required variable '%s' is missing a value%s%s", name,
-                                 message.length ? ": " : "", strbuf_text(&message)));
-    }
+        return expand_word(expansion, word, end, depth, is_set ? out : NULL);
+    case '?':
+        r = expand_word(expansion, word, end, depth, &message);
+        if (r == 0 && !is_set)
+            r = fail_required(expansion, dollar, name, &message);
+        break;
     default:
         return fail(expansion, dollar,
                     "the forms are ${NAME}, ${NAME:-default}, ${NAME:?message} and "
                     "${NAME:+other}; a literal $ is written $$",
                     "invalid interpolation format");
     }
+    if (r == 0 && is_set)
+        strbuf_add_str(out, value);
+    return r;
 }
 
 /* A variable without an operator. */
@@ -191,10 +259,14 @@ static const char *expand_braced(struct expansion *expansion, const char *text, 
     size_t length = name_length(text);
     if (!close || length == 0) {
         fail(expansion, dollar, "a literal $ is written $$",
-             close ? "invalid interpolation format" : "'${' is not closed by '}'");
+             close ? "invalid interpolation format" : "'${' is not closed by '}' in its line");
         return NULL;
     }
-    const char *name = arena_strndup(expansion->owner->arena, text, length);
+    if (depth == NESTING_LIMIT) {
+        fail(expansion, dollar, NULL, "variables nest too deep");
+        return NULL;
+    }
+    _cleanup_free_ char *name = xstrndup(text, length);
     if (text + length < close) {
         int r = expand_operator(expansion, dollar, name, text + length, close, depth, out);
         return r < 0 ? NULL : close + 1;
@@ -213,15 +285,13 @@ static const char *expand_dollar(struct expansion *expansion, const char *text, 
         strbuf_add_char(out, '$');
         return text + (text + 1 < end && text[1] == '$' ? 2 : 1);
     }
-    const char *name = arena_strndup(expansion->owner->arena, text + 1, length);
+    _cleanup_free_ char *name = xstrndup(text + 1, length);
     return add_value(expansion, name, text, out) < 0 ? NULL : text + 1 + length;
 }
 
 static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
                   struct strbuf *out)
 {
-    if (depth > NESTING_LIMIT)
-        return fail(expansion, text, NULL, "variables nest too deep");
     while (text < end) {
         const char *dollar = memchr(text, '$', (size_t)(end - text));
         strbuf_add(out, text, (size_t)((dollar ? dollar : end) - text));
@@ -261,7 +331,7 @@ static void interpolate_string(struct interpolation *interpolation, struct node 
         return;
     }
     diagnostics_add(interpolation->diagnostics, SEVERITY_ERROR,
-                    position_of(node, node->text, expansion.offset), expansion.hint, "%s",
+                    position_of(&expansion, expansion.offset), expansion.hint, "%s",
                     expansion.problem);
     node->kind = NODE_BAD;
 }

@@ -22,5 +22,6 @@ void interpolate_tree(struct interpolation *interpolation, struct node *document
 int interpolate_text(struct interpolation *interpolation, const char *text, struct strbuf *out,
                      size_t *ret_offset, const char **ret_problem);
 
-/* The `}` that closes the `{` behind which text begins; NULL: there is none before end. */
+/* The `}` that closes the `{` behind which text begins; NULL: there is none before end, or before
+ * the end of the line. */
 const char *interpolate_closing_brace(const char *text, const char *end);

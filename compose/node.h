@@ -41,16 +41,12 @@ struct node_pair {
 
 struct node {
     enum node_kind kind : 4;
-    /* The text follows the position directly on its line (no block scalar, no folding), or a quote
-     * that stands there: a place inside the text can be told. */
-    bool single_line : 1;
-    bool is_quoted : 1;
     bool has_dollar : 1; /* as yaml.h read it: the text holds one, or a child's does */
     bool is_escaped : 1; /* for print.h: its `$` are as they shall be printed */
     /* Made canonical from another form: a mapping from a list or from several files', a list from
      * a mapping, a text from no value. */
     bool is_converted : 1;
-    uint32_t capacity : 23; /* of lists and maps; more is out of memory */
+    uint32_t capacity : 25; /* of lists and maps; more is out of memory */
     uint32_t count;         /* of lists and maps, 0 in scalars */
     struct position position;
     union {

@@ -290,26 +290,12 @@ static void resolve(struct reader *reader, struct node *node, const char *tag, b
         scalar_resolve(reader->arena, node, node->text);
 }
 
-static struct node scalar_of(struct reader *reader, const yaml_event_t *event)
-{
-    yaml_scalar_style_t style = event->data.scalar.style;
-    size_t length = event->data.scalar.length;
-    bool quoted =
-        style == YAML_SINGLE_QUOTED_SCALAR_STYLE || style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
-    /* Escapes and folds would shift what stands behind them. */
-    size_t written = event->end_mark.index - event->start_mark.index;
-    return (struct node){.kind = NODE_STRING,
-                         .position = position_at(reader, &event->start_mark),
-                         .is_quoted = quoted,
-                         .single_line = written <= length + (quoted ? 2 : 0)};
-}
-
 /* The node, in the arena but for its text where it is a key. */
 static struct node scalar_node(struct reader *reader, const yaml_event_t *event, bool is_key)
 {
     const char *value = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    struct node node = scalar_of(reader, event);
+    struct node node = {.kind = NODE_STRING, .position = position_at(reader, &event->start_mark)};
     if (strlen(value) != length) {
         complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
         length = strlen(value);

@@ -45,6 +45,7 @@ DIFFERENT = {
     'extensions': {'services/a/environment/*': 'the reference takes a variable x-... for an extension',
                    'services/a/labels/*': 'the same of a label'},
     'include-long': {'services/db/volumes/0/source': 'relative to the project_directory of the include'},
+    'interpolation-warnings': {'services/a/labels/*': 'a $$ in a key would not be read back as a $'},
     'replica': {'services/a/environment/*': 'VMSTEAD_REPLICA is ours',
                 'services/a/hostname': 'VMSTEAD_REPLICA is ours',
                 'x-common/ID': 'VMSTEAD_REPLICA is ours'},

@@ -78,7 +78,7 @@ static void every_form_expands(void **state)
 
 static void problems_are_placed(void **state)
 {
-    assert_string_equal(expand(*state, "ab${"), "!2 '${' is not closed by '}'");
+    assert_string_equal(expand(*state, "ab${"), "!2 '${' is not closed by '}' in its line");
     assert_string_equal(expand(*state, "ab${}"), "!2 invalid interpolation format");
     assert_string_equal(expand(*state, "${a.b}"), "!0 invalid interpolation format");
     assert_string_equal(expand(*state, "${SET:}"), "!0 invalid interpolation format");
