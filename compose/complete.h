@@ -30,6 +30,8 @@ void complete_tree(const struct completion *completion, struct node *tree,
 
 /* Values that say as much as none go. To be done at last. */
 void complete_drop_empty(struct node *tree);
+/* What is checked, and noted, but not kept goes. */
+void complete_forget(struct node *tree);
 /* Relative paths begin in directory, `~` is the variable HOME. Twice does no harm. */
 void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
                     const struct node *tree);

@@ -53,3 +53,18 @@ void complete_drop_empty(struct node *tree)
 {
     schema_walk(&schema_root, tree, drop_from, NULL);
 }
+
+static void forget_from(const struct schema_object *rows, struct node *map, void *data)
+{
+    (void)data;
+    for (size_t i = map->count; i-- > 0;) {
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
+        if (key && key->is_forgotten)
+            node_remove(map, key->name);
+    }
+}
+
+void complete_forget(struct node *tree)
+{
+    schema_walk(&schema_root, tree, forget_from, NULL);
+}

@@ -235,6 +235,8 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
     if (!options->no_consistency && !options->no_interpolate)
         validate_model(model, diagnostics);
     notes_add(arena, diagnostics, tree);
+    if (!options->no_interpolate)
+        complete_forget(tree);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0)
         return -EINVAL;
     *ret_model = model;

@@ -202,7 +202,7 @@ static struct schema_key row_of_entries(const struct schema_key *owner)
     static const struct schema_type replaced = {.merge = MERGE_REPLACE},
                                     overridden = {.merge = MERGE_OVERRIDE};
     if (owner->object)
-        return (struct schema_key){.type = &type_mapping, .object = owner->object};
+        return (struct schema_key){.type = &type_object, .object = owner->object};
     return (struct schema_key){.type = owner->type->merge == MERGE_PAIRS ? &overridden : &replaced};
 }
 

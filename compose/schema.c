@@ -169,6 +169,28 @@ static bool is_left_open(struct schema *schema, const struct schema_key *key,
     return is_open;
 }
 
+void schema_check_distinct(struct schema *schema, struct node *list)
+{
+    struct node *seen = node_new(schema->arena, NODE_MAP, list->position);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct node *item = list->items[i];
+        const struct node_pair pair = {
+            .key = item->text, .position = item->position, .value = item};
+        const struct node_pair *earlier =
+            node_is_scalar(item) ? node_add(schema->arena, seen, &pair) : NULL;
+        if (earlier)
+            schema_error(schema, item,
+                         arena_printf(schema->arena, "the other one is in %s, line %u",
+                                      diagnostics_file_name(schema->diagnostics, earlier->position),
+                                      earlier->position.line),
+                         "holds '%s' twice", item->text);
+        else
+            list->items[kept++] = item;
+    }
+    list->count = (uint32_t)kept;
+}
+
 /* Each of these makes a pair canonical; false: it goes. */
 static bool parse_known(struct schema *schema, const struct schema_object *object,
                         const struct schema_key *key, struct node_pair *pair)
@@ -179,6 +201,8 @@ static bool parse_known(struct schema *schema, const struct schema_object *objec
     }
     if (pair->value->kind == NODE_NULL && key->type->null_is_absent)
         return false;
+    if (key->is_distinct && pair->value->kind == NODE_LIST)
+        schema_check_distinct(schema, pair->value);
     struct node *value = schema_parse_value(schema, key, pair->value);
     if (key->class == KEY_OBSOLETE)
         return false;

@@ -56,6 +56,8 @@ struct schema_key {
     enum key_class class;
     const char *help;
     bool keeps_zero;   /* 0, false, "" and [] are not the same as none */
+    bool is_distinct;  /* as a list it holds no item twice; see MERGE_DISTINCT for all files */
+    bool is_forgotten; /* checked, but not shown: the reference does not keep it */
     const char *shown; /* the reference's JSON shows it where it is not there: as "null", "{}", "0"
                           or "" */
 };

@@ -18,29 +18,6 @@ static void check_needs(struct schema *schema, const struct schema_object *objec
                     "'%s' needs a '%s'", schema_path(schema), needed->name);
 }
 
-/* What is there a second time is reported, and goes. */
-static void check_distinct(struct schema *schema, struct node *list)
-{
-    struct node *seen = node_new(schema->arena, NODE_MAP, list->position);
-    size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++) {
-        struct node *item = list->items[i];
-        const struct node_pair pair = {
-            .key = item->text, .position = item->position, .value = item};
-        const struct node_pair *earlier =
-            node_is_scalar(item) ? node_add(schema->arena, seen, &pair) : NULL;
-        if (earlier)
-            schema_error(schema, item,
-                         arena_printf(schema->arena, "the other one is in %s, line %u",
-                                      diagnostics_file_name(schema->diagnostics, earlier->position),
-                                      earlier->position.line),
-                         "holds '%s' twice", item->text);
-        else
-            list->items[kept++] = item;
-    }
-    list->count = (uint32_t)kept;
-}
-
 static void finish_entries(struct schema *schema, const struct schema_key *key, struct node *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -67,7 +44,7 @@ static bool finish_value(struct schema *schema, const struct schema_key *key,
         value = key->type->parse(schema, key, value);
         pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
     } else if (value->kind == NODE_LIST && key->type->merge == MERGE_DISTINCT) {
-        check_distinct(schema, value);
+        schema_check_distinct(schema, value);
     } else if (value->kind == NODE_MAP && key->object && schema_has_entries(key)) {
         finish_entries(schema, key, value);
     } else if (value->kind == NODE_MAP && key->object) {

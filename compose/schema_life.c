@@ -149,27 +149,42 @@ static const char *const deploy_modes[] = {"replicated", "global", "", NULL};
 FREE_WORD_TYPE(deploy_mode, "`replicated`, or `global`, which is the same on one host",
                deploy_modes);
 
-static struct node *parse_count(struct schema *schema, const struct schema_key *key,
-                                struct node *node)
+static struct node *check_count(struct schema *schema, struct node *node)
 {
-    node = schema_parse_integer(schema, key, node);
     if (node && (node->integer < 0 || node->integer > INT32_MAX))
         return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", INT32_MAX,
                             (long long)node->integer);
     return node;
 }
+
+static struct node *parse_count(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    return check_count(schema, schema_parse_whole(schema, key, node));
+}
 const struct schema_type type_count = {"whole number, not negative", parse_count, MERGE_REPLACE,
                                        false};
+
+static struct node *parse_retries(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    return check_count(schema, schema_parse_integer(schema, key, node));
+}
+const struct schema_type type_retries = {"number, not negative; its fraction is dropped",
+                                         parse_retries, MERGE_REPLACE, false};
 
 #define REPLICA_LIMIT 1000
 
 static struct node *parse_replicas(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
-    node = schema_parse_integer(schema, key, node);
-    if (node && (node->integer < 0 || node->integer > REPLICA_LIMIT))
+    node = schema_parse_whole(schema, key, node);
+    if (node && node->integer < 0)
         return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", REPLICA_LIMIT,
                             (long long)node->integer);
+    if (node && node->integer > REPLICA_LIMIT)
+        schema_engine(schema, node, NULL, "must be from 0 to %d, not %lld", REPLICA_LIMIT,
+                      (long long)node->integer);
     return node;
 }
 const struct schema_type type_replicas = {"whole number, 0 to 1000", parse_replicas, MERGE_REPLACE,
@@ -251,7 +266,8 @@ static struct node *parse_logging_options(struct schema *schema, const struct sc
     for (size_t i = 0; node && i < node->count; i++) {
         const struct node_pair *pair = &node->pairs[i];
         size_t depth = schema_enter(schema, pair->key);
-        check_logging_option(schema, pair);
+        if (pair->value->kind == NODE_STRING)
+            check_logging_option(schema, pair);
         schema_leave(schema, depth);
     }
     return node;

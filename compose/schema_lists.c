@@ -77,29 +77,62 @@ const struct schema_type type_distinct_texts = {"list of distinct strings and nu
 /* --- mappings of texts ------------------------------------------------------------------------ */
 
 /* A later file's option without a value leaves the earlier one's. */
-static struct node *no_text(struct schema *schema, const struct node *null)
+static struct node *text_of(struct schema *schema, const struct node *value)
 {
-    struct node *text = node_new_string(schema->arena, "", null->position);
-    text->is_converted = true;
+    struct node *text =
+        node_new_string(schema->arena, node_scalar_text(schema->arena, value), value->position);
+    text->is_converted = value->kind == NODE_NULL;
     return text;
 }
 
-/* Options of drivers. Canonical: a mapping of strings; what has no value has an empty one. */
-static struct node *parse_options(struct schema *schema, const struct schema_key *key,
-                                  struct node *node)
+/* Canonical: a mapping of strings; what has no value has an empty one, where that may be. */
+static struct node *parse_option_map(struct schema *schema, struct node *node, const char *wanted,
+                                     bool numbers, bool nulls)
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping");
-    for (size_t i = 0; i < node->count; i++)
-        if (node->pairs[i].value->kind == NODE_BOOL)
-            return schema_wrong_kind(schema, node->pairs[i].value, "a string or a number");
-    node = schema_parse_environment(schema, key, node);
-    for (size_t i = 0; node && i < node->count; i++)
-        if (node->pairs[i].value->kind == NODE_NULL)
-            node->pairs[i].value = no_text(schema, node->pairs[i].value);
+    for (size_t i = 0; i < node->count; i++) {
+        struct node_pair *pair = &node->pairs[i];
+        struct node *value = pair->value;
+        bool is_number = value->kind == NODE_INT || value->kind == NODE_FLOAT;
+        size_t depth = schema_enter(schema, pair->key);
+        if ((is_number && numbers) || (value->kind == NODE_NULL && nulls)) {
+            pair->value = text_of(schema, value);
+        } else if (value->kind != NODE_STRING) {
+            if (value->kind != NODE_BAD)
+                schema_wrong_kind(schema, value, wanted);
+            pair->value = node_new(schema->arena, NODE_BAD, value->position);
+        }
+        schema_leave(schema, depth);
+    }
     return node;
 }
+
+static struct node *parse_options(struct schema *schema, const struct schema_key *key,
+                                  struct node *node)
+{
+    (void)key;
+    return parse_option_map(schema, node, "a string or a number", true, true);
+}
 const struct schema_type type_options = {"mapping of options", parse_options, MERGE_MAP, false};
+
+static struct node *parse_driver_options(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    (void)key;
+    return parse_option_map(schema, node, "a string or a number", true, false);
+}
+const struct schema_type type_driver_options = {"mapping of strings and numbers",
+                                                parse_driver_options, MERGE_MAP, false};
+
+static struct node *parse_string_map(struct schema *schema, const struct schema_key *key,
+                                     struct node *node)
+{
+    (void)key;
+    return parse_option_map(schema, node, "a string", false, false);
+}
+const struct schema_type type_string_map = {"mapping of strings", parse_string_map, MERGE_MAP,
+                                            false};
 
 /* Canonical: each option a list of strings. */
 static struct node *parse_provider_options(struct schema *schema, const struct schema_key *key,

@@ -86,7 +86,7 @@ const struct schema_type type_addresses = {"list of IP addresses", parse_address
 static struct node *parse_named_addresses(struct schema *schema, const struct schema_key *key,
                                           struct node *node)
 {
-    node = type_options.parse(schema, key, node);
+    node = type_string_map.parse(schema, key, node);
     for (size_t i = 0; node && i < node->count; i++) {
         size_t depth = schema_enter(schema, node->pairs[i].key);
         if (node->pairs[i].value->kind == NODE_STRING)

@@ -48,7 +48,7 @@ static struct node *check_range(struct schema *schema, struct node *node, int64_
 static struct node *parse_oom_score(struct schema *schema, const struct schema_key *key,
                                     struct node *node)
 {
-    return check_range(schema, schema_parse_integer(schema, key, node), -1000, 1000);
+    return check_range(schema, schema_parse_whole(schema, key, node), -1000, 1000);
 }
 const struct schema_type type_oom_score = {"whole number, -1000 to 1000", parse_oom_score,
                                            MERGE_REPLACE, false};
@@ -81,7 +81,7 @@ static struct node *parse_ulimit(struct schema *schema, const struct schema_key 
                                  struct node *node)
 {
     if (node->kind != NODE_MAP)
-        return schema_parse_integer(schema, key, node);
+        return schema_parse_whole(schema, key, node);
     struct node *result = schema_parse_object(schema, key->object, node);
     for (size_t i = 0; result && i < 2; i++) {
         const char *name = i == 0 ? "soft" : "hard";
@@ -168,7 +168,7 @@ static struct node *parse_device_count(struct schema *schema, const struct schem
 {
     if (node->kind == NODE_STRING && strcasecmp(node->text, "all") == 0)
         return node_new_int(schema->arena, -1, node->position);
-    return schema_parse_integer(schema, key, node);
+    return schema_parse_whole(schema, key, node);
 }
 const struct schema_type type_device_count = {"whole number, or `all`", parse_device_count,
                                               MERGE_REPLACE, false};

@@ -10,8 +10,8 @@ static const struct schema_key service_keys[] = {
     NOTHING("annotations", type_labels, "annotations of the instance"),
     WORKS("attach", type_boolean, "false: `up` does not show its logs", .keeps_zero = true),
     OBJECT("build", type_build, schema_build, "build the image; `image` names the result"),
-    LATER_OBJECT("develop", type_object, schema_develop, "watching of source files"),
-    LATER_OBJECT("blkio_config", type_mapping, schema_blkio, "limits of block I/O"),
+    LATER_OBJECT("develop", type_optional, schema_develop, "watching of source files"),
+    LATER_OBJECT("blkio_config", type_object, schema_blkio, "limits of block I/O"),
     INSTEAD("cap_add", type_strings, "root of a VM has all capabilities there"),
     INSTEAD("cap_drop", type_strings, "root of a VM has all capabilities there"),
     NOTHING("cgroup_parent", type_string, "parent cgroup"),
@@ -31,7 +31,7 @@ static const struct schema_key service_keys[] = {
     NOTHING_OBJECT("credential_spec", type_object, schema_credential_spec,
                    "credentials of a managed account"),
     OBJECT("depends_on", type_depends_on, schema_dependency, "services to start before"),
-    OBJECT("deploy", type_object, schema_deploy, "limits, replicas, updates"),
+    OBJECT("deploy", type_optional, schema_deploy, "limits, replicas, updates"),
     NOTHING("device_cgroup_rules", type_distinct, "rules for devices"),
     LATER_OBJECT("devices", type_devices, schema_device, "devices of the host"),
     LATER("dns", type_string_or_list, "DNS servers"),
@@ -51,7 +51,7 @@ static const struct schema_key service_keys[] = {
     LATER("group_add", type_distinct_texts, "further groups of the user"),
     LATER_OBJECT("gpus", type_gpus, schema_device_request, "graphics processors"),
     WORKS("hostname", type_hostname, "host name; the service's name without it"),
-    OBJECT("healthcheck", type_mapping, schema_healthcheck, "how to ask whether it works"),
+    OBJECT("healthcheck", type_object, schema_healthcheck, "how to ask whether it works"),
     WORKS("image", type_text, "reference of an OCI image"),
     WORKS("init", type_boolean, "always so: the VM's PID 1 is an init", .keeps_zero = true),
     NOTHING("ipc", type_string, "IPC namespace"),
@@ -104,7 +104,7 @@ static const struct schema_key service_keys[] = {
     WORKS("working_dir", type_working_dir, "folder the command runs in"),
     LATER_OBJECT("post_start", type_hooks, schema_hook, "commands after the start"),
     LATER_OBJECT("pre_stop", type_hooks, schema_hook, "commands before the stop"),
-    OBJECT("x-vmstead", type_object, schema_vmstead, "our own: bootstraps, probes, disks"),
+    OBJECT("x-vmstead", type_optional, schema_vmstead, "our own: bootstraps, probes, disks"),
 };
 static const struct schema_object service = {"services.NAME", KEYS(service_keys), true};
 
@@ -122,14 +122,14 @@ static const struct schema_object ipam_config = {"networks.NAME.ipam.config[]",
 static const struct schema_key ipam_keys[] = {
     WORKS("driver", type_ipam_driver, "who gives addresses"),
     OBJECT("config", type_ipam_config, ipam_config, "the subnet"),
-    NOTHING("options", type_options, "options of the driver"),
+    NOTHING("options", type_string_map, "options of the driver", .is_forgotten = true),
 };
 static const struct schema_object ipam = {"networks.NAME.ipam", KEYS(ipam_keys), true};
 
 static const struct schema_key network_keys[] = {
     WORKS("name", type_text, "full name; PROJECT_NAME without it"),
     WORKS("driver", type_network_driver, "how the network is made"),
-    LATER("driver_opts", type_options, "options of the driver"),
+    LATER("driver_opts", type_driver_options, "options of the driver"),
     OBJECT("ipam", type_object, ipam, "addresses", .shown = "{}"),
     WORKS("external", type_external, "true: exists already, is never made nor removed"),
     WORKS("internal", type_boolean, "true: no way out"),
@@ -151,10 +151,10 @@ static const struct schema_object volume_vmstead = {"volumes.NAME.x-vmstead",
 static const struct schema_key volume_keys[] = {
     WORKS("name", type_volume_name, "full name; PROJECT_NAME without it"),
     WORKS("driver", type_volume_driver, "how the volume is made"),
-    LATER("driver_opts", type_options, "options of the driver"),
+    LATER("driver_opts", type_driver_options, "options of the driver"),
     WORKS("external", type_external, "true: exists already, is never made nor removed"),
-    WORKS("labels", type_labels, "labels"),
-    OBJECT("x-vmstead", type_object, volume_vmstead, "our own: disk or folder"),
+    WORKS("labels", type_labels, "labels", .is_distinct = true),
+    OBJECT("x-vmstead", type_optional, volume_vmstead, "our own: disk or folder"),
 };
 static const struct schema_object volume = {"volumes.NAME", KEYS(volume_keys), true};
 
@@ -176,7 +176,7 @@ static const struct schema_key secret_keys[] = {
     WORKS("external", type_external, "true: refused, nobody keeps secrets here"),
     WORKS("labels", type_labels, "labels, for people"),
     LATER("driver", type_string, "who keeps the secret"),
-    LATER("driver_opts", type_options, "options of the driver"),
+    LATER("driver_opts", type_driver_options, "options of the driver"),
     LATER("template_driver", type_string, "templates in the text"),
 };
 static const struct schema_object secret = {"secrets.NAME", KEYS(secret_keys), true};
@@ -192,7 +192,7 @@ static const struct schema_object include = {"include[]", KEYS(include_keys), fa
 static const struct schema_key language_model_keys[] = {
     LATER("name", type_string, "full name"),
     LATER("model", type_string, "which model"),
-    LATER("context_size", type_integer, "tokens of context"),
+    LATER("context_size", type_plain_whole, "tokens of context"),
     LATER("runtime_flags", type_plain_strings, "options of the runtime"),
 };
 static const struct schema_object language_model = {"models.NAME", KEYS(language_model_keys), true,

@@ -11,7 +11,7 @@ static const struct schema_key build_keys[] = {
     WORKS("args", type_environment, "values of ARG; a bare KEY takes the caller's value"),
     LATER("provenance", type_flag_text, "attestation of provenance"),
     LATER("sbom", type_flag_text, "attestation of contents"),
-    LATER("ssh", type_ssh, "SSH agents for the build"),
+    LATER("ssh", type_ssh, "SSH agents for the build", .is_distinct = true),
     LATER("labels", type_labels, "labels of the image"),
     LATER("cache_from", type_plain_strings, "where the cache comes from"),
     LATER("cache_to", type_plain_strings, "where the cache goes to"),
@@ -65,8 +65,8 @@ static const struct schema_object probe = {"services.NAME.x-vmstead.healthcheck"
 
 static const struct schema_key vmstead_keys[] = {
     WORKS("disk", type_bytes, "size of the writable layer"),
-    OBJECT("healthcheck", type_object, probe,
+    OBJECT("healthcheck", type_optional, probe,
            "instead of `healthcheck.test`, with the times given there"),
-    OBJECT("bootstrap", type_object, bootstrap, "an image made of Debian packages"),
+    OBJECT("bootstrap", type_optional, bootstrap, "an image made of Debian packages"),
 };
 const struct schema_object schema_vmstead = {"services.NAME.x-vmstead", KEYS(vmstead_keys), false};

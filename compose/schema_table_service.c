@@ -7,7 +7,7 @@
 static const struct schema_key limits_keys[] = {
     WORKS("cpus", type_cpus, "virtual CPUs; a fraction is rounded up"),
     WORKS("memory", type_bytes_text, "memory of the VM"),
-    INSTEAD("pids", type_integer, "only the VM's memory bounds its processes"),
+    INSTEAD("pids", type_whole, "only the VM's memory bounds its processes"),
 };
 static const struct schema_object limits = {"services.NAME.deploy.resources.limits",
                                             KEYS(limits_keys), true};
@@ -28,11 +28,11 @@ static const struct schema_object generic_resource = {
     true};
 
 static const struct schema_key device_request_keys[] = {
-    LATER("capabilities", type_strings, "what the device must be able to do"),
+    LATER("capabilities", type_strings, "what the device must be able to do", .is_distinct = true),
     LATER("driver", type_string, "driver of the device"),
     LATER("count", type_device_count, "how many"),
-    LATER("device_ids", type_strings, "which ones"),
-    LATER("options", type_labels, "options of the driver"),
+    LATER("device_ids", type_strings, "which ones", .is_distinct = true),
+    LATER("options", type_labels, "options of the driver", .is_distinct = true),
 };
 const struct schema_object schema_device_request = {
     "services.NAME.deploy.resources.reservations.devices[]", KEYS(device_request_keys), true};
@@ -64,7 +64,7 @@ static const struct schema_object restart_policy = {"services.NAME.deploy.restar
                                                     KEYS(restart_policy_keys), true};
 
 static const struct schema_key update_keys[] = {
-    NOTHING("parallelism", type_integer, "how many at once", .keeps_zero = true),
+    NOTHING("parallelism", type_count, "how many at once", .keeps_zero = true),
     NOTHING("delay", type_duration, "time between two"),
     NOTHING("failure_action", type_string, "what to do where one fails"),
     NOTHING("monitor", type_duration, "how long to watch one"),
@@ -85,7 +85,7 @@ static const struct schema_object preference = {"services.NAME.deploy.placement.
 static const struct schema_key placement_keys[] = {
     NOTHING("constraints", type_plain_strings, "conditions on nodes"),
     NOTHING_OBJECT("preferences", type_list, preference, "preferred nodes"),
-    NOTHING("max_replicas_per_node", type_integer, "most of them on one node"),
+    NOTHING("max_replicas_per_node", type_count, "most of them on one node"),
 };
 static const struct schema_object placement = {"services.NAME.deploy.placement",
                                                KEYS(placement_keys), true};
@@ -122,7 +122,7 @@ const struct schema_object schema_env_file = {"services.NAME.env_file[]", KEYS(e
 
 static const struct schema_key attachment_keys[] = {
     WORKS("aliases", type_strings, "further DNS names on this network"),
-    LATER("driver_opts", type_options, "options of the driver"),
+    LATER("driver_opts", type_driver_options, "options of the driver"),
     LATER("gw_priority", type_integer, "which network's gateway is the default route"),
     LATER("interface_name", type_string, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
@@ -149,7 +149,7 @@ static const struct schema_key healthcheck_keys[] = {
     WORKS("test", type_health_test, "what to run in the VM; healthy where it exits with 0"),
     WORKS("timeout", type_duration, "how long a test may take; 30s without it", .keeps_zero = true),
     WORKS("interval", type_duration, "time between two tests; 30s without it", .keeps_zero = true),
-    WORKS("retries", type_count, "failures in a row until unhealthy; 3 without it",
+    WORKS("retries", type_retries, "failures in a row until unhealthy; 3 without it",
           .keeps_zero = true),
     WORKS("start_period", type_duration, "how long after the start failures do not count",
           .keeps_zero = true),
@@ -186,7 +186,7 @@ static const struct schema_object mount_bind = {"services.NAME.volumes[].bind",
                                                 KEYS(mount_bind_keys), true};
 
 static const struct schema_key mount_volume_keys[] = {
-    LATER("labels", type_labels, "labels of an anonymous volume"),
+    LATER("labels", type_labels, "labels of an anonymous volume", .is_distinct = true),
     WORKS("nocopy", type_boolean, "true: not filled from the image"),
     WORKS("subpath", type_subpath, "a path inside the volume"),
 };
@@ -249,9 +249,9 @@ static const struct schema_key device_keys[] = {
 const struct schema_object schema_device = {"services.NAME.devices[]", KEYS(device_keys), true};
 
 static const struct schema_key ulimit_keys[] = {
-    LATER("single", type_integer, "both at once"),
-    LATER("soft", type_integer, "what holds"),
-    LATER("hard", type_integer, "what it can be raised to"),
+    LATER("single", type_whole, "both at once"),
+    LATER("soft", type_whole, "what holds"),
+    LATER("hard", type_whole, "what it can be raised to"),
 };
 const struct schema_object schema_ulimit = {"services.NAME.ulimits.NAME", KEYS(ulimit_keys), true};
 
@@ -264,13 +264,13 @@ static const struct schema_object device_rate = {"services.NAME.blkio_config.dev
 
 static const struct schema_key device_weight_keys[] = {
     LATER("path", type_text, "device of the host"),
-    LATER("weight", type_integer, "relative weight"),
+    LATER("weight", type_whole, "relative weight"),
 };
 static const struct schema_object device_weight = {"services.NAME.blkio_config.weight_device[]",
                                                    KEYS(device_weight_keys), false};
 
 static const struct schema_key blkio_keys[] = {
-    LATER("weight", type_integer, "relative weight"),
+    LATER("weight", type_whole, "relative weight"),
     LATER_OBJECT("weight_device", type_list, device_weight, "weight per device"),
     LATER_OBJECT("device_read_bps", type_list, device_rate, "bytes read a second"),
     LATER_OBJECT("device_read_iops", type_list, device_rate, "reads a second"),
@@ -305,7 +305,7 @@ static const struct schema_key hook_keys[] = {
     LATER("user", type_string, "user it runs as"),
     LATER("privileged", type_boolean, "of no consequence in a VM"),
     LATER("working_dir", type_string, "folder it runs in"),
-    LATER("environment", type_environment, "further variables"),
+    LATER("environment", type_environment, "further variables", .is_distinct = true),
 };
 const struct schema_object schema_hook = {"services.NAME.post_start[], pre_stop[]", KEYS(hook_keys),
                                           true};
@@ -315,9 +315,9 @@ static const struct schema_key watch_keys[] = {
     LATER("action", type_watch_action, "what to do when it changes"),
     LATER("target", type_string, "where it is copied to"),
     LATER_OBJECT("exec", type_object, schema_hook, "what to run after", .shown = "{}"),
-    LATER("include", type_string_or_list, "patterns to watch"),
-    LATER("ignore", type_string_or_list, "patterns to leave out"),
-    LATER("initial_sync", type_boolean, "true: copy at the start as well"),
+    LATER("include", type_string_or_list, "patterns to watch", .is_distinct = true),
+    LATER("ignore", type_string_or_list, "patterns to leave out", .is_distinct = true),
+    LATER("initial_sync", type_plain_boolean, "true: copy at the start as well"),
 };
 static const struct schema_object watch = {"services.NAME.develop.watch[]", KEYS(watch_keys), true};
 

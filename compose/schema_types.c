@@ -26,8 +26,8 @@ static struct node *parse_object(struct schema *schema, const struct schema_key 
 {
     return schema_parse_object(schema, key->object, node);
 }
-const struct schema_type type_object = {"mapping", parse_object, MERGE_OBJECT, true};
-const struct schema_type type_mapping = {"mapping", parse_object, MERGE_OBJECT, false};
+const struct schema_type type_object = {"mapping", parse_object, MERGE_OBJECT, false};
+const struct schema_type type_optional = {"mapping, or nothing", parse_object, MERGE_OBJECT, true};
 
 const struct schema_type type_external = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
@@ -84,7 +84,7 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     node_shrink(node, kept);
     return node;
 }
-const struct schema_type type_named = {"mapping of names", parse_named, MERGE_MAP, true};
+const struct schema_type type_named = {"mapping of names", parse_named, MERGE_MAP, false};
 /* `services:` with nothing below is hardly meant. */
 const struct schema_type type_services = {"mapping of names", parse_named, MERGE_MAP, false};
 
@@ -140,6 +140,15 @@ struct node *schema_parse_boolean(struct schema *schema, const struct schema_key
 }
 const struct schema_type type_boolean = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
+static struct node *parse_plain_boolean(struct schema *schema, const struct schema_key *key,
+                                        struct node *node)
+{
+    (void)key;
+    return node->kind == NODE_BOOL ? node : schema_wrong_kind(schema, node, "a boolean");
+}
+const struct schema_type type_plain_boolean = {"boolean, without quotes", parse_plain_boolean,
+                                               MERGE_REPLACE, false};
+
 struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
                                   struct node *node)
 {
@@ -158,8 +167,29 @@ struct node *schema_parse_integer(struct schema *schema, const struct schema_key
     }
     return schema_wrong_kind(schema, node, "a whole number");
 }
-const struct schema_type type_integer = {"whole number", schema_parse_integer, MERGE_REPLACE,
-                                         false};
+const struct schema_type type_integer = {"number; its fraction is dropped", schema_parse_integer,
+                                         MERGE_REPLACE, false};
+
+struct node *schema_parse_whole(struct schema *schema, const struct schema_key *key,
+                                struct node *node)
+{
+    if (node->kind == NODE_FLOAT && node->number != trunc(node->number))
+        return schema_error(schema, node, NULL, "must be a whole number, not '%s'",
+                            node_scalar_text(schema->arena, node));
+    return schema_parse_integer(schema, key, node);
+}
+const struct schema_type type_whole = {"whole number", schema_parse_whole, MERGE_REPLACE, false};
+
+/* No string either: no variable can give it. */
+static struct node *parse_plain_whole(struct schema *schema, const struct schema_key *key,
+                                      struct node *node)
+{
+    if (node->kind == NODE_STRING)
+        return schema_wrong_kind(schema, node, "a whole number");
+    return schema_parse_whole(schema, key, node);
+}
+const struct schema_type type_plain_whole = {"whole number, without quotes", parse_plain_whole,
+                                             MERGE_REPLACE, false};
 
 static struct node *parse_cpus(struct schema *schema, const struct schema_key *key,
                                struct node *node)
@@ -189,6 +219,10 @@ static struct node *parse_size(struct schema *schema, const struct schema_key *k
     uint64_t bytes = 0;
     if (!node_is_scalar(node) || node->kind == NODE_BOOL)
         return schema_wrong_kind(schema, node, "a size");
+    if (node->kind == NODE_FLOAT && node->number != trunc(node->number))
+        return schema_error(schema, node, "only a number with a unit may have one, like 1.5g",
+                            "must be a size without a fraction, not '%s'",
+                            node_scalar_text(schema->arena, node));
     const char *text = node_scalar_text(schema->arena, node);
     if (parse_bytes(text, &bytes) < 0)
         return schema_error(schema, node, "write a number with a unit: b, k, m or g, like 512m",

@@ -39,6 +39,9 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
 struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
                                 struct node *node);
 
+/* What a list of texts holds a second time is reported, and goes. */
+void schema_check_distinct(struct schema *schema, struct node *list);
+
 /* What several types share; each is the parser of the type of its name as well. */
 struct node *schema_parse_string(struct schema *schema, const struct schema_key *key,
                                  struct node *node);
@@ -48,6 +51,8 @@ struct node *schema_parse_boolean(struct schema *schema, const struct schema_key
                                   struct node *node);
 struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
                                   struct node *node);
+struct node *schema_parse_whole(struct schema *schema, const struct schema_key *key,
+                                struct node *node);
 struct node *schema_parse_strings(struct schema *schema, const struct schema_key *key,
                                   struct node *node);
 struct node *schema_parse_guest_path(struct schema *schema, const struct schema_key *key,
@@ -109,13 +114,14 @@ bool schema_is_later_pull_policy(const char *text);
 /* By the file that has them. */
 /* schema_types.c */
 extern const struct schema_type type_any, type_version, type_project_name, type_object,
-    type_mapping, type_named, type_services, type_list, type_string, type_string_or_null, type_text,
-    type_boolean, type_integer, type_count, type_strings, type_command, type_cpus, type_bytes,
-    type_bytes_text, type_hostname, type_container_name, type_guest_path, type_working_dir,
-    type_external, type_cgroup;
+    type_optional, type_named, type_services, type_whole, type_plain_whole, type_plain_boolean,
+    type_list, type_string, type_string_or_null, type_text, type_boolean, type_integer, type_count,
+    type_strings, type_command, type_cpus, type_bytes, type_bytes_text, type_hostname,
+    type_container_name, type_guest_path, type_working_dir, type_external, type_cgroup;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
-    type_options, type_provider_options, type_hosts, type_ssh, type_files_list, type_distinct_texts;
+    type_options, type_driver_options, type_string_map, type_provider_options, type_hosts, type_ssh,
+    type_files_list, type_distinct_texts;
 /* schema_numbers.c */
 extern const struct schema_type type_limit, type_number, type_oom_score, type_percent,
     type_flag_text, type_ulimits, type_devices, type_device_count, type_device_requests, type_gpus;
@@ -129,7 +135,7 @@ extern const struct schema_type type_service_networks, type_network_driver, type
     type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
     type_named_addresses, type_ipv4, type_ipv6, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
-    type_url, type_restart, type_restart_condition, type_replicas, type_deploy_mode,
+    type_url, type_restart, type_restart_condition, type_retries, type_replicas, type_deploy_mode,
     type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options,
     type_profiles;
 extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode,
