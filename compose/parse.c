@@ -297,6 +297,22 @@ bool parse_is_ipv6(const char *text)
     return inet_pton(AF_INET6, text, &address) == 1;
 }
 
+bool parse_is_host_name(const char *text)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (strlen(text) > 253)
+        return false;
+    for (;; text++) {
+        size_t length = strspn(text, allowed);
+        if (length == 0 || length > 63 || text[0] == '-' || text[length - 1] == '-')
+            return false;
+        text += length;
+        if (*text != '.')
+            return *text == '\0';
+    }
+}
+
 /* --- paths ----------------------------------------------------------------------------------- */
 
 const char *path_clean(struct arena *arena, const char *base, const char *path)

@@ -41,6 +41,9 @@ int parse_port_range(const char *text, bool zero, struct port_range *ret_range);
 /* Addresses in host byte order. */
 int parse_ipv4(const char *text, uint32_t *ret_address);
 bool parse_is_ipv6(const char *text);
+/* A name that DNS can ask for (RFC 1123, with the '_' that people write): labels of 1 to 63, 253
+ * in all. */
+bool parse_is_host_name(const char *text);
 
 /* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute; path
  * may be. */

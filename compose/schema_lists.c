@@ -2,6 +2,7 @@
 #include "compose/schema_types.h"
 
 #include "base/vec.h"
+#include "compose/ip.h"
 
 #include <stdlib.h>
 
@@ -173,8 +174,12 @@ static void add_host(struct schema *schema, struct node *result, const char *hos
                      const struct node *address, const char *text)
 {
     size_t length = strlen(text);
+    struct ip_address ignored;
     if (length > 2 && text[0] == '[' && text[length - 1] == ']')
         text = arena_strndup(schema->arena, text + 1, length - 2);
+    if (!streq(text, "host-gateway") && ip_address_parse(text, &ignored) < 0)
+        schema_engine(schema, address, "write an IP address, or 'host-gateway'",
+                      "gives host '%s' no IP address: '%s'", host, text);
     node_append(schema->arena, result,
                 node_new_string(schema->arena, arena_printf(schema->arena, "%s=%s", host, text),
                                 address->position));

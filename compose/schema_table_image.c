@@ -24,9 +24,9 @@ static const struct schema_key build_keys[] = {
     WORKS("target", type_string, "stage to build; the last without it"),
     LATER_OBJECT("secrets", type_file_refs, schema_secret_ref, "secrets for the build"),
     NOTHING("shm_size", type_bytes, "size of /dev/shm"),
-    WORKS("tags", type_strings, "further names of the result"),
+    WORKS("tags", type_images, "further names of the result"),
     NOTHING_OBJECT("ulimits", type_ulimits, schema_ulimit, "resource limits"),
-    LATER("platforms", type_plain_strings, "architectures"),
+    LATER("platforms", type_platforms, "architectures"),
     NOTHING("privileged", type_boolean, "all capabilities"),
 };
 const struct schema_object schema_build = {"services.NAME.build", KEYS(build_keys), true};

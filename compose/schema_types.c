@@ -31,7 +31,7 @@ const struct schema_type type_optional = {"mapping, or nothing", parse_object, M
 
 const struct schema_type type_external = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
-static bool is_name(const char *text)
+bool schema_is_name(const char *text)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -67,7 +67,7 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
-        if (!is_name(pair->key)) {
+        if (!schema_is_name(pair->key)) {
             diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position,
                             "use letters, digits, '.', '_' and '-'", "invalid name '%s' in '%s'",
                             pair->key, schema_path(schema));
@@ -254,62 +254,6 @@ static struct node *parse_project_name(struct schema *schema, const struct schem
     return schema_parse_string(schema, key, node);
 }
 const struct schema_type type_project_name = {"string", parse_project_name, MERGE_REPLACE, false};
-
-/* RFC 1123 labels; the whole at most 63, for it becomes one DNS label's worth of kernel hostname.
- */
-static bool is_hostname(const char *text)
-{
-    size_t length = strlen(text);
-    if (length == 0 || length > 63)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        bool edge = i == 0 || i + 1 == length || text[i - 1] == '.' || text[i + 1] == '.';
-        bool inner = !edge && (text[i] == '-' || text[i] == '_' || text[i] == '.');
-        if (!isalnum((unsigned char)text[i]) && !inner &&
-            !(text[i] == '.' && i > 0 && i + 1 < length && text[i - 1] != '.' &&
-              text[i + 1] != '.'))
-            return false;
-    }
-    return true;
-}
-
-/* The text as the first VM sees it. */
-static const char *of_first_replica(struct arena *arena, const char *text)
-{
-    _cleanup_strbuf_ struct strbuf out = {0};
-    for (const char *found; (found = strstr(text, MODEL_REPLICA));) {
-        strbuf_add(&out, text, (size_t)(found - text));
-        strbuf_add_char(&out, '1');
-        text = found + strlen(MODEL_REPLICA);
-    }
-    strbuf_add_str(&out, text);
-    return arena_strdup(arena, strbuf_text(&out));
-}
-
-static struct node *parse_hostname(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    node = schema_parse_string(schema, key, node);
-    if (node && node->text[0] && !is_hostname(of_first_replica(schema->arena, node->text)))
-        schema_engine(schema, node, "use letters, digits, '-' and '.', 63 at most",
-                      "must be a host name, not '%s'", node->text);
-    return node;
-}
-const struct schema_type type_hostname = {"host name", parse_hostname, MERGE_REPLACE, false};
-
-/* Docker's rule for names of containers. */
-static struct node *parse_container_name(struct schema *schema, const struct schema_key *key,
-                                         struct node *node)
-{
-    node = schema_parse_text(schema, key, node);
-    if (node &&
-        (!is_name(node->text) || !isalnum((unsigned char)node->text[0]) || strlen(node->text) < 2))
-        return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
-                            "must be the name of an instance, not '%s'", node->text);
-    return node;
-}
-const struct schema_type type_container_name = {"name of an instance", parse_container_name,
-                                                MERGE_REPLACE, false};
 
 static struct node *parse_working_dir(struct schema *schema, const struct schema_key *key,
                                       struct node *node)

@@ -87,6 +87,9 @@ struct node *schema_parse_word(struct schema *schema, struct node *node, const c
 struct node *schema_parse_free_word(struct schema *schema, struct node *node,
                                     const char *const *words);
 
+/* The reference's rule for keys of `services:` and so on. */
+bool schema_is_name(const char *text);
+
 /* Values of keys that work: whose logs are kept here; what a VM does otherwise yet. */
 bool schema_is_log_driver(const char *driver);
 bool schema_is_later_pull_policy(const char *text);
@@ -116,8 +119,11 @@ bool schema_is_later_pull_policy(const char *text);
 extern const struct schema_type type_any, type_version, type_project_name, type_object,
     type_optional, type_named, type_services, type_whole, type_plain_whole, type_plain_boolean,
     type_list, type_string, type_string_or_null, type_text, type_boolean, type_integer, type_count,
-    type_strings, type_command, type_cpus, type_bytes, type_bytes_text, type_hostname,
-    type_container_name, type_guest_path, type_working_dir, type_external, type_cgroup;
+    type_strings, type_command, type_cpus, type_bytes, type_bytes_text, type_guest_path,
+    type_working_dir, type_external, type_cgroup;
+/* schema_names.c */
+extern const struct schema_type type_hostname, type_dns, type_expose, type_container_name,
+    type_user, type_groups, type_image, type_images, type_platform, type_platforms;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
     type_options, type_driver_options, type_string_map, type_provider_options, type_hosts, type_ssh,

@@ -1,8 +1,8 @@
 /* See spec.h: what an image comes from. */
 #include "orchestrator/spec.h"
 
+#include "base/image_reference.h"
 #include "base/str.h"
-#include "runtime/image_reference.h"
 
 char *spec_image_name(const struct model *model, const struct model_service *service)
 {

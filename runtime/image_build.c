@@ -3,12 +3,12 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/image_reference.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "runtime/image_buildah.h"
 #include "runtime/image_cache.h"
 #include "runtime/image_dockerfile.h"
-#include "runtime/image_reference.h"
 #include "runtime/image_tree.h"
 
 #include <errno.h>

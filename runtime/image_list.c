@@ -4,10 +4,10 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/hash.h"
+#include "base/image_reference.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "runtime/image_cache.h"
-#include "runtime/image_reference.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  * unpacks it to `bundle/rootfs`. Used by image_store.c. */
 #pragma once
 
+#include "base/image_reference.h"
 #include "base/json.h"
-#include "runtime/image_reference.h"
 
 /* NULL-terminated, owned by the caller. */
 char **image_oci_inspect_argv(const struct image_reference *reference);

@@ -1,6 +1,6 @@
 /* References as people write them, and what skopeo is told. */
+#include "base/image_reference.h"
 #include "runtime/image_oci.h"
-#include "runtime/image_reference.h"
 
 #include "../unit.h"
 
@@ -20,6 +20,7 @@ static void names_become_sources(void **state)
         bool loopback;
     } cases[] = {
         {"nginx", "docker://docker.io/library/nginx:latest", "docker.io", false},
+        {"a.b__c--d/e_f", "docker://a.b__c--d/e_f:latest", "a.b__c--d", false},
         {"nginx:1.25-alpine", "docker://docker.io/library/nginx:1.25-alpine", "docker.io", false},
         {"user/app", "docker://docker.io/user/app:latest", "docker.io", false},
         {"docker.io/nginx", "docker://docker.io/library/nginx:latest", "docker.io", false},
@@ -105,6 +106,12 @@ static void nonsense_is_refused(void **state)
         "-a",
         "--help",
         "a/-b",
+        "a..b",
+        "a___b",
+        "a._b",
+        "a/",
+        "a//b",
+        "a_/b",
         "nginx; rm -rf /",
         "re gistry.io/a",
         "$(x).io/a",

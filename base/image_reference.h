@@ -15,9 +15,10 @@ struct image_reference {
 };
 
 /* Short names are docker.io's as in Docker: "nginx" is docker.io/library/nginx:latest, "a/b:1" is
- * docker.io/a/b:1; the part before the first slash is a registry where it holds '.' or ':', or is
- * "localhost". "name:tag@sha256:..." is the digest, whatever the tag. Also "docker://...",
- * "oci:DIR[:TAG]" and "docker-archive:FILE[:NAME]" with absolute paths. -EINVAL says what is wrong.
+ * docker.io/a/b:1; the part before the first slash is a registry where it holds '.', ':' or a
+ * capital, or is "localhost". "name:tag@sha256:..." is the digest, whatever the tag. Also
+ * "docker://...", "oci:DIR[:TAG]" and "docker-archive:FILE[:NAME]" with absolute paths. -EINVAL
+ * says what is wrong.
  */
 int image_reference_parse(const char *text, struct image_reference *ret_reference,
                           struct error *err);

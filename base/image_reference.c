@@ -1,5 +1,5 @@
 /* See image_reference.h. The grammar: github.com/distribution/reference. */
-#include "runtime/image_reference.h"
+#include "base/image_reference.h"
 
 #include "base/alloc.h"
 #include "base/str.h"
@@ -59,22 +59,38 @@ static bool is_digest(const char *text)
     return hex && strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64;
 }
 
-/* Lower-case words joined by '.', '_', '__', dashes; parts joined by '/'. */
+static bool is_word(char c)
+{
+    return islower((unsigned char)c) || isdigit((unsigned char)c);
+}
+
+/* How many characters join two words: '.', '_', '__', any number of '-'; 0: none do. */
+static size_t separator_length(const char *text, size_t length)
+{
+    size_t same = 0;
+    while (same < length && text[same] == text[0])
+        same++;
+    if (text[0] == '-')
+        return same;
+    return (text[0] == '.' && same == 1) || (text[0] == '_' && same <= 2) ? same : 0;
+}
+
+/* Parts joined by '/', each of lower-case words. */
 static bool is_repository(const char *name, size_t length)
 {
-    if (length == 0 || length > 255)
-        return false;
-    char before = '/';
+    bool in_word = false;
     for (size_t i = 0; i < length; i++) {
-        char c = name[i];
-        bool word = islower((unsigned char)c) || isdigit((unsigned char)c);
-        if (!word && !strchr("._-/", c))
+        if (is_word(name[i])) {
+            in_word = true;
+            continue;
+        }
+        size_t separator = name[i] == '/' ? 1 : separator_length(name + i, length - i);
+        if (!in_word || separator == 0)
             return false;
-        if (c == '/' ? !isalnum((unsigned char)before) : !word && before == '/')
-            return false;
-        before = c;
+        i += separator - 1;
+        in_word = false;
     }
-    return isalnum((unsigned char)before);
+    return in_word && length <= 255;
 }
 
 static bool is_tag(const char *tag)
@@ -104,7 +120,8 @@ static bool is_loopback(const char *registry)
 static bool is_registry(const char *name, size_t length)
 {
     _cleanup_free_ char *host = xstrndup(name, length);
-    return length && (strpbrk(host, ".:") || streq(host, "localhost"));
+    bool is_upper = strpbrk(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
+    return length && (is_upper || strpbrk(host, ".:") || streq(host, "localhost"));
 }
 
 static bool registry_is_valid(const char *registry)
@@ -139,6 +156,8 @@ static int parse_name(const char *text, const char *name, struct image_reference
                       "a name is lower-case letters, digits, '.', '_', '-' and '/', as in "
                       "'nginx:1.25' or 'registry.example:5000/team/app'",
                       err);
+    if (tag[0] == '\0')
+        return refuse(text, "it has no tag behind the ':'", err);
     if (!is_tag(tag))
         return refuse(text, "a tag is up to 128 letters, digits, '.', '_' and '-'", err);
     bool official = streq(reference->registry, "docker.io") && !memchr(rest, '/', repository);
