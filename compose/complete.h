@@ -35,6 +35,9 @@ void complete_forget(struct node *tree);
 /* Relative paths begin in directory, `~` is the variable HOME. Twice does no harm. */
 void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
                     const struct node *tree);
+/* The same for one service that another file extends: its build may yet get a context there. */
+void complete_service_paths(struct arena *arena, const struct variables *variables,
+                            const char *directory, struct node *service);
 /* Bare KEYs of environments and build arguments take the variables' values. */
 void complete_bare_keys(struct arena *arena, const struct variables *variables,
                         const struct node *tree);

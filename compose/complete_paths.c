@@ -9,6 +9,7 @@ struct paths {
     struct arena *arena;
     const struct variables *variables; /* for `~`; NULL: it stays */
     const char *directory;
+    bool is_part; /* of a service: what has no path here may have one elsewhere */
 };
 
 static const struct schema_object *service_rows(void)
@@ -66,10 +67,13 @@ static void resolve_build(const struct paths *paths, struct node *build)
     struct node_pair *context = node_find(build, "context");
     const struct schema_object *rows = schema_find(service_rows(), "build")->object;
     struct schema schema = {.arena = paths->arena};
-    if (!context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0'))
+    bool is_missing =
+        !context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0');
+    if (is_missing && !paths->is_part)
         schema_put(&schema, rows, build, "context",
                    node_new_string(paths->arena, paths->directory, build->position));
-    else if (node_is(context->value, NODE_STRING) && !is_remote(context->value->text))
+    else if (!is_missing && node_is(context->value, NODE_STRING) &&
+             !is_remote(context->value->text))
         resolve_node(paths, &context->value);
     const struct node *contexts = node_get(build, "additional_contexts");
     for (size_t i = 0; contexts && i < contexts->count; i++)
@@ -112,11 +116,19 @@ static void resolve_volume(const struct paths *paths, struct node *volume)
         resolve_member(paths, options, "device");
 }
 
+void complete_service_paths(struct arena *arena, const struct variables *variables,
+                            const char *directory, struct node *service)
+{
+    struct paths paths = {
+        .arena = arena, .variables = variables, .directory = directory, .is_part = true};
+    resolve_service(&paths, service);
+}
+
 void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
                     const struct node *tree)
 {
     static const char *const sections[] = {"configs", "secrets"};
-    struct paths paths = {arena, variables, directory};
+    struct paths paths = {.arena = arena, .variables = variables, .directory = directory};
     const struct node *services = node_get(tree, "services"), *volumes = node_get(tree, "volumes");
     for (size_t i = 0; services && i < services->count; i++)
         resolve_service(&paths, services->pairs[i].value);

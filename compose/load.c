@@ -170,8 +170,8 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         .load = load,
         .directory = load->files.directory,
         .variables = load->variables,
-        .interpolation = interpolation_new(load->arena, load->diagnostics, load->variables)};
-    load->file_trees = node_new(load->arena, NODE_MAP, (struct position){0});
+        .interpolation = interpolation_new(load->arena, load->diagnostics, load->variables),
+        .extended_files = node_new(load->arena, NODE_MAP, (struct position){0})};
     diagnostics_hold(load->diagnostics);
     for (size_t i = 0; i < load->read_count; i++) {
         int r = load_read_file(&context, &load->read[i], tree, err);

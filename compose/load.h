@@ -16,12 +16,11 @@ struct load {
     struct project_files files;
     struct load_file *read; /* the same files and their texts, as many */
     size_t read_count;
-    struct node *disabled;   /* names of services */
-    const char *name;        /* given by option or environment; NULL: the files or the folder say */
-    struct node *profiles;   /* of all services */
-    struct node *file_trees; /* path -> canonical tree of a file that services extend from */
-    size_t included;         /* includes so far */
-    size_t extended;         /* nodes made by extends so far */
+    struct node *disabled; /* names of services */
+    const char *name;      /* given by option or environment; NULL: the files or the folder say */
+    struct node *profiles; /* of all services */
+    size_t included;       /* includes so far */
+    size_t extended;       /* nodes made by extends so far */
 };
 
 struct load_context {
@@ -32,15 +31,15 @@ struct load_context {
     const struct load_context *includer; /* NULL: the project itself */
     const char *including;               /* the first path of the include, absolute */
     unsigned depth;
+    struct node *extended_files; /* path -> what load_extends.c has read */
 };
 
 struct load_file {
     const char *path, *name; /* absolute, or "-"; as positions show it */
     char *text;              /* NULL: not read yet, or taken by the diagnostics */
     size_t length;
-    bool is_extended; /* read for a service that extends: its own `include` does not count */
     struct position position; /* where it was asked for; of no file: the command line */
-    struct node *resets;      /* out: paths of `!reset` and `!override`, all documents */
+    struct node *resets;      /* out: what `!reset` and `!override` name, of the last document */
 };
 
 /* Reads a file's text, once: it may be a pipe. */
@@ -51,11 +50,12 @@ int load_read_text(const struct load *load, struct load_file *file, struct error
 int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
                    struct error *err);
 
+/* Reads a file into its documents, variables filled in, and what each has tagged (reset.h). */
+int load_read_documents(const struct load_context *context, struct load_file *file,
+                        struct node **ret_documents, struct node **ret_resets, struct error *err);
+
 /* What `name:` at the beginning of a line of the text says, variables filled in; NULL: nothing. */
 const char *load_peek_name(const struct load *load, const char *text);
-
-/* Takes what `!reset` and `!override` name out of a tree. */
-void load_apply_resets(struct node *tree, const struct node *resets);
 
 /* Merges the services that the document's services extend below them. */
 void load_apply_extends(const struct load_context *context, const struct load_file *file,

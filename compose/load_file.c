@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "compose/merge.h"
+#include "compose/reset.h"
 #include "compose/schema.h"
 #include "compose/yaml.h"
 
@@ -16,93 +17,27 @@ const char *load_shown_path(const struct load *load, const char *path)
     return inside && inside[0] == '/' ? inside + 1 : path;
 }
 
-/* --- tags ------------------------------------------------------------------------------------- */
-
-static void remove_item(struct node *list, size_t place)
-{
-    if (place >= list->count)
-        return;
-    memmove(&list->items[place], &list->items[place + 1],
-            (list->count - place - 1) * sizeof(*list->items));
-    list->count--;
-}
-
-static void remove_path(struct node *tree, const struct node *path)
-{
-    for (size_t i = 0; tree && i < path->count; i++) {
-        const struct node *key = path->items[i];
-        bool is_last = i + 1 == path->count;
-        if (key->kind == NODE_INT) {
-            if (tree->kind != NODE_LIST)
-                return;
-            if (is_last)
-                remove_item(tree, (size_t)key->integer);
-            tree = (size_t)key->integer < tree->count ? tree->items[key->integer] : NULL;
-            continue;
-        }
-        if (is_last && tree->kind == NODE_MAP)
-            node_remove(tree, key->text);
-        tree = is_last ? NULL : node_get(tree, key->text);
-    }
-}
-
-void load_apply_resets(struct node *tree, const struct node *resets)
-{
-    for (size_t i = 0; resets && i < resets->count; i++)
-        remove_path(tree, resets->items[i]);
-}
-
 /* --- documents -------------------------------------------------------------------------------- */
 
+/* Makes a document canonical and merges it over the tree. */
 static int load_document(const struct load_context *context, struct load_file *file,
                          struct node *document, struct node *tree, struct error *err)
 {
     struct load *load = context->load;
-    if (document->kind == NODE_NULL) {
-        diagnostics_add(load->diagnostics, SEVERITY_ERROR, document->position,
-                        "begin with 'services:', or leave out the '---' around it",
-                        "this document is empty");
-        return 0;
-    }
-    if (!load->options->no_interpolate)
-        interpolate_tree(context->interpolation, document);
     struct schema_run run = {.arena = load->arena,
                              .diagnostics = load->diagnostics,
                              .no_interpolate = load->options->no_interpolate};
     size_t extended = load->extended;
     document = schema_normalise(&run, document);
-    if (!file->is_extended) {
-        load_apply_extends(context, file, document);
-        int r = load_apply_include(context, document, err);
-        if (r < 0)
-            return r;
-    }
-    load_apply_resets(tree, file->resets);
+    load_apply_extends(context, file, document);
+    int r = load_apply_include(context, document, err);
+    if (r < 0)
+        return r;
+    reset_apply(load->diagnostics, tree, file->resets);
     bool is_merged = tree->count > 0 || load->extended > extended;
     merge_tree(load->arena, load->diagnostics, tree, document);
-    if (!file->is_extended && (run.is_open || is_merged))
+    if (run.is_open || is_merged)
         schema_finish(&run, tree);
-    return 0;
-}
-
-static int load_text(const struct load_context *context, struct load_file *file, struct node *tree,
-                     struct error *err)
-{
-    struct load *load = context->load;
-    struct node *resets = NULL;
-    char *text = TAKE_PTR(file->text);
-    unsigned number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
-    tree->position.file = tree->position.file ? tree->position.file : number;
-    struct node *documents =
-        yaml_read_tagged(load->arena, load->diagnostics, number, text, file->length, &resets);
-    if (!documents)
-        return -EINVAL;
-    for (size_t i = 0; i < documents->count; i++) {
-        file->resets = resets->items[i];
-        int r = load_document(context, file, documents->items[i], tree, err);
-        if (r < 0)
-            return r;
-    }
     return 0;
 }
 
@@ -131,11 +66,48 @@ int load_read_text(const struct load *load, struct load_file *file, struct error
     return r < 0 ? report_unreadable(load, file, r, err) : 0;
 }
 
+int load_read_documents(const struct load_context *context, struct load_file *file,
+                        struct node **ret_documents, struct node **ret_resets, struct error *err)
+{
+    struct load *load = context->load;
+    struct node *resets = NULL;
+    int r = file->text ? 0 : load_read_text(load, file, err);
+    if (r < 0)
+        return r;
+    char *text = TAKE_PTR(file->text);
+    unsigned number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
+    struct node *documents =
+        yaml_read_tagged(load->arena, load->diagnostics, number, text, file->length, &resets);
+    if (!documents)
+        return -EINVAL;
+    for (size_t i = 0; i < documents->count; i++) {
+        struct node *document = documents->items[i];
+        if (document->kind == NODE_NULL)
+            diagnostics_add(load->diagnostics, SEVERITY_ERROR, document->position,
+                            "begin with 'services:', or leave out the '---' around it",
+                            "this document is empty");
+        else if (!load->options->no_interpolate)
+            interpolate_tree(context->interpolation, document);
+    }
+    *ret_documents = documents;
+    *ret_resets = resets;
+    return 0;
+}
+
 int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
                    struct error *err)
 {
-    int r = file->text ? 0 : load_read_text(context->load, file, err);
-    return r < 0 ? r : load_text(context, file, tree, err);
+    struct node *documents = NULL, *resets = NULL;
+    int r = load_read_documents(context, file, &documents, &resets, err);
+    for (size_t i = 0; r == 0 && i < documents->count; i++) {
+        if (documents->items[i]->kind == NODE_NULL) /* reported */
+            continue;
+        if (tree->position.file == 0)
+            tree->position.file = documents->items[i]->position.file;
+        file->resets = resets->items[i];
+        r = load_document(context, file, documents->items[i], tree, err);
+    }
+    return r;
 }
 
 /* --- the name, ahead of all ------------------------------------------------------------------- */

@@ -202,14 +202,15 @@ static int include(const struct load_context *context, const struct node *entry,
     if (!check_cycle(context, paths->items[0], first) ||
         !read_variables(context, entry, directory, &variables))
         return 0;
-    struct load_context inner = {.load = load,
-                                 .directory = directory,
-                                 .variables = variables,
-                                 .interpolation =
-                                     interpolation_new(load->arena, load->diagnostics, variables),
-                                 .includer = context,
-                                 .including = first,
-                                 .depth = context->depth + 1};
+    struct load_context inner = {
+        .load = load,
+        .directory = directory,
+        .variables = variables,
+        .interpolation = interpolation_new(load->arena, load->diagnostics, variables),
+        .includer = context,
+        .including = first,
+        .depth = context->depth + 1,
+        .extended_files = node_new(load->arena, NODE_MAP, entry->position)};
     struct node *tree = node_new(load->arena, NODE_MAP, entry->position);
     int r = read_files(&inner, paths, context->directory, tree, err);
     if (r < 0)

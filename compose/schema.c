@@ -281,34 +281,50 @@ struct node *schema_parse_entry(struct schema *schema, const struct schema_key *
     return result ? result : node_new(schema->arena, NODE_BAD, value->position);
 }
 
-struct node *schema_normalise(struct schema_run *run, struct node *document)
+static struct schema begin(const struct schema_run *run)
 {
-    struct schema schema = {.arena = run->arena,
-                            .diagnostics = run->diagnostics,
-                            .no_interpolate = run->no_interpolate};
-    struct node *result = NULL;
-    if (document->kind == NODE_MAP)
-        result = schema_parse_object(&schema, &schema_root, document);
-    else
+    return (struct schema){.arena = run->arena,
+                           .diagnostics = run->diagnostics,
+                           .no_interpolate = run->no_interpolate};
+}
+
+static void end(struct schema_run *run, struct schema *schema)
+{
+    value_path_done(&schema->path);
+    run->is_open = run->is_open || schema->is_open;
+}
+
+static bool is_file(const struct schema_run *run, const struct node *document)
+{
+    if (document->kind != NODE_MAP)
         diagnostics_add(run->diagnostics, SEVERITY_ERROR, document->position,
                         "begin with 'services:'", "a Compose file must be a mapping, not %s",
                         node_kind_name(document->kind));
-    value_path_done(&schema.path);
-    run->is_open = run->is_open || schema.is_open;
+    return document->kind == NODE_MAP;
+}
+
+struct node *schema_normalise(struct schema_run *run, struct node *document)
+{
+    struct schema schema = begin(run);
+    struct node *result =
+        is_file(run, document) ? schema_parse_object(&schema, &schema_root, document) : NULL;
+    end(run, &schema);
     return result ? result : node_new(run->arena, NODE_MAP, document->position);
 }
 
-struct node *schema_normalise_service(struct schema_run *run, const char *name,
-                                      struct node *service)
+struct node *schema_normalise_service(struct schema_run *run, const struct node *document,
+                                      const char *name)
 {
-    struct schema schema = {.arena = run->arena,
-                            .diagnostics = run->diagnostics,
-                            .no_interpolate = run->no_interpolate};
-    schema_enter(&schema, "services");
+    struct schema schema = begin(run);
+    const struct schema_key *key = schema_find(&schema_root, "services");
+    struct node *services = is_file(run, document) ? node_get(document, key->name) : NULL;
+    struct node *service = node_get(services, name), *result = NULL;
+    schema_enter(&schema, key->name);
+    if (services && services->kind != NODE_MAP)
+        schema_wrong_kind(&schema, services, "a mapping of names");
     schema_enter(&schema, name);
-    struct node *result =
-        schema_parse_object(&schema, schema_find(&schema_root, "services")->object, service);
-    value_path_done(&schema.path);
-    run->is_open = run->is_open || schema.is_open;
-    return result ? result : node_new(run->arena, NODE_BAD, service->position);
+    if (service)
+        result = schema_parse_entry(&schema, key, service);
+    end(run, &schema);
+    return result;
 }

@@ -94,9 +94,10 @@ struct schema_run {
  * NODE_BAD in the result, so that later stages can go on and find more. What another file may
  * complete is left open: keys without a value, and mappings without what they need. */
 struct node *schema_normalise(struct schema_run *run, struct node *document);
-/* The same for one service. */
-struct node *schema_normalise_service(struct schema_run *run, const char *name,
-                                      struct node *service);
+/* The same for one service of a document, nothing else of which is looked at. NULL: there is none.
+ */
+struct node *schema_normalise_service(struct schema_run *run, const struct node *document,
+                                      const char *name);
 /* Checks what the merge of all files has left open, and what it has put together (schema_finish.c).
  */
 void schema_finish(struct schema_run *run, struct node *tree);

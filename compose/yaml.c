@@ -1,63 +1,9 @@
 /* See compose/yaml.h. */
-#include "compose/yaml.h"
+#include "compose/yaml_reader.h"
 
 #include "base/str.h"
-#include "base/vec.h"
 #include "compose/scalar.h"
 #include "compose/yaml_error.h"
-
-#define RECENT_KEYS 256
-
-/* What a pair of a map that is being read is for. */
-enum { RANK_PLAIN, RANK_MERGE, RANK_RESET, RANK_BAD /* its key was reported */ };
-
-/* A collection that is being read. */
-struct level {
-    struct node *node;
-    size_t first;    /* of its children among the reader's */
-    const char *key; /* of a map: set while its value is awaited */
-    struct position key_position;
-    uint32_t key_hash;
-    unsigned key_rank;
-    const char *anchor; /* NULL: none */
-    bool is_reset;      /* of `!reset`: read, and left out */
-};
-
-struct reader {
-    struct arena *arena;
-    struct diagnostics *diagnostics;
-    unsigned file;
-    yaml_parser_t parser;
-    struct node *documents;
-    struct position document_position; /* of the last `---` */
-    struct node *resets;               /* of the document at hand: paths of !reset and !override */
-    struct node *all_resets;           /* one list per document */
-    struct level levels[YAML_DEPTH_LIMIT];
-    size_t depth;
-    /* Children of the open collections; items of lists have no key. Each goes to its node when that
-     * is complete and its size known. */
-    VEC(struct node_pair) children;
-    const char *recent_keys[RECENT_KEYS]; /* by hash: most keys are written many times */
-    struct node *anchors;                 /* name -> node; NODE_BAD while its value is being read */
-    size_t alias_nodes;
-    bool failed; /* nothing sensible can be read any more */
-};
-
-static struct position position_at(const struct reader *reader, const yaml_mark_t *mark)
-{
-    return (struct position){.file = reader->file,
-                             .line = (unsigned)mark->line + 1,
-                             .column = (unsigned)mark->column + 1};
-}
-
-#define fail_at(reader, position, hint, ...)                                                       \
-    do {                                                                                           \
-        (reader)->failed = true;                                                                   \
-        diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__);       \
-    } while (0)
-
-#define complain_at(reader, position, hint, ...)                                                   \
-    diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__)
 
 /* --- placing a finished node ---------------------------------------------------------------- */
 
@@ -172,14 +118,22 @@ static void add_child(struct reader *reader, struct level *level, struct node *n
     level->key = NULL;
 }
 
-static void place(struct reader *reader, struct node *node)
+/* Its key, which is given all the same, goes when the map is complete. */
+void reader_leave_out(struct reader *reader, struct node *node)
+{
+    struct level *level = &reader->levels[reader->depth - 1];
+    if (level->key)
+        add_child(reader, level, node, RANK_RESET);
+}
+
+void reader_place(struct reader *reader, struct node *node)
 {
     if (reader->depth == 0) {
         if (node->kind == NODE_NULL) /* where it ends is elsewhere */
             node->position = reader->document_position;
         node_append(reader->arena, reader->documents, node);
         node_append(reader->arena, reader->all_resets, reader->resets);
-        reader->resets = node_new(reader->arena, NODE_LIST, node->position);
+        reader->resets = node_new(reader->arena, NODE_MAP, node->position);
         return;
     }
     struct level *level = &reader->levels[reader->depth - 1];
@@ -191,94 +145,7 @@ static void place(struct reader *reader, struct node *node)
     add_child(reader, level, node, level->key_rank);
 }
 
-/* --- anchors and aliases -------------------------------------------------------------------- */
-
-/* The last definition of a name counts. Returns the name, NULL where there is none. */
-static const char *define_anchor(struct reader *reader, const yaml_char_t *name, struct node *node)
-{
-    if (!name)
-        return NULL;
-    const char *copy = arena_strdup(reader->arena, (const char *)name);
-    node_put(reader->arena, reader->anchors, copy, node->position, node);
-    return copy;
-}
-
-static void read_alias(struct reader *reader, const yaml_event_t *event)
-{
-    struct position position = position_at(reader, &event->start_mark);
-    const char *name = (const char *)event->data.alias.anchor;
-    const struct node_pair *anchor = node_find(reader->anchors, name);
-    if (!anchor) {
-        fail_at(reader, position, NULL, "alias '*%s' has no anchor '&%s' before it", name, name);
-        return;
-    }
-    const struct node *target = anchor->value;
-    if (target->kind == NODE_BAD) {
-        fail_at(reader, position, NULL, "anchor '%s' contains itself", name);
-        return;
-    }
-    struct node *copy = node_copy(reader->arena, target, YAML_DEPTH_LIMIT - reader->depth + 1,
-                                  YAML_ALIAS_LIMIT, &reader->alias_nodes);
-    if (copy)
-        place(reader, copy);
-    else if (reader->alias_nodes > YAML_ALIAS_LIMIT)
-        fail_at(reader, position, NULL, "aliases make more than %d values of this file",
-                YAML_ALIAS_LIMIT);
-    else
-        fail_at(reader, position, NULL, "alias '*%s' nests deeper than %d levels", name,
-                YAML_DEPTH_LIMIT);
-}
-
 /* --- events --------------------------------------------------------------------------------- */
-
-/* NULL: there is none, as also "!" means. */
-static const char *tag_name(const yaml_char_t *tag)
-{
-    const char *text = (const char *)tag;
-    const char *core = text ? str_after_prefix(text, "tag:yaml.org,2002:") : NULL;
-    return core ? core : text && streq(text, "!") ? NULL : text;
-}
-
-/* How many items the list of a level has so far. */
-static size_t items_of(const struct reader *reader, size_t level)
-{
-    size_t end =
-        level + 1 < reader->depth ? reader->levels[level + 1].first : reader->children.count;
-    return end - reader->levels[level].first;
-}
-
-/* Where the node at hand belongs: keys, and indexes as numbers. */
-static struct node *current_path(const struct reader *reader, struct position position)
-{
-    struct node *path = node_new(reader->arena, NODE_LIST, position);
-    for (size_t i = 0; i < reader->depth; i++) {
-        const struct level *level = &reader->levels[i];
-        node_append(reader->arena, path,
-                    level->node->kind == NODE_LIST
-                        ? node_new_int(reader->arena, (int64_t)items_of(reader, i), position)
-                        : node_new_string(reader->arena, level->key ? level->key : "", position));
-    }
-    return path;
-}
-
-/* Notes the place of a `!reset` or `!override`. True where the value itself goes. */
-static bool take_tag(struct reader *reader, const yaml_char_t *tag, struct position position)
-{
-    const char *name = tag_name(tag);
-    bool is_reset = name && streq(name, "!reset");
-    if (!is_reset && !(name && streq(name, "!override")))
-        return false;
-    node_append(reader->arena, reader->resets, current_path(reader, position));
-    return is_reset;
-}
-
-/* The value of a `!reset`: its key, which is given all the same, goes when the map is complete. */
-static void leave_out(struct reader *reader, struct node *node)
-{
-    struct level *level = &reader->levels[reader->depth - 1];
-    if (level->key)
-        add_child(reader, level, node, RANK_RESET);
-}
 
 /* Kind and value, from the text and its tag. */
 static void resolve(struct reader *reader, struct node *node, const char *tag, bool is_plain)
@@ -295,7 +162,8 @@ static struct node scalar_node(struct reader *reader, const yaml_event_t *event,
 {
     const char *value = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    struct node node = {.kind = NODE_STRING, .position = position_at(reader, &event->start_mark)};
+    struct node node = {.kind = NODE_STRING,
+                        .position = reader_position(reader, &event->start_mark)};
     if (strlen(value) != length) {
         complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
         length = strlen(value);
@@ -314,14 +182,16 @@ static struct node *keep(struct reader *reader, const struct node *node)
 
 static void read_key(struct reader *reader, struct level *level, const yaml_event_t *event)
 {
-    const char *tag = tag_name(event->data.scalar.tag);
+    const char *tag = reader_tag_name(event->data.scalar.tag);
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     struct node node = scalar_node(reader, event, true);
     resolve(reader, &node, tag, is_plain);
     take_key(reader, level, &node, is_plain && (!tag || streq(tag, "merge")));
     node.text = level->key;
     if (event->data.scalar.anchor) /* most keys need no node */
-        define_anchor(reader, event->data.scalar.anchor, keep(reader, &node));
+        reader_complete_anchor(
+            reader, reader_define_anchor(reader, event->data.scalar.anchor, YAML_TAG_OTHER),
+            keep(reader, &node));
 }
 
 static void read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -332,32 +202,33 @@ static void read_scalar(struct reader *reader, const yaml_event_t *event)
         return;
     }
     struct node node = scalar_node(reader, event, false);
-    if (take_tag(reader, event->data.scalar.tag, node.position) && level) {
-        leave_out(reader, keep(reader, &node));
-        return;
-    }
-    resolve(reader, &node, tag_name(event->data.scalar.tag),
+    enum yaml_tag tag = reader_take_tag(reader, event->data.scalar.tag, node.position);
+    size_t anchor = reader_define_anchor(reader, event->data.scalar.anchor, tag);
+    resolve(reader, &node, reader_tag_name(event->data.scalar.tag),
             event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
     struct node *kept = keep(reader, &node);
-    define_anchor(reader, event->data.scalar.anchor, kept);
-    place(reader, kept);
+    reader_complete_anchor(reader, anchor, kept);
+    if (tag == YAML_TAG_RESET && level)
+        reader_leave_out(reader, kept);
+    else
+        reader_place(reader, kept);
 }
 
 static void open_level(struct reader *reader, enum node_kind kind, const yaml_event_t *event,
                        const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-    struct position position = position_at(reader, &event->start_mark);
+    struct position position = reader_position(reader, &event->start_mark);
     if (reader->depth == YAML_DEPTH_LIMIT) {
         fail_at(reader, position, NULL, "values nest deeper than %d levels", YAML_DEPTH_LIMIT);
         return;
     }
-    bool is_reset = take_tag(reader, tag, position) && reader->depth > 0;
-    struct node *unfinished = anchor ? node_new(reader->arena, NODE_BAD, position) : NULL;
+    enum yaml_tag kind_of_tag = reader_take_tag(reader, tag, position);
+    size_t number = reader_define_anchor(reader, anchor, kind_of_tag);
     reader->levels[reader->depth++] =
         (struct level){.node = node_new(reader->arena, kind, position),
                        .first = reader->children.count,
-                       .anchor = define_anchor(reader, anchor, unfinished),
-                       .is_reset = is_reset};
+                       .anchor = number,
+                       .tag = kind_of_tag};
 }
 
 static void close_level(struct reader *reader)
@@ -368,18 +239,17 @@ static void close_level(struct reader *reader)
     else
         fill_list(reader, level->node, level->first);
     reader->children.count = level->first;
-    if (level->anchor)
-        node_put(reader->arena, reader->anchors, level->anchor, level->node->position, level->node);
-    if (level->is_reset)
-        leave_out(reader, level->node);
+    reader_complete_anchor(reader, level->anchor, level->node);
+    if (level->tag == YAML_TAG_RESET && reader->depth > 0)
+        reader_leave_out(reader, level->node);
     else
-        place(reader, level->node);
+        reader_place(reader, level->node);
 }
 
 /* go-yaml refuses a version that is not 1.1, whatever it reads. */
 static void begin_document(struct reader *reader, const yaml_event_t *event)
 {
-    reader->document_position = position_at(reader, &event->start_mark);
+    reader->document_position = reader_position(reader, &event->start_mark);
     const yaml_version_directive_t *version = event->data.document_start.version_directive;
     if (version && (version->major != 1 || version->minor != 1))
         complain_at(reader, reader->document_position, "leave the line out",
@@ -390,7 +260,7 @@ static void read_event(struct reader *reader, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_ALIAS_EVENT:
-        read_alias(reader, event);
+        reader_take_alias(reader, event);
         break;
     case YAML_SCALAR_EVENT:
         read_scalar(reader, event);
@@ -449,8 +319,8 @@ struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnosti
     struct position start = {.file = file, .line = 1, .column = 1};
     struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
     reader.documents = node_new(arena, NODE_LIST, start);
-    reader.anchors = node_new(arena, NODE_MAP, start);
-    reader.resets = node_new(arena, NODE_LIST, start);
+    reader.anchor_names = node_new(arena, NODE_MAP, start);
+    reader.resets = node_new(arena, NODE_MAP, start);
     reader.all_resets = node_new(arena, NODE_LIST, start);
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
         text += 3;
@@ -465,6 +335,8 @@ struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnosti
     read_events(&reader, text, length);
     yaml_parser_delete(&reader.parser);
     vec_done(&reader.children);
+    vec_done(&reader.anchors);
+    vec_done(&reader.overrides);
     *ret_resets = reader.all_resets;
     return reader.failed ? NULL : reader.documents;
 }

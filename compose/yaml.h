@@ -16,7 +16,7 @@
  */
 struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                        const char *text, size_t length);
-/* The same; *ret_resets has for each document the paths of what was tagged `!reset` (and is left
- * out) or `!override`: lists of keys, and of numbers for items. */
+/* The same; *ret_resets has for each document a tree (reset.h) of what was tagged `!reset`, and is
+ * left out, or `!override`. */
 struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                               const char *text, size_t length, struct node **ret_resets);

@@ -1,0 +1,87 @@
+/* What yaml.c (the events), yaml_anchors.c (anchors and aliases, `!reset` and `!override`) share.
+ */
+#pragma once
+
+#include "base/vec.h"
+#include "compose/yaml.h"
+
+#include <yaml.h>
+
+#define RECENT_KEYS 256
+
+/* What a pair of a map that is being read is for. */
+enum { RANK_PLAIN, RANK_MERGE, RANK_RESET, RANK_BAD /* its key was reported */ };
+
+/* What an earlier file says under the key goes; of `!reset` the value itself as well. */
+enum yaml_tag { YAML_TAG_OTHER, YAML_TAG_RESET, YAML_TAG_OVERRIDE };
+
+/* A collection that is being read. */
+struct level {
+    struct node *node;
+    size_t first;    /* of its children among the reader's */
+    const char *key; /* of a map: set while its value is awaited */
+    struct position key_position;
+    uint32_t key_hash;
+    unsigned key_rank;
+    size_t anchor; /* as reader_define_anchor() returned it */
+    enum yaml_tag tag;
+};
+
+struct anchor {
+    struct node *value; /* NULL: it is being read */
+    enum yaml_tag tag;
+    size_t path_length;               /* keys that lead to it */
+    size_t first_override, overrides; /* below it, among the reader's */
+};
+
+struct reader {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    unsigned file;
+    yaml_parser_t parser;
+    struct node *documents;
+    struct position document_position; /* of the last `---` */
+    struct node *resets;               /* of the document at hand (reset.h) */
+    struct node *all_resets;           /* a tree per document */
+    VEC(struct node *) overrides;      /* their paths: an alias brings them along */
+    struct level levels[YAML_DEPTH_LIMIT];
+    size_t depth;
+    /* Children of the open collections; items of lists have no key. Each goes to its node when that
+     * is complete and its size known. */
+    VEC(struct node_pair) children;
+    const char *recent_keys[RECENT_KEYS]; /* by hash: most keys are written many times */
+    struct node *anchor_names;            /* name -> place among the anchors, plus 1 */
+    VEC(struct anchor) anchors;
+    size_t alias_nodes;
+    bool failed; /* nothing sensible can be read any more */
+};
+
+static inline struct position reader_position(const struct reader *reader, const yaml_mark_t *mark)
+{
+    return (struct position){.file = reader->file,
+                             .line = (unsigned)mark->line + 1,
+                             .column = (unsigned)mark->column + 1};
+}
+
+#define fail_at(reader, position, hint, ...)                                                       \
+    do {                                                                                           \
+        (reader)->failed = true;                                                                   \
+        diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__);       \
+    } while (0)
+
+#define complain_at(reader, position, hint, ...)                                                   \
+    diagnostics_add((reader)->diagnostics, SEVERITY_ERROR, position, hint, __VA_ARGS__)
+
+/* yaml.c: a finished value goes where it belongs; that of a `!reset` only takes up its key. */
+void reader_place(struct reader *reader, struct node *node);
+void reader_leave_out(struct reader *reader, struct node *node);
+
+/* yaml_anchors.c: NULL: there is none, as also "!" means. */
+const char *reader_tag_name(const yaml_char_t *tag);
+/* Notes the place of a `!reset` or `!override`. */
+enum yaml_tag reader_take_tag(struct reader *reader, const yaml_char_t *tag,
+                              struct position position);
+/* The last definition of a name counts. 0 where there is none. */
+size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name, enum yaml_tag tag);
+void reader_complete_anchor(struct reader *reader, size_t anchor, struct node *value);
+void reader_take_alias(struct reader *reader, const yaml_event_t *event);
