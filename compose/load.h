@@ -38,6 +38,7 @@ struct load_file {
     const char *path, *name; /* absolute, or "-"; as positions show it */
     char *text;              /* NULL: not read yet, or taken by the diagnostics */
     size_t length;
+    unsigned number;          /* out: in positions */
     struct position position; /* where it was asked for; of no file: the command line */
     struct node *resets;      /* out: what `!reset` and `!override` name, of the last document */
 };

@@ -205,6 +205,14 @@ static struct node *find_base(struct extended_file *file, const struct node *ext
     return copy;
 }
 
+/* What could not be extended might have brought an image: its lack is no further problem. */
+static void expect_nothing(const struct load *load, struct node *service)
+{
+    if (!node_find(service, "image"))
+        node_put(load->arena, service, "image", service->position,
+                 node_new(load->arena, NODE_BAD, service->position));
+}
+
 static void resolve(struct extended_file *file, const char *name, struct node *service,
                     const struct extension *chain)
 {
@@ -212,8 +220,12 @@ static void resolve(struct extended_file *file, const char *name, struct node *s
     if (!node_find(service, "extends"))
         return;
     const struct node *extends = node_get(service, "extends");
+    if (node_is(extends, NODE_NULL))
+        return; /* for schema_finish() to report */
     struct node *base = extends ? find_base(file, extends, chain) : NULL;
     node_remove(service, "extends");
+    if (!base)
+        expect_nothing(load, service);
     if (!node_is(base, NODE_MAP))
         return;
     reset_apply(load->diagnostics, base, node_get(node_get(file->file.resets, "services"), name));

@@ -75,9 +75,9 @@ int load_read_documents(const struct load_context *context, struct load_file *fi
     if (r < 0)
         return r;
     char *text = TAKE_PTR(file->text);
-    unsigned number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
+    file->number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
     struct node *documents =
-        yaml_read_tagged(load->arena, load->diagnostics, number, text, file->length, &resets);
+        yaml_read_tagged(load->arena, load->diagnostics, file->number, text, file->length, &resets);
     if (!documents)
         return -EINVAL;
     for (size_t i = 0; i < documents->count; i++) {
@@ -99,11 +99,11 @@ int load_read_file(const struct load_context *context, struct load_file *file, s
 {
     struct node *documents = NULL, *resets = NULL;
     int r = load_read_documents(context, file, &documents, &resets, err);
+    if (r == 0 && tree->position.file == 0)
+        tree->position.file = file->number;
     for (size_t i = 0; r == 0 && i < documents->count; i++) {
         if (documents->items[i]->kind == NODE_NULL) /* reported */
             continue;
-        if (tree->position.file == 0)
-            tree->position.file = documents->items[i]->position.file;
         file->resets = resets->items[i];
         r = load_document(context, file, documents->items[i], tree, err);
     }
