@@ -116,6 +116,8 @@ static int render(const struct config_values *values, enum compose_list list,
         *ret_text = compose_list(model, list);
     else if (values->hash)
         return list_hashes(model, values->hash, ret_text, err);
+    else if (values->quiet)
+        *ret_text = NULL; /* the whole takes as long to write as to read */
     else if (values->variables)
         *ret_text = compose_list_variables(model, values->format ? format : COMPOSE_TABLE);
     else

@@ -130,40 +130,29 @@ void complete_report_undefined(const struct completion *completion,
                     reference->name);
 }
 
-/* Leaves out the networks that are not there. `default` always is. */
-static void check_references(const struct completion *completion, const struct node_pair *service,
-                             const struct node *written)
+/* Leaves out the networks that are not there, and notes the others. `default` always is. */
+static void check_networks(const struct completion *completion, const struct node_pair *service,
+                           const struct node *written, struct node *used)
 {
-    const struct node *networks = node_get(service->value, "networks");
-    if (!networks)
-        return;
-    struct node *known = node_new(completion->arena, NODE_MAP, networks->position);
-    for (size_t i = 0; i < networks->count; i++) {
+    struct node *networks = node_get(service->value, "networks");
+    size_t kept = 0;
+    for (size_t i = 0; networks && i < networks->count; i++) {
         const struct node_pair *pair = &networks->pairs[i];
         if (node_find(written, pair->key) || streq(pair->key, "default") ||
-            completion->no_consistency)
-            node_put_ranked(completion->arena, known, pair);
-        else
+            completion->no_consistency) {
+            node_put_ranked(completion->arena, used, pair);
+            networks->pairs[kept++] = *pair;
+        } else {
             complete_report_undefined(completion,
                                       &(struct reference){.service = service->key,
                                                           .kind = "network",
                                                           .name = pair->key,
                                                           .position = pair->position},
                                       written);
+        }
     }
-    complete_put(completion, service_rows(), service->value, "networks", known);
-}
-
-/* The names of all networks that services join. */
-static struct node *used_networks(const struct completion *completion, const struct node *services)
-{
-    struct node *used = node_new(completion->arena, NODE_MAP, services->position);
-    for (size_t i = 0; i < services->count; i++) {
-        const struct node *networks = node_get(services->pairs[i].value, "networks");
-        for (size_t j = 0; networks && j < networks->count; j++)
-            node_put_ranked(completion->arena, used, &networks->pairs[j]);
-    }
-    return used;
+    if (networks)
+        node_shrink(networks, kept);
 }
 
 static void name_network(const struct completion *completion, const char *key, struct node *network)
@@ -179,12 +168,9 @@ static void name_network(const struct completion *completion, const char *key, s
 
 /* The networks in use, in the file's order; `default` last where it is not written. */
 static void complete_top_networks(const struct completion *completion, struct node *tree,
-                                  const struct node *services)
+                                  const struct node *used)
 {
     const struct node *written = node_get(tree, "networks");
-    for (size_t i = 0; i < services->count; i++)
-        check_references(completion, &services->pairs[i], written);
-    const struct node *used = used_networks(completion, services);
     struct position position = tree->position;
     struct node *result =
         node_new(completion->arena, NODE_MAP, written ? written->position : position);
@@ -200,6 +186,21 @@ static void complete_top_networks(const struct completion *completion, struct no
         complete_put(completion, &schema_root, tree, "networks", result);
     else
         node_remove(tree, "networks");
+}
+
+/* What services refer to is there; what they do not is left out at the top level. */
+static void complete_references(const struct completion *completion, struct node *tree,
+                                const struct node *services)
+{
+    const struct node *networks = node_get(tree, "networks");
+    struct node *used_networks = node_new(completion->arena, NODE_MAP, services->position);
+    struct used_storage storage = complete_storage_begin(completion, tree);
+    for (size_t i = 0; i < services->count; i++) {
+        check_networks(completion, &services->pairs[i], networks, used_networks);
+        complete_storage_service(completion, &storage, &services->pairs[i]);
+    }
+    complete_top_networks(completion, tree, used_networks);
+    complete_storage_end(completion, &storage, tree);
 }
 
 /* --- profiles and dependencies ---------------------------------------------------------------- */
@@ -229,20 +230,25 @@ static bool is_named(const struct completion *completion, const struct node *ser
     return false;
 }
 
-/* Takes the services out whose profiles are not enabled, and returns them. */
-static struct node *take_disabled(const struct completion *completion, struct node *services)
+/* Completes the services, one after the other. Takes those out whose profiles are not enabled, and
+ * returns them. */
+static struct node *complete_services(const struct completion *completion,
+                                      const struct host_values *host, struct node *services)
 {
     struct node *disabled = node_new(completion->arena, NODE_MAP, services->position);
     struct node *enabled = node_new(completion->arena, NODE_MAP, services->position);
+    node_reserve(completion->arena, enabled, services->count);
     for (size_t i = 0; i < services->count; i++) {
-        const struct node_pair *pair = &services->pairs[i];
+        struct node_pair *pair = &services->pairs[i];
         bool is_on = completion->is_wire || completion->keep_all ||
                      is_enabled(pair->value, completion->profiles) ||
                      is_named(completion, services, node_get(pair->value, "profiles"));
+        complete_host_service(host, pair->value);
+        if (is_on)
+            complete_service(completion, pair);
         node_put_ranked(completion->arena, is_on ? enabled : disabled, pair);
     }
-    if (disabled->count > 0)
-        *services = *enabled;
+    *services = *enabled;
     return disabled;
 }
 
@@ -328,19 +334,19 @@ void complete_tree(const struct completion *completion, struct node *tree,
     }
     complete_put(completion, &schema_root, tree, "name",
                  node_new_string(completion->arena, completion->project, tree->position));
-    if (!completion->no_path_resolution)
-        complete_paths(completion->arena, completion->variables, completion->directory, tree);
-    if (completion->variables && !completion->no_env_resolution && !completion->is_original)
-        complete_bare_keys(completion->arena, completion->variables, tree);
-    const struct node *disabled = take_disabled(completion, services);
-    for (size_t i = 0; i < services->count; i++)
-        complete_service(completion, &services->pairs[i]);
+    struct host_values host = {
+        .arena = completion->arena,
+        .variables = completion->variables,
+        .directory = completion->no_path_resolution ? NULL : completion->directory,
+        .bare_keys =
+            completion->variables && !completion->no_env_resolution && !completion->is_original};
+    const struct node *disabled = complete_services(completion, &host, services);
+    complete_host_rest(&host, tree);
     if (!completion->no_consistency)
         check_dependencies(completion, services, disabled);
     if (completion->only_services && !completion->keep_all && completion->services &&
         completion->services[0])
         select_services(completion, services);
-    complete_top_networks(completion, tree, services);
-    complete_storage(completion, tree, services);
+    complete_references(completion, tree, services);
     *ret_disabled = names_of(completion->arena, disabled);
 }

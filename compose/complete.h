@@ -32,15 +32,20 @@ void complete_tree(const struct completion *completion, struct node *tree,
 void complete_drop_empty(struct node *tree);
 /* What is checked, and noted, but not kept goes. */
 void complete_forget(struct node *tree);
-/* Relative paths begin in directory, `~` is the variable HOME. Twice does no harm. */
-void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
-                    const struct node *tree);
-/* The same for one service that another file extends: its build may yet get a context there. */
-void complete_service_paths(struct arena *arena, const struct variables *variables,
-                            const char *directory, struct node *service);
-/* Bare KEYs of environments and build arguments take the variables' values. */
-void complete_bare_keys(struct arena *arena, const struct variables *variables,
-                        const struct node *tree);
+/* What a tree's own folder and the caller's variables mean: a relative path is made absolute, `~`
+ * is the variable HOME, a bare KEY of an environment or of build arguments takes its value. Twice
+ * does no harm. */
+struct host_values {
+    struct arena *arena;
+    const struct variables *variables; /* NULL: `~` stays */
+    const char *directory;             /* absolute; NULL: paths stay */
+    bool bare_keys;                    /* they are filled in */
+    bool is_part; /* of a service: what has no path here may have one elsewhere */
+};
+void complete_host_values(const struct host_values *host, const struct node *tree);
+/* The same for one service, and for all but the services. */
+void complete_host_service(const struct host_values *host, struct node *service);
+void complete_host_rest(const struct host_values *host, const struct node *tree);
 
 /* --- between complete.c and complete_storage.c ------------------------------------------------ */
 
@@ -60,6 +65,16 @@ void complete_environment(const struct completion *completion, struct node *serv
 /* The services that `links`, `volumes_from`, `network_mode: service:X`... name are waited for. */
 void complete_implied_dependencies(const struct completion *completion, struct node *service);
 void complete_build(const struct completion *completion, struct node *service);
-/* volumes, configs and secrets of the top level. */
-void complete_storage(const struct completion *completion, struct node *tree,
-                      const struct node *services);
+/* volumes, configs, secrets and models: what services use, service by service, and then the top
+ * level, where the rest goes. */
+enum { USED_VOLUMES, USED_CONFIGS, USED_SECRETS, USED_MODELS, USED_COUNT };
+struct used_storage {
+    const struct node *written[USED_COUNT]; /* NULL: no such section */
+    struct node *used[USED_COUNT];
+};
+struct used_storage complete_storage_begin(const struct completion *completion,
+                                           const struct node *tree);
+void complete_storage_service(const struct completion *completion, struct used_storage *storage,
+                              const struct node_pair *service);
+void complete_storage_end(const struct completion *completion, const struct used_storage *storage,
+                          struct node *tree);

@@ -5,13 +5,6 @@
 #include "compose/complete.h"
 #include "compose/parse.h"
 
-struct paths {
-    struct arena *arena;
-    const struct variables *variables; /* for `~`; NULL: it stays */
-    const char *directory;
-    bool is_part; /* of a service: what has no path here may have one elsewhere */
-};
-
 static const struct schema_object *service_rows(void)
 {
     return schema_find(&schema_root, "services")->object;
@@ -19,36 +12,36 @@ static const struct schema_object *service_rows(void)
 
 /* Relative paths begin in the folder, `~` is the caller's home; absolute ones stay as written, as
  * the reference has it. */
-static const char *full_path(const struct paths *paths, const char *text)
+static const char *full_path(const struct host_values *host, const char *text)
 {
     const char *home =
-        text[0] == '~' && paths->variables ? variables_get(paths->variables, "HOME") : NULL;
+        text[0] == '~' && host->variables ? variables_get(host->variables, "HOME") : NULL;
     if (text[0] == '/')
         return text;
     if (home && home[0] == '/')
-        return path_clean(paths->arena, home, text[1] == '/' ? text + 2 : text + 1);
-    return path_clean(paths->arena, paths->directory, text);
+        return path_clean(host->arena, home, text[1] == '/' ? text + 2 : text + 1);
+    return path_clean(host->arena, host->directory, text);
 }
 
-static void resolve_node(const struct paths *paths, struct node **node)
+static void resolve_node(const struct host_values *host, struct node **node)
 {
     if (node_is(*node, NODE_STRING))
-        *node = node_new_string(paths->arena, full_path(paths, (*node)->text), (*node)->position);
+        *node = node_new_string(host->arena, full_path(host, (*node)->text), (*node)->position);
 }
 
-static void resolve_member(const struct paths *paths, struct node *map, const char *key)
+static void resolve_member(const struct host_values *host, struct node *map, const char *key)
 {
     struct node_pair *pair = node_find(map, key);
     if (pair)
-        resolve_node(paths, &pair->value);
+        resolve_node(host, &pair->value);
 }
 
 /* A list of paths, or of mappings with a `path`. */
-static void resolve_list(const struct paths *paths, struct node *list)
+static void resolve_list(const struct host_values *host, struct node *list)
 {
     for (size_t i = 0; node_is(list, NODE_LIST) && i < list->count; i++) {
-        resolve_node(paths, &list->items[i]);
-        resolve_member(paths, list->items[i], "path");
+        resolve_node(host, &list->items[i]);
+        resolve_member(host, list->items[i], "path");
     }
 }
 
@@ -60,108 +53,101 @@ static bool is_remote(const char *text)
            str_after_prefix(text, "github.com/") || str_after_prefix(text, "service:");
 }
 
-static void resolve_build(const struct paths *paths, struct node *build)
+static void resolve_build(const struct host_values *host, struct node *build)
 {
     if (!node_is(build, NODE_MAP))
         return;
     struct node_pair *context = node_find(build, "context");
     const struct schema_object *rows = schema_find(service_rows(), "build")->object;
-    struct schema schema = {.arena = paths->arena};
+    struct schema schema = {.arena = host->arena};
     bool is_missing =
         !context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0');
-    if (is_missing && !paths->is_part)
+    if (is_missing && !host->is_part)
         schema_put(&schema, rows, build, "context",
-                   node_new_string(paths->arena, paths->directory, build->position));
+                   node_new_string(host->arena, host->directory, build->position));
     else if (!is_missing && node_is(context->value, NODE_STRING) &&
              !is_remote(context->value->text))
-        resolve_node(paths, &context->value);
+        resolve_node(host, &context->value);
     const struct node *contexts = node_get(build, "additional_contexts");
     for (size_t i = 0; contexts && i < contexts->count; i++)
         if (node_is(contexts->pairs[i].value, NODE_STRING) &&
             !is_remote(contexts->pairs[i].value->text))
-            resolve_node(paths, &contexts->pairs[i].value);
+            resolve_node(host, &contexts->pairs[i].value);
     struct node *agents = node_get(build, "ssh");
     for (size_t i = 0; agents && i < agents->count; i++) {
         const char *text = agents->items[i]->text, *equals = strchr(text, '=');
         if (equals)
             agents->items[i] =
-                node_new_string(paths->arena,
-                                arena_printf(paths->arena, "%.*s=%s", (int)(equals - text), text,
-                                             full_path(paths, equals + 1)),
+                node_new_string(host->arena,
+                                arena_printf(host->arena, "%.*s=%s", (int)(equals - text), text,
+                                             full_path(host, equals + 1)),
                                 agents->items[i]->position);
     }
 }
 
 /* --- services and the top level --------------------------------------------------------------- */
 
-static void resolve_service(const struct paths *paths, struct node *service)
+static void resolve_service(const struct host_values *host, struct node *service)
 {
     const struct node *mounts = node_get(service, "volumes");
-    resolve_build(paths, node_get(service, "build"));
-    resolve_list(paths, node_get(service, "env_file"));
-    resolve_list(paths, node_get(service, "label_file"));
-    resolve_list(paths, node_get(node_get(service, "develop"), "watch"));
+    resolve_build(host, node_get(service, "build"));
+    resolve_list(host, node_get(service, "env_file"));
+    resolve_list(host, node_get(service, "label_file"));
+    resolve_list(host, node_get(node_get(service, "develop"), "watch"));
     for (size_t i = 0; mounts && i < mounts->count; i++)
         if (streq(node_get_string(mounts->items[i], "type", ""), "bind"))
-            resolve_member(paths, mounts->items[i], "source");
+            resolve_member(host, mounts->items[i], "source");
 }
 
 /* `driver_opts: {type: none, o: bind, device: PATH}` is a folder of the host. */
-static void resolve_volume(const struct paths *paths, struct node *volume)
+static void resolve_volume(const struct host_values *host, struct node *volume)
 {
     struct node *options = node_get(volume, "driver_opts");
     const char *driver = node_get_string(volume, "driver", "local");
     if ((streq(driver, "") || streq(driver, "local")) &&
         streq(node_get_string(options, "o", ""), "bind"))
-        resolve_member(paths, options, "device");
+        resolve_member(host, options, "device");
 }
 
-void complete_service_paths(struct arena *arena, const struct variables *variables,
-                            const char *directory, struct node *service)
-{
-    struct paths paths = {
-        .arena = arena, .variables = variables, .directory = directory, .is_part = true};
-    resolve_service(&paths, service);
-}
-
-void complete_paths(struct arena *arena, const struct variables *variables, const char *directory,
-                    const struct node *tree)
-{
-    static const char *const sections[] = {"configs", "secrets"};
-    struct paths paths = {.arena = arena, .variables = variables, .directory = directory};
-    const struct node *services = node_get(tree, "services"), *volumes = node_get(tree, "volumes");
-    for (size_t i = 0; services && i < services->count; i++)
-        resolve_service(&paths, services->pairs[i].value);
-    for (size_t i = 0; volumes && i < volumes->count; i++)
-        resolve_volume(&paths, volumes->pairs[i].value);
-    for (size_t j = 0; j < 2; j++) {
-        const struct node *section = node_get(tree, sections[j]);
-        for (size_t i = 0; section && i < section->count; i++)
-            resolve_member(&paths, section->pairs[i].value, "file");
-    }
-}
-
-/* --- bare keys -------------------------------------------------------------------------------- */
-
-static void fill_bare(struct arena *arena, const struct variables *variables,
-                      struct node *environment)
+/* A bare KEY takes the caller's value, where there is one. */
+static void fill_bare(const struct host_values *host, struct node *environment)
 {
     for (size_t i = 0; node_is(environment, NODE_MAP) && i < environment->count; i++) {
         struct node_pair *pair = &environment->pairs[i];
         const char *value =
-            pair->value->kind == NODE_NULL ? variables_get(variables, pair->key) : NULL;
+            pair->value->kind == NODE_NULL ? variables_get(host->variables, pair->key) : NULL;
         if (value)
-            pair->value = node_new_string(arena, value, pair->value->position);
+            pair->value = node_new_string(host->arena, value, pair->value->position);
     }
 }
 
-void complete_bare_keys(struct arena *arena, const struct variables *variables,
-                        const struct node *tree)
+void complete_host_service(const struct host_values *host, struct node *service)
+{
+    if (host->directory)
+        resolve_service(host, service);
+    if (!host->bare_keys)
+        return;
+    fill_bare(host, node_get(service, "environment"));
+    fill_bare(host, node_get(node_get(service, "build"), "args"));
+}
+
+void complete_host_rest(const struct host_values *host, const struct node *tree)
+{
+    static const char *const sections[] = {"configs", "secrets"};
+    const struct node *volumes = host->directory ? node_get(tree, "volumes") : NULL;
+    for (size_t i = 0; volumes && i < volumes->count; i++)
+        resolve_volume(host, volumes->pairs[i].value);
+    for (size_t j = 0; host->directory && j < 2; j++) {
+        const struct node *section = node_get(tree, sections[j]);
+        for (size_t i = 0; section && i < section->count; i++)
+            resolve_member(host, section->pairs[i].value, "file");
+    }
+}
+
+void complete_host_values(const struct host_values *host, const struct node *tree)
 {
     const struct node *services = node_get(tree, "services");
-    for (size_t i = 0; services && i < services->count; i++) {
-        struct node *service = services->pairs[i].value;
-        fill_bare(arena, variables, node_get(service, "environment"));
-        fill_bare(arena, variables, node_get(node_get(service, "build"), "args"));
-    }
+    for (size_t i = 0; services && i < services->count; i++)
+        complete_host_service(host, services->pairs[i].value);
+    complete_host_rest(host, tree);
 }

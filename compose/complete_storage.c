@@ -47,14 +47,17 @@ void complete_build(const struct completion *completion, struct node *service)
 
 /* --- top level ------------------------------------------------------------------------------- */
 
-struct section {
-    const char *name, *kind; /* "volumes", "volume" */
-};
+static const struct section {
+    const char *name, *kind;
+} sections[USED_COUNT] = {[USED_VOLUMES] = {"volumes", "volume"},
+                          [USED_CONFIGS] = {"configs", "config"},
+                          [USED_SECRETS] = {"secrets", "secret"},
+                          [USED_MODELS] = {"models", "model"}};
 
 /* Whether an entry of a service's list names something of the top level. */
-static const char *named_source(const struct section *section, const struct node *entry)
+static const char *named_source(size_t section, const struct node *entry)
 {
-    if (streq(section->name, "volumes") && !streq(node_get_string(entry, "type", ""), "volume"))
+    if (section == USED_VOLUMES && !streq(node_get_string(entry, "type", ""), "volume"))
         return NULL;
     const char *source = node_get_string(entry, "source", "");
     return source[0] ? source : NULL;
@@ -78,35 +81,27 @@ static void report_undefined(const struct completion *completion, const struct s
 }
 
 /* Notes what a list of a service uses, and leaves out what is not there. */
-static void check_list(const struct completion *completion, const struct section *section,
-                       const struct node_pair *service, const struct node *written,
-                       struct node *used, struct node *owner)
+static void check_list(const struct completion *completion, struct used_storage *storage,
+                       size_t section, const struct node_pair *service, const struct node *owner)
 {
-    struct node_pair *pair = node_find(owner, section->name);
-    if (!pair || pair->value->kind != NODE_LIST)
+    struct node *list = node_get(owner, sections[section].name);
+    const struct node *written = storage->written[section];
+    if (!node_is(list, NODE_LIST))
         return;
-    struct node *list = pair->value;
     uint32_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
         const char *name = named_source(section, list->items[i]);
         if (name && !node_find(written, name) && !completion->no_consistency) {
-            report_undefined(completion, section, service, written, name, list->items[i]->position);
+            report_undefined(completion, &sections[section], service, written, name,
+                             list->items[i]->position);
             continue;
         }
         if (name)
-            node_put(completion->arena, used, name, list->items[i]->position, list->items[i]);
+            node_put(completion->arena, storage->used[section], name, list->items[i]->position,
+                     list->items[i]);
         list->items[kept++] = list->items[i];
     }
     list->count = kept;
-}
-
-static void check_references(const struct completion *completion, const struct section *section,
-                             const struct node_pair *service, const struct node *written,
-                             struct node *used)
-{
-    check_list(completion, section, service, written, used, service->value);
-    if (streq(section->name, "secrets"))
-        check_list(completion, section, service, written, used, node_get(service->value, "build"));
 }
 
 static void complete_entry(const struct completion *completion, const struct schema_object *rows,
@@ -125,59 +120,70 @@ static void complete_entry(const struct completion *completion, const struct sch
     }
 }
 
-static void complete_section(const struct completion *completion, const struct section *section,
-                             struct node *tree, const struct node *services)
+static void complete_section(const struct completion *completion, size_t section,
+                             const struct used_storage *storage, struct node *tree)
 {
-    const struct schema_object *rows = schema_find(&schema_root, section->name)->object;
-    const struct node *written = node_get(tree, section->name);
-    struct node *used = node_new(completion->arena, NODE_MAP, tree->position);
+    const char *name = sections[section].name;
+    const struct schema_object *rows = schema_find(&schema_root, name)->object;
+    const struct node *written = storage->written[section];
     struct node *result = node_new(completion->arena, NODE_MAP, tree->position);
-    for (size_t i = 0; i < services->count; i++)
-        check_references(completion, section, &services->pairs[i], written, used);
     for (size_t i = 0; written && i < written->count; i++)
-        if (completion->keep_all || node_find(used, written->pairs[i].key)) {
+        if (completion->keep_all || node_find(storage->used[section], written->pairs[i].key)) {
             node_put_ranked(completion->arena, result, &written->pairs[i]);
             complete_entry(completion, rows, &written->pairs[i]);
         }
     if (result->count > 0)
-        complete_put(completion, &schema_root, tree, section->name, result);
+        complete_put(completion, &schema_root, tree, name, result);
     else
-        node_remove(tree, section->name);
+        node_remove(tree, name);
 }
 
-/* Models are named by keys. */
-static void complete_models(const struct completion *completion, struct node *tree,
-                            const struct node *services)
+/* Models are named by keys, and shown in the order in which services name them. */
+static void check_models(const struct completion *completion, struct used_storage *storage,
+                         const struct node_pair *service)
 {
-    const struct node *written = node_get(tree, "models");
-    struct node *result = node_new(completion->arena, NODE_MAP, tree->position);
-    for (size_t i = 0; i < services->count; i++) {
-        const struct node *models = node_get(services->pairs[i].value, "models");
-        for (size_t j = 0; node_is(models, NODE_MAP) && j < models->count; j++) {
-            const struct node_pair *pair = &models->pairs[j],
-                                   *model = node_find(written, pair->key);
-            struct reference reference = {.service = services->pairs[i].key,
-                                          .kind = "model",
-                                          .name = pair->key,
-                                          .position = pair->position};
-            if (model)
-                node_put_ranked(completion->arena, result, model);
-            else if (!completion->no_consistency)
-                complete_report_undefined(completion, &reference, written);
-        }
+    const struct node *models = node_get(service->value, "models");
+    for (size_t i = 0; node_is(models, NODE_MAP) && i < models->count; i++) {
+        const struct node_pair *pair = &models->pairs[i],
+                               *model = node_find(storage->written[USED_MODELS], pair->key);
+        struct reference reference = {.service = service->key,
+                                      .kind = "model",
+                                      .name = pair->key,
+                                      .position = pair->position};
+        if (model)
+            node_put_ranked(completion->arena, storage->used[USED_MODELS], model);
+        else if (!completion->no_consistency)
+            complete_report_undefined(completion, &reference, storage->written[USED_MODELS]);
     }
-    if (result->count > 0)
-        complete_put(completion, &schema_root, tree, "models", result);
+}
+
+struct used_storage complete_storage_begin(const struct completion *completion,
+                                           const struct node *tree)
+{
+    struct used_storage storage;
+    for (size_t i = 0; i < USED_COUNT; i++) {
+        storage.written[i] = node_get(tree, sections[i].name);
+        storage.used[i] = node_new(completion->arena, NODE_MAP, tree->position);
+    }
+    return storage;
+}
+
+void complete_storage_service(const struct completion *completion, struct used_storage *storage,
+                              const struct node_pair *service)
+{
+    for (size_t i = 0; i < USED_MODELS; i++)
+        check_list(completion, storage, i, service, service->value);
+    check_list(completion, storage, USED_SECRETS, service, node_get(service->value, "build"));
+    check_models(completion, storage, service);
+}
+
+void complete_storage_end(const struct completion *completion, const struct used_storage *storage,
+                          struct node *tree)
+{
+    for (size_t i = 0; i < USED_MODELS; i++)
+        complete_section(completion, i, storage, tree);
+    if (storage->used[USED_MODELS]->count > 0)
+        complete_put(completion, &schema_root, tree, "models", storage->used[USED_MODELS]);
     else
         node_remove(tree, "models");
-}
-
-void complete_storage(const struct completion *completion, struct node *tree,
-                      const struct node *services)
-{
-    static const struct section sections[] = {
-        {"volumes", "volume"}, {"configs", "config"}, {"secrets", "secret"}};
-    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-        complete_section(completion, &sections[i], tree, services);
-    complete_models(completion, tree, services);
 }

@@ -215,8 +215,11 @@ static int include(const struct load_context *context, const struct node *entry,
     int r = read_files(&inner, paths, context->directory, tree, err);
     if (r < 0)
         return r == -EINVAL && !(err && err->code) ? 0 : r;
-    complete_paths(load->arena, variables, directory, tree);
-    complete_bare_keys(load->arena, variables, tree);
+    complete_host_values(&(struct host_values){.arena = load->arena,
+                                               .variables = variables,
+                                               .directory = directory,
+                                               .bare_keys = true},
+                         tree);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         import_section(context, sections[i], tree, document);
     return 0;

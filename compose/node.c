@@ -154,18 +154,22 @@ static void index_rebuild(struct arena *arena, struct node *map)
     index_all(map);
 }
 
+static bool is_key(const struct node_pair *pair, const char *key, uint32_t hash)
+{
+    /* Keys of the schema are the same text, and often the same string. */
+    return pair->hash == hash && (pair->key == key || streq(pair->key, key));
+}
+
 struct node_pair *node_search(const struct node *map, const char *key, uint32_t hash)
 {
     if (node_is_indexed(map)) {
-        for (size_t slot = first_slot(map, hash); map->index[slot]; slot = next_slot(map, slot)) {
-            struct node_pair *pair = &map->pairs[map->index[slot] - 1];
-            if (pair->hash == hash && streq(pair->key, key))
-                return pair;
-        }
+        for (size_t slot = first_slot(map, hash); map->index[slot]; slot = next_slot(map, slot))
+            if (is_key(&map->pairs[map->index[slot] - 1], key, hash))
+                return &map->pairs[map->index[slot] - 1];
         return NULL;
     }
     for (size_t i = 0; i < map->count; i++)
-        if (map->pairs[i].hash == hash && streq(map->pairs[i].key, key))
+        if (is_key(&map->pairs[i], key, hash))
             return &map->pairs[i];
     return NULL;
 }

@@ -247,6 +247,9 @@ static bool is_yaml_1_1(const char *text)
 
 bool scalar_needs_quotes(const char *text)
 {
+    /* How everything below begins, the empty text too. */
+    if (!strchr("0123456789+-.~nNtTfFyYoO<=", text[0]))
+        return false;
     struct node node = {0};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     if (scalar_time(arena, text))
