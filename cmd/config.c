@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 
 struct config_values {
     const char *format, *output, *hash;
@@ -139,6 +140,17 @@ static int write_text(const struct config_values *values, const char *text, stru
                           : output_write(text, strlen(text), err);
 }
 
+/* What else went wrong than what stands in the files, in the form of that. */
+static void print_json_error(struct error *err)
+{
+    _cleanup_strbuf_ struct strbuf text = {0};
+    if (!err->code)
+        return;
+    diagnostics_print_json_error(error_text(err), &text);
+    fputs(strbuf_text(&text), stderr);
+    error_done(err);
+}
+
 static int run(const struct invocation *invocation, struct error *err)
 {
     const struct config_values *values = invocation->values;
@@ -148,7 +160,11 @@ static int run(const struct invocation *invocation, struct error *err)
     int r = load(invocation, list, &model, err);
     if (r == 0)
         r = render(values, list, model, &text, err);
-    return r < 0 || values->quiet ? r : write_text(values, text, err);
+    if (r == 0 && !values->quiet)
+        r = write_text(values, text, err);
+    if (r < 0 && wants_json(values))
+        print_json_error(err);
+    return r;
 }
 
 const struct command command_config = {

@@ -14,10 +14,13 @@ extern char **environ;
 static void print_diagnostics(const struct diagnostics *diagnostics, bool json)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
+    struct diagnostics_look look = {.color = output_has_color(STDERR_FILENO)};
+    if (isatty(STDERR_FILENO))
+        look.width = output_get_size(STDERR_FILENO).columns;
     if (json)
         diagnostics_print_json(diagnostics, &text);
     else
-        diagnostics_print(diagnostics, output_has_color(STDERR_FILENO), &text);
+        diagnostics_print(diagnostics, &look, &text);
     fputs(strbuf_text(&text), stderr);
 }
 

@@ -82,6 +82,15 @@ void diagnostics_release(struct diagnostics *diagnostics, struct position *place
 
 /* The same as JSON, one object a line: severity, file, line, column, message, hint. */
 void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf *out);
+/* One that is not of the list, in the same form. */
+void diagnostics_print_json_error(const char *message, struct strbuf *out);
+
+struct diagnostics_look {
+    bool color;
+    unsigned width; /* columns of the terminal; 0: no terminal */
+};
 /* All of them as text, sorted by file in order of reading, then line and column; errors and
- * warnings together. */
-void diagnostics_print(const struct diagnostics *diagnostics, bool color, struct strbuf *out);
+ * warnings together. Lines too long for the terminal are shown around the caret. look may be NULL.
+ */
+void diagnostics_print(const struct diagnostics *diagnostics, const struct diagnostics_look *look,
+                       struct strbuf *out);

@@ -28,15 +28,23 @@ const char *schema_path(struct schema *schema)
     return value_path_text(&schema->path);
 }
 
+static void report(struct schema *schema, enum severity severity, const struct node *node,
+                   const char *hint, const char *format, va_list args)
+{
+    struct diagnostics *diagnostics = schema->diagnostics;
+    bool is_full = diagnostics_is_full(diagnostics); /* long values, again and again */
+    _cleanup_free_ char *message = is_full ? NULL : xvasprintf(format, args);
+    diagnostics_add(diagnostics, severity, node->position, hint, "'%s' %s",
+                    is_full ? "" : schema_path(schema), is_full ? "" : message);
+}
+
 struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
                           const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    _cleanup_free_ char *message = xvasprintf(format, args);
+    report(schema, SEVERITY_ERROR, node, hint, format, args);
     va_end(args);
-    diagnostics_add(schema->diagnostics, SEVERITY_ERROR, node->position, hint, "'%s' %s",
-                    schema_path(schema), message);
     return NULL;
 }
 
@@ -45,10 +53,8 @@ void schema_engine(struct schema *schema, const struct node *node, const char *h
 {
     va_list args;
     va_start(args, format);
-    _cleanup_free_ char *message = xvasprintf(format, args);
+    report(schema, SEVERITY_ENGINE, node, hint, format, args);
     va_end(args);
-    diagnostics_add(schema->diagnostics, SEVERITY_ENGINE, node->position, hint, "'%s' %s",
-                    schema_path(schema), message);
 }
 
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted)

@@ -29,7 +29,7 @@ struct model *api_read_model(const struct api_call *call, const cJSON *value, st
     diagnostics_set_purpose(diagnostics, PURPOSE_RUN);
     if (compose_deserialize(text, strlen(text), diagnostics, &model, err) < 0) {
         _cleanup_strbuf_ struct strbuf problems = {0};
-        diagnostics_print(diagnostics, false, &problems);
+        diagnostics_print(diagnostics, NULL, &problems);
         if (problems.length > 0)
             error_set(err, EINVAL, "the model is not valid: %s", problems.data);
         return NULL;

@@ -51,7 +51,7 @@ static struct model *load(char *const *files)
                                       .working_directory = "/proc/self",
                                       .environment = (char *[]){set, blank, port, NULL}};
     int r = compose_load(&options, diagnostics, &model, &err);
-    diagnostics_print(diagnostics, true, &text);
+    diagnostics_print(diagnostics, &(struct diagnostics_look){.color = true}, &text);
     if ((r == 0) != (model != NULL) || (r < 0 && !err.code && text.length == 0))
         abort();
     return model;
@@ -97,7 +97,7 @@ static void check_dotenv(struct text text)
     unsigned file = diagnostics_add_file(diagnostics, ".env", copy, text.length);
     dotenv_read(arena, diagnostics, file, copy, NULL, map);
     _cleanup_strbuf_ struct strbuf problems = {0};
-    diagnostics_print(diagnostics, false, &problems);
+    diagnostics_print(diagnostics, NULL, &problems);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -161,7 +161,7 @@ static void check_output(struct test_case *test, const struct model *model,
     compose_load(&options, diagnostics, &copy, &err);
     _cleanup_free_ char *again = copy ? compose_print(copy, format) : NULL;
     _cleanup_strbuf_ struct strbuf problems = {0};
-    diagnostics_print(diagnostics, false, &problems);
+    diagnostics_print(diagnostics, NULL, &problems);
     expect_same(test, "config's output", text, again ? again : strbuf_text(&problems));
     unlink(path);
 }
@@ -205,7 +205,7 @@ static unsigned run_case(const char *root, const char *name)
     _cleanup_strbuf_ struct strbuf problems = {0};
 
     compose_load(&options, diagnostics, &model, &err);
-    diagnostics_print(diagnostics, false, &problems);
+    diagnostics_print(diagnostics, NULL, &problems);
     if (err.code)
         strbuf_addf(&problems, "%s\n", error_text(&err));
     _cleanup_free_ char *shown = hide_folder(folder, strbuf_text(&problems));

@@ -95,7 +95,7 @@ static void problems_name_their_place(void **state)
     assert_int_equal(fixture.result, -EINVAL);
     assert_int_equal(diagnostics_count(fixture.diagnostics, SEVERITY_ERROR), 4);
     assert_string_equal(node_get_string(fixture.map, "OK", ""), "1");
-    diagnostics_print(fixture.diagnostics, false, &out);
+    diagnostics_print(fixture.diagnostics, NULL, &out);
     assert_non_null(strstr(strbuf_text(&out), ".env:2:2: error"));
     assert_non_null(strstr(strbuf_text(&out), ".env:3:7: warning"));
     assert_non_null(strstr(strbuf_text(&out), ".env:4:1: error"));

@@ -29,7 +29,7 @@ static int load_and_tell(struct loaded *loaded)
 {
     _cleanup_strbuf_ struct strbuf out = {0};
     loaded_run(loaded, (struct compose_options){0});
-    diagnostics_print(loaded->diagnostics, false, &out);
+    diagnostics_print(loaded->diagnostics, NULL, &out);
     return loaded->result < 0 && out.length > 0 && out.length < (size_t)1024 * 1024 ? 0 : 1;
 }
 

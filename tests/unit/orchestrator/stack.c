@@ -26,7 +26,7 @@ struct model *stack_load_file(const char *path)
     struct model *model = NULL;
     int r = compose_load(&options, diagnostics, &model, &err);
     _cleanup_strbuf_ struct strbuf text = {0};
-    diagnostics_print(diagnostics, false, &text);
+    diagnostics_print(diagnostics, NULL, &text);
     if (r < 0)
         fail_msg("%s: %s\n%s", path, error_text(&err), strbuf_text(&text));
     return model;
