@@ -48,7 +48,8 @@ static void complete_networks(const struct completion *completion, const struct 
                         "service '%s' has both 'network_mode' and 'networks', which exclude each "
                         "other",
                         pair->key);
-    if (joins || mode[0] || node_find(service, "provider"))
+    /* An empty network_mode is none, but there. */
+    if (joins || node_find(service, "network_mode") || node_find(service, "provider"))
         return;
     struct node *result = node_new(completion->arena, NODE_MAP, pair->position);
     node_put(completion->arena, result, "default", pair->position,
@@ -84,12 +85,10 @@ static void complete_lists(const struct completion *completion, const struct sch
         struct node *list = map->pairs[i].value;
         const struct schema_key *key =
             node_is(list, NODE_LIST) && list->count > 1 ? schema_row(rows, &map->pairs[i]) : NULL;
-        if (!key || key->type->merge != MERGE_APPEND)
-            continue;
-        list = merge_unique(completion->arena, list);
-        if (streq(key->name, "extra_hosts") && is_all_text(list))
+        if (key && key->type->merge == MERGE_APPEND)
+            map->pairs[i].value = merge_unique(completion->arena, list);
+        if (key && key->type->merge == MERGE_HOSTS && is_all_text(list))
             qsort(list->items, list->count, sizeof(*list->items), compare_items);
-        map->pairs[i].value = list;
     }
 }
 

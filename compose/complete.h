@@ -29,6 +29,7 @@ void complete_tree(const struct completion *completion, struct node *tree,
                    struct node **ret_disabled);
 
 /* Values that say as much as none go. To be done at last. */
+bool complete_says_nothing(const struct schema_key *key, const struct node *value);
 void complete_drop_empty(struct node *tree);
 /* What is checked, and noted, but not kept goes. */
 void complete_forget(struct node *tree);

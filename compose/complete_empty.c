@@ -7,14 +7,15 @@
 /* Where the type's canonical form is a text, that of nothing. */
 static bool is_zero_text(const struct schema_type *type, const char *text)
 {
-    if (type == &type_bytes || type == &type_bytes_text || type == &type_limit)
+    if (type == &type_bytes || type == &type_bytes_text || type == &type_limit ||
+        type == &type_whole_limit)
         text = streq(text, "0") ? "" : text;
     if (type == &type_duration)
         text = streq(text, "0s") ? "" : text;
     return text[0] == '\0';
 }
 
-static bool says_nothing(const struct schema_key *key, const struct node *value)
+bool complete_says_nothing(const struct schema_key *key, const struct node *value)
 {
     bool is_object = key->object && key->type->merge != MERGE_MAP;
     switch (value->kind) {
@@ -44,7 +45,8 @@ static void drop_from(const struct schema_object *rows, struct node *map, void *
     (void)data;
     for (size_t i = map->count; i-- > 0;) {
         const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (key && !key->keeps_zero && says_nothing(key, map->pairs[i].value))
+        if (key && !key->keeps_zero && !key->hides_zero &&
+            complete_says_nothing(key, map->pairs[i].value))
             node_remove(map, key->name);
     }
 }

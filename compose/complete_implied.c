@@ -41,6 +41,13 @@ static const char *first_part(const struct implied *implied, const char *text)
     return arena_strndup(implied->completion->arena, text, strcspn(text, ":"));
 }
 
+/* SERVICE or SERVICE:ALIAS; the reference takes anything else for a name as a whole. */
+static const char *linked_service(const struct implied *implied, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    return colon && !strchr(colon + 1, ':') ? first_part(implied, text) : text;
+}
+
 void complete_implied_dependencies(const struct completion *completion, struct node *service)
 {
     static const char *const spaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
@@ -48,7 +55,7 @@ void complete_implied_dependencies(const struct completion *completion, struct n
     const struct node *links = node_get(service, "links");
     const struct node *volumes = node_get(service, "volumes_from");
     for (size_t i = 0; links && i < links->count; i++)
-        add_dependency(&implied, first_part(&implied, links->items[i]->text),
+        add_dependency(&implied, linked_service(&implied, links->items[i]->text),
                        links->items[i]->position, true);
     for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
         const struct node *value = node_get(service, spaces[i]);

@@ -14,10 +14,23 @@ static void merge_map(const struct merge *merge, const struct schema_object *obj
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-/* What makes two items of a list the same: a string itself, a mount's target, a config's or a
- * secret's file in the VM, a port's addresses, a file's path. */
+/* A port's addresses. One that is published as a number is another than as a text. */
+static const char *port_identity(struct arena *arena, const struct node *port)
+{
+    const struct node *published = node_get(port, "published");
+    return arena_printf(arena, "%s:%s%s:%lld/%s", node_get_string(port, "host_ip", "0.0.0.0"),
+                        node_is(published, NODE_INT) ? "#" : "",
+                        published ? node_scalar_text(arena, published) : "",
+                        (long long)node_get_int(port, "target", 0),
+                        node_get_string(port, "protocol", "tcp"));
+}
+
+/* What makes two items of a list the same: a string up to its `=`, a mount's target, a config's or
+ * a secret's file in the VM, a port's addresses, a file's path. */
 static const char *item_identity(struct arena *arena, const struct node *item)
 {
+    if (item->kind == NODE_STRING && strchr(item->text, '='))
+        return arena_strndup(arena, item->text, strcspn(item->text, "="));
     if (item->kind == NODE_STRING)
         return item->text;
     if (node_find(item, "type"))
@@ -27,10 +40,7 @@ static const char *item_identity(struct arena *arena, const struct node *item)
         return target ? target : arena_printf(arena, "/%s", node_get_string(item, "source", ""));
     }
     if (node_find(item, "target"))
-        return arena_printf(arena, "%s:%s:%lld/%s", node_get_string(item, "host_ip", "0.0.0.0"),
-                            node_get_string(item, "published", ""),
-                            (long long)node_get_int(item, "target", 0),
-                            node_get_string(item, "protocol", ""));
+        return port_identity(arena, item);
     return node_get_string(item, "path", "");
 }
 
@@ -75,6 +85,23 @@ static struct node *concatenate(struct arena *arena, struct node *base, const st
 {
     for (size_t i = 0; i < over->count; i++)
         node_append(arena, base, over->items[i]);
+    return base;
+}
+
+static bool has_text(const struct node *list, size_t count, const struct node *item)
+{
+    for (size_t i = 0; node_is(item, NODE_STRING) && i < count; i++)
+        if (node_is(list->items[i], NODE_STRING) && streq(list->items[i]->text, item->text))
+            return true;
+    return false;
+}
+
+static struct node *merge_hosts(struct arena *arena, struct node *base, const struct node *over)
+{
+    size_t count = base->count;
+    for (size_t i = 0; i < over->count; i++)
+        if (!has_text(base, count, over->items[i]))
+            node_append(arena, base, over->items[i]);
     return base;
 }
 
@@ -133,6 +160,8 @@ static struct node *merge_known(const struct merge *merge, const struct schema_k
     case MERGE_CONCAT:
     case MERGE_DISTINCT:
         return is_map ? over : concatenate(merge->arena, base, over);
+    case MERGE_HOSTS:
+        return is_map ? over : merge_hosts(merge->arena, base, over);
     case MERGE_APPEND:
         return is_map ? over : unite(merge->arena, base, over);
     case MERGE_SUBNETS:

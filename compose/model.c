@@ -106,13 +106,14 @@ static void build_ports(const struct builder *builder, const struct node *node,
     for (size_t i = 0; i < builder_count(node); i++) {
         const struct node *entry = node->items[i];
         struct port_range published = {0};
-        parse_port_range(node_get_string(entry, "published", "0"), true, &published);
+        const struct node *text = node_get(entry, "published");
+        parse_port_range(text ? node_scalar_text(builder->arena, text) : "0", true, &published);
         service->ports[service->port_count++] = (struct model_port){
             .host_ip = node_get_string(entry, "host_ip", ""),
             .published = published.first,
             .published_last = published.last,
             .target = (uint16_t)node_get_int(entry, "target", 0),
-            .udp = streq(node_get_string(entry, "protocol", "tcp"), "udp"),
+            .udp = strcasecmp(node_get_string(entry, "protocol", "tcp"), "udp") == 0,
             .position = entry->position,
         };
     }

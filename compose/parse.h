@@ -11,16 +11,18 @@
 #include <stdint.h>
 
 /* Splits a command line as the reference's library does (mattn/go-shellwords): blanks, '...',
- * "...", a backslash before any character outside '...'; nothing is expanded. An unquoted ; & | <
- * or > ends it: *ret_used tells where. -EINVAL: a quote, a backslash or a parenthesis is left
- * alone. The vector lives in the arena. */
+ * "...", a backslash before any character outside '...'; `...` and $(...) hold a word together, and
+ * nothing is expanded. An unquoted ; & | < or > ends it: *ret_used tells where. -EINVAL: a quote, a
+ * backtick, a backslash or a parenthesis is left alone. The vector lives in the arena. */
 int parse_shell_words(struct arena *arena, const char *text, char ***ret_words, size_t *ret_count,
                       size_t *ret_used);
 
-/* "64m", "1.5gb", "512": units b, k, m, g, t, p (each also with b or ib), powers of 1024. */
+/* A number as Go's strconv.ParseFloat has it: "-1.5e3", "1_000", "0x1p4"; but it is finite. */
+int parse_number(const char *text, double *ret_value);
+
+/* "64m", "1.5gb", "512", "64 KiB": units b, k, m, g, t, p (each also with b or ib), powers of 1024.
+ */
 int parse_bytes(const char *text, uint64_t *ret_bytes);
-/* A decimal number, not negative. */
-int parse_decimal(const char *text, double *ret_value);
 
 /* "0644" or "644", up to limit. */
 int parse_octal_digits(const char *text, int64_t limit, int64_t *ret_value);

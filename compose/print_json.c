@@ -1,4 +1,5 @@
 /* JSON of compose/print.h. */
+#include "compose/complete.h"
 #include "compose/number.h"
 #include "compose/print.h"
 #include "compose/scalar.h"
@@ -153,20 +154,51 @@ static struct node *shown_value(struct arena *arena, const char *text, struct po
     return node_new_string(arena, text, position);
 }
 
-static void follow_reference(const struct schema_object *rows, struct node *map, void *arena)
+/* Puts what the reference shows where it is not there. */
+static void show_missing(const struct schema_object *rows, struct node *map, struct arena *arena,
+                         schema_visit_fn *visit)
 {
-    for (size_t i = map->count; rows != &schema_root && i-- > 0;)
-        if (str_after_prefix(map->pairs[i].key, "x-") && !schema_find(rows, map->pairs[i].key))
-            node_remove(map, map->pairs[i].key);
     for (size_t i = 0; i < rows->count; i++) {
         const struct schema_key *key = &rows->keys[i];
         if (!key->shown || node_find(map, key->name))
             continue;
         struct node *value = shown_value(arena, key->shown, map->position);
         if (value->kind == NODE_MAP)
-            schema_walk(key->object, value, follow_reference, arena);
+            schema_walk(key->object, value, visit, arena);
         node_put_ranked(arena, map,
                         &(struct node_pair){.key = key->name, .rank = (unsigned)i, .value = value});
+    }
+}
+
+/* A number of these is a string there. */
+static bool is_text(const struct schema_type *type)
+{
+    return type == &type_limit || type == &type_whole_limit;
+}
+
+/* Below the top level there are no extensions. */
+static void follow_reference(const struct schema_object *rows, struct node *map, void *arena)
+{
+    show_missing(rows, map, arena, follow_reference);
+    for (size_t i = map->count; i-- > 0;) {
+        struct node_pair pair = map->pairs[i];
+        const struct schema_key *key = schema_row(rows, &pair);
+        if (!key && rows != &schema_root)
+            node_remove(map, pair.key);
+        if (!key)
+            continue;
+        if (is_text(key->type) && pair.value->kind == NODE_INT)
+            pair.value =
+                node_new_string(arena, node_scalar_text(arena, pair.value), pair.value->position);
+        map->pairs[i].value = pair.value;
+        if (key->is_hidden || (key->hides_zero && complete_says_nothing(key, pair.value)))
+            node_remove(map, pair.key);
+        if (key->json_name) {
+            node_remove(map, pair.key);
+            pair.key = key->json_name;
+            pair.hash = 0;
+            node_put_ranked(arena, map, &pair);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ enum merge_rule {
     MERGE_OBJECT,   /* per key, each by its own row */
     MERGE_APPEND,   /* the later list goes behind the earlier, without duplicates */
     MERGE_CONCAT,   /* the later list goes behind the earlier */
+    MERGE_HOSTS,    /* the same, but for what the earlier one has */
     MERGE_DISTINCT, /* the same, and nothing may then be there twice */
     MERGE_LOGGING,  /* as an object, but another driver replaces all */
     MERGE_SUBNETS,  /* lists of mappings, those of the same `subnet` merged */
@@ -55,11 +56,13 @@ struct schema_key {
                                            the keys of each value */
     enum key_class class;
     const char *help;
-    bool keeps_zero;   /* 0, false, "" and [] are not the same as none */
-    bool is_distinct;  /* as a list it holds no item twice; see MERGE_DISTINCT for all files */
-    bool is_forgotten; /* checked, but not shown: the reference does not keep it */
-    const char *shown; /* the reference's JSON shows it where it is not there: as "null", "{}", "0"
-                          or "" */
+    bool keeps_zero;       /* 0, false, "" and [] are not the same as none */
+    bool hides_zero;       /* nor here, but the reference's JSON leaves them out */
+    bool is_distinct;      /* as a list it holds no item twice; see MERGE_DISTINCT for all files */
+    bool is_forgotten;     /* checked, but not shown: the reference does not keep it */
+    bool is_hidden;        /* the reference's JSON leaves it out whatever it is */
+    const char *shown;     /* ...shows it where it is not there: as "null", "{}", "0" or "" */
+    const char *json_name; /* ...has it by this name */
 };
 
 struct schema_object {

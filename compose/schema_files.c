@@ -50,6 +50,15 @@ static struct node *parse_include(struct schema *schema, const struct schema_key
 const struct schema_type type_include = {"list of paths and mappings", parse_include, MERGE_CONCAT,
                                          true};
 
+/* No value is none at all, but written. */
+static struct node *parse_hook_command(struct schema *schema, const struct schema_key *key,
+                                       struct node *node)
+{
+    return node->kind == NODE_NULL ? node : type_command.parse(schema, key, node);
+}
+const struct schema_type type_hook_command = {"string (split as a shell would) or list of strings",
+                                              parse_hook_command, MERGE_REPLACE, false};
+
 static struct node *parse_hook(struct schema *schema, const struct schema_key *key,
                                struct node *item)
 {
@@ -58,6 +67,7 @@ static struct node *parse_hook(struct schema *schema, const struct schema_key *k
         return schema_error(schema, item, NULL, "needs a 'command'");
     return entry;
 }
+const struct schema_type type_hook = {"mapping", parse_hook, MERGE_OBJECT, false};
 
 static struct node *parse_hooks(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
@@ -98,6 +108,10 @@ static struct node *parse_watch_rule(struct schema *schema, const struct schema_
     for (size_t i = 0; entry && i < 2; i++)
         if (!node_find(entry, needed[i]))
             return schema_error(schema, item, NULL, "needs '%s'", needed[i]);
+    const char *action = node_get_string(entry, "action", "");
+    if (str_after_prefix(action, "sync") && streq(node_get_string(entry, "target", ""), ""))
+        return schema_error(schema, item, "say where it is copied to", "needs a 'target' for '%s'",
+                            action);
     return entry;
 }
 

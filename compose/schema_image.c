@@ -1,4 +1,5 @@
 /* The types of what a VM boots: builds, and our own bootstraps. */
+#include "base/vec.h"
 #include "compose/parse.h"
 #include "compose/schema_types.h"
 
@@ -150,25 +151,64 @@ const struct schema_type type_contexts = {"mapping, or list of NAME=PATH", parse
                                           MERGE_PAIRS, false};
 
 static const char *const pull_policies[] = {"always", "never", "missing", "if_not_present",
-                                            "build",  "",      NULL};
+                                            "build"};
+static const char *const later_pull_policies[] = {"refresh", "daily", "weekly"};
+
+/* [0-9]+[wdhms] */
+static const char *skip_period(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && text[digits] && strchr("wdhms", text[digits]) ? text + digits + 1 : NULL;
+}
 
 bool schema_is_later_pull_policy(const char *text)
 {
-    int64_t interval = 0;
     const char *every = str_after_prefix(text, "every_");
-    return streq(text, "refresh") || streq(text, "daily") || streq(text, "weekly") ||
-           (every && parse_duration(every, &interval) == 0);
+    for (size_t i = 0; i < ARRAY_SIZE(later_pull_policies); i++)
+        if (streq(text, later_pull_policies[i]))
+            return true;
+    if (!every || !*every)
+        return false;
+    while (every && *every)
+        every = skip_period(every);
+    return every;
 }
+
+/* The reference only looks whether a good word is in it. */
+static bool holds_pull_policy(const char *text)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(pull_policies); i++)
+        if (strstr(text, pull_policies[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_SIZE(later_pull_policies); i++)
+        if (strstr(text, later_pull_policies[i]))
+            return true;
+    while ((text = strstr(text, "every_"))) {
+        text += strlen("every_");
+        if (skip_period(text))
+            return true;
+    }
+    return false;
+}
+
+#define PULL_HINT "use always, missing, never, build, refresh, daily, weekly or every_12h"
 
 static struct node *parse_pull_policy(struct schema *schema, const struct schema_key *key,
                                       struct node *node)
 {
-    (void)key;
-    if (node->kind == NODE_STRING && schema_is_later_pull_policy(node->text))
-        return node;
-    node = schema_parse_word(schema, node, pull_policies, NULL);
-    if (node && streq(node->text, "if_not_present"))
+    node = schema_parse_string(schema, key, node);
+    if (!node)
+        return NULL;
+    if (streq(node->text, "if_not_present"))
         return node_new_string(schema->arena, "missing", node->position);
+    for (size_t i = 0; i < ARRAY_SIZE(pull_policies); i++)
+        if (streq(node->text, pull_policies[i]))
+            return node;
+    if (schema_is_later_pull_policy(node->text))
+        return node;
+    if (!holds_pull_policy(node->text))
+        return schema_error(schema, node, PULL_HINT, "has an unknown value '%s'", node->text);
+    schema_engine(schema, node, PULL_HINT, "has an unknown value '%s'", node->text);
     return node;
 }
 const struct schema_type type_pull_policy = {"`always`, `missing`, `never` or `build`",

@@ -42,13 +42,15 @@ const struct schema_type type_depends_on = {"list of names, or mapping", parse_d
 static struct node *parse_duration_type(struct schema *schema, const struct schema_key *key,
                                         struct node *node)
 {
+    static const char hint[] = "write numbers with units, like 1m30s or 500ms";
     int64_t nanoseconds = 0;
-    node = schema_parse_string(schema, key, node);
-    if (!node)
-        return NULL;
+    (void)key;
+    if (node->kind == NODE_INT || node->kind == NODE_FLOAT)
+        return schema_error(schema, node, hint, "must be a duration, not a number");
+    if (node->kind != NODE_STRING)
+        return schema_wrong_kind(schema, node, "a duration");
     if (parse_duration(node->text, &nanoseconds) < 0)
-        return schema_error(schema, node, "write numbers with units, like 1m30s or 500ms",
-                            "must be a duration, not '%s'", node->text);
+        return schema_error(schema, node, hint, "must be a duration, not '%s'", node->text);
     if (nanoseconds < 0)
         schema_engine(schema, node, NULL, "must not be negative: '%s'", node->text);
     if (nanoseconds > 0 && nanoseconds < DURATION_MILLISECOND)
@@ -148,47 +150,6 @@ WORD_TYPE(update_order, "`start-first` or `stop-first`", update_orders, NULL);
 static const char *const deploy_modes[] = {"replicated", "global", "", NULL};
 FREE_WORD_TYPE(deploy_mode, "`replicated`, or `global`, which is the same on one host",
                deploy_modes);
-
-static struct node *check_count(struct schema *schema, struct node *node)
-{
-    if (node && (node->integer < 0 || node->integer > INT32_MAX))
-        return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", INT32_MAX,
-                            (long long)node->integer);
-    return node;
-}
-
-static struct node *parse_count(struct schema *schema, const struct schema_key *key,
-                                struct node *node)
-{
-    return check_count(schema, schema_parse_whole(schema, key, node));
-}
-const struct schema_type type_count = {"whole number, not negative", parse_count, MERGE_REPLACE,
-                                       false};
-
-static struct node *parse_retries(struct schema *schema, const struct schema_key *key,
-                                  struct node *node)
-{
-    return check_count(schema, schema_parse_integer(schema, key, node));
-}
-const struct schema_type type_retries = {"number, not negative; its fraction is dropped",
-                                         parse_retries, MERGE_REPLACE, false};
-
-#define REPLICA_LIMIT 1000
-
-static struct node *parse_replicas(struct schema *schema, const struct schema_key *key,
-                                   struct node *node)
-{
-    node = schema_parse_whole(schema, key, node);
-    if (node && node->integer < 0)
-        return schema_error(schema, node, NULL, "must be from 0 to %d, not %lld", REPLICA_LIMIT,
-                            (long long)node->integer);
-    if (node && node->integer > REPLICA_LIMIT)
-        schema_engine(schema, node, NULL, "must be from 0 to %d, not %lld", REPLICA_LIMIT,
-                      (long long)node->integer);
-    return node;
-}
-const struct schema_type type_replicas = {"whole number, 0 to 1000", parse_replicas, MERGE_REPLACE,
-                                          false};
 
 static bool is_signal(const char *text)
 {

@@ -53,12 +53,12 @@ static struct node *parse_texts(struct schema *schema, const struct schema_key *
     for (size_t i = 0; i < node->count; i++) {
         const struct node *item = node->items[i];
         size_t depth = schema_enter_item(schema, i);
-        if (node_is_scalar(item) && item->kind != NODE_BOOL)
+        if (item->kind == NODE_STRING || item->kind == NODE_INT)
             node_append(schema->arena, result,
                         node_new_string(schema->arena, node_scalar_text(schema->arena, item),
                                         item->position));
         else if (item->kind != NODE_BAD)
-            schema_wrong_kind(schema, item, "a string or a number");
+            schema_wrong_kind(schema, item, "a string or a whole number");
         schema_leave(schema, depth);
     }
     return result;
@@ -76,64 +76,6 @@ const struct schema_type type_distinct_texts = {"list of distinct strings and nu
                                                 parse_distinct_texts, MERGE_DISTINCT, false};
 
 /* --- mappings of texts ------------------------------------------------------------------------ */
-
-/* A later file's option without a value leaves the earlier one's. */
-static struct node *text_of(struct schema *schema, const struct node *value)
-{
-    struct node *text =
-        node_new_string(schema->arena, node_scalar_text(schema->arena, value), value->position);
-    text->is_converted = value->kind == NODE_NULL;
-    return text;
-}
-
-/* Canonical: a mapping of strings; what has no value has an empty one, where that may be. */
-static struct node *parse_option_map(struct schema *schema, struct node *node, const char *wanted,
-                                     bool numbers, bool nulls)
-{
-    if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a mapping");
-    for (size_t i = 0; i < node->count; i++) {
-        struct node_pair *pair = &node->pairs[i];
-        struct node *value = pair->value;
-        bool is_number = value->kind == NODE_INT || value->kind == NODE_FLOAT;
-        size_t depth = schema_enter(schema, pair->key);
-        if ((is_number && numbers) || (value->kind == NODE_NULL && nulls)) {
-            pair->value = text_of(schema, value);
-        } else if (value->kind != NODE_STRING) {
-            if (value->kind != NODE_BAD)
-                schema_wrong_kind(schema, value, wanted);
-            pair->value = node_new(schema->arena, NODE_BAD, value->position);
-        }
-        schema_leave(schema, depth);
-    }
-    return node;
-}
-
-static struct node *parse_options(struct schema *schema, const struct schema_key *key,
-                                  struct node *node)
-{
-    (void)key;
-    return parse_option_map(schema, node, "a string or a number", true, true);
-}
-const struct schema_type type_options = {"mapping of options", parse_options, MERGE_MAP, false};
-
-static struct node *parse_driver_options(struct schema *schema, const struct schema_key *key,
-                                         struct node *node)
-{
-    (void)key;
-    return parse_option_map(schema, node, "a string or a number", true, false);
-}
-const struct schema_type type_driver_options = {"mapping of strings and numbers",
-                                                parse_driver_options, MERGE_MAP, false};
-
-static struct node *parse_string_map(struct schema *schema, const struct schema_key *key,
-                                     struct node *node)
-{
-    (void)key;
-    return parse_option_map(schema, node, "a string", false, false);
-}
-const struct schema_type type_string_map = {"mapping of strings", parse_string_map, MERGE_MAP,
-                                            false};
 
 /* Canonical: each option a list of strings. */
 static struct node *parse_provider_options(struct schema *schema, const struct schema_key *key,
@@ -157,7 +99,8 @@ static struct node *parse_provider_options(struct schema *schema, const struct s
                             node_new_string(schema->arena, node_scalar_text(schema->arena, item),
                                             item->position));
         }
-        node_put(schema->arena, result, pair->key, pair->position, texts);
+        if (texts->count > 0)
+            node_put(schema->arena, result, pair->key, pair->position, texts);
         schema_leave(schema, depth);
     }
     (void)key;
@@ -175,6 +118,10 @@ static void add_host(struct schema *schema, struct node *result, const char *hos
 {
     size_t length = strlen(text);
     struct ip_address ignored;
+    if (host[0] == '\0' || strpbrk(host, ":=")) {
+        schema_error(schema, address, HOSTS_HINT, "has a bad host name '%s'", host);
+        return;
+    }
     if (length > 2 && text[0] == '[' && text[length - 1] == ']')
         text = arena_strndup(schema->arena, text + 1, length - 2);
     if (!streq(text, "host-gateway") && ip_address_parse(text, &ignored) < 0)
@@ -185,17 +132,20 @@ static void add_host(struct schema *schema, struct node *result, const char *hos
                                 address->position));
 }
 
+/* HOST=ADDRESS[,ADDRESS...] or HOST:ADDRESS... */
 static void add_host_text(struct schema *schema, struct node *result, const struct node *item)
 {
     const char *cut = strchr(item->text, '=');
     if (!cut)
         cut = strchr(item->text, ':');
-    if (!cut || cut == item->text) {
+    if (!cut) {
         schema_error(schema, item, HOSTS_HINT, "must be HOST=ADDRESS, not '%s'", item->text);
         return;
     }
     const char *host = arena_strndup(schema->arena, item->text, (size_t)(cut - item->text));
-    add_host(schema, result, host, item, cut + 1);
+    char *rest = arena_strdup(schema->arena, cut + 1);
+    for (const char *address; (address = strsep(&rest, ","));)
+        add_host(schema, result, host, item, address);
 }
 
 static void add_host_pair(struct schema *schema, struct node *result, const struct node_pair *pair)
@@ -238,8 +188,8 @@ static struct node *parse_hosts(struct schema *schema, const struct schema_key *
     }
     return result;
 }
-const struct schema_type type_hosts = {"list of HOST=ADDRESS, or mapping", parse_hosts,
-                                       MERGE_APPEND, false};
+const struct schema_type type_hosts = {"list of HOST=ADDRESS, or mapping", parse_hosts, MERGE_HOSTS,
+                                       false};
 
 /* --- SSH agents of builds --------------------------------------------------------------------- */
 

@@ -67,10 +67,18 @@ static void check_dns(struct schema *schema, const struct node *node)
                       node->text);
 }
 
+/* Servers that are empty go: `dns: ${DNS:-}` is none. */
 static struct node *parse_dns(struct schema *schema, const struct schema_key *key,
                               struct node *node)
 {
-    return check_items(schema, type_string_or_list.parse(schema, key, node), check_dns);
+    node = type_string_or_list.parse(schema, key, node);
+    size_t kept = 0;
+    for (size_t i = 0; node && i < node->count; i++)
+        if (node->items[i]->text[0])
+            node->items[kept++] = node->items[i];
+    if (node)
+        node->count = (uint32_t)kept;
+    return check_items(schema, node, check_dns);
 }
 const struct schema_type type_dns = {"IP address, or list of IP addresses", parse_dns, MERGE_APPEND,
                                      false};
@@ -97,15 +105,23 @@ const struct schema_type type_expose = {"list of ports", parse_expose, MERGE_APP
 
 /* --- instances and users --------------------------------------------------------------------- */
 
-/* Docker's rule for names of containers. */
+/* The reference looks whether a good name is in it, its engine whether it is one. */
 static struct node *parse_container_name(struct schema *schema, const struct schema_key *key,
                                          struct node *node)
 {
-    node = schema_parse_text(schema, key, node);
-    if (node && (!schema_is_name(node->text) || !isalnum((unsigned char)node->text[0]) ||
-                 strlen(node->text) < 2))
-        return schema_error(schema, node, "use letters, digits, '.', '_' and '-'",
-                            "must be the name of an instance, not '%s'", node->text);
+    static const char hint[] = "use letters, digits, '.', '_' and '-', two at least";
+    node = schema_parse_string(schema, key, node);
+    if (!node)
+        return NULL;
+    bool holds_name = false;
+    for (const char *c = node->text; c[0] && c[1]; c++)
+        holds_name = holds_name || (isalnum((unsigned char)c[0]) &&
+                                    (isalnum((unsigned char)c[1]) || strchr("._-", c[1])));
+    if (!holds_name)
+        return schema_error(schema, node, hint, "must be the name of an instance, not '%s'",
+                            node->text);
+    if (!schema_is_name(node->text) || !isalnum((unsigned char)node->text[0]))
+        schema_engine(schema, node, hint, "must be the name of an instance, not '%s'", node->text);
     return node;
 }
 const struct schema_type type_container_name = {"name of an instance", parse_container_name,

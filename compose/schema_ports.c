@@ -1,5 +1,6 @@
 /* The types of `ports`: `[[IP:][PUBLISHED:]]TARGET[/PROTOCOL]` with ranges, or a mapping.
  * Canonical: a list of mappings with one target each. */
+#include "base/vec.h"
 #include "compose/parse.h"
 #include "compose/schema_types.h"
 
@@ -10,26 +11,20 @@
 /* A short form taken apart; strings of its own. */
 struct short_port {
     const char *ip, *published, *target, *protocol;
+    const char *ignored; /* what the reference does not look at: behind a second '/' or '-' */
 };
 
-static const char *const protocols[] = {"tcp", "udp", NULL};
-
-/* key: NULL for the short form. */
+/* The long form's: the reference keeps any text as it is written. */
 static struct node *parse_protocol(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
+    (void)key;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
-    for (size_t i = 0; protocols[i]; i++)
-        if (strcasecmp(node->text, protocols[i]) == 0)
-            return node_new_string(schema->arena, protocols[i], node->position);
     if (strcasecmp(node->text, "sctp") == 0)
         schema_engine(schema, node, NULL, "'sctp' is not supported yet");
-    else if (key) /* the long form: the reference takes any text */
+    else if (strcasecmp(node->text, "tcp") != 0 && strcasecmp(node->text, "udp") != 0)
         schema_engine(schema, node, "use tcp or udp", "has an unknown protocol '%s'", node->text);
-    else
-        return schema_error(schema, node, "use tcp or udp", "has an unknown protocol '%s'",
-                            node->text);
     return node;
 }
 const struct schema_type type_protocol = {"`tcp` or `udp`", parse_protocol, MERGE_REPLACE, false};
@@ -54,7 +49,7 @@ static struct node *parse_host_ip(struct schema *schema, const struct schema_key
     uint32_t address = 0;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "an IP address");
-    if (node->text[0] && parse_ipv4(node->text, &address) < 0 && !parse_is_ipv6(node->text))
+    if (parse_ipv4(node->text, &address) < 0 && !parse_is_ipv6(node->text))
         return schema_error(schema, node, NULL, "must be an IP address, not '%s'", node->text);
     return node;
 }
@@ -63,19 +58,21 @@ const struct schema_type type_host_ip = {"IP address", parse_host_ip, MERGE_REPL
 static struct node *parse_target(struct schema *schema, const struct schema_key *key,
                                  struct node *node)
 {
-    struct port_range range;
-    if (node->kind != NODE_INT && node->kind != NODE_STRING)
+    if (node->kind != NODE_INT && node->kind != NODE_FLOAT && node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a port number");
-    const char *text = node_scalar_text(schema->arena, node);
-    if (parse_port_range(text, false, &range) == 0 && range.first == range.last)
-        return node_new_int(schema->arena, range.first, node->position);
-    node = schema_parse_integer(schema, key, node);
-    if (node)
-        schema_engine(schema, node, NULL, "must be a port from 1 to 65535, not '%s'", text);
+    const struct node *written = node;
+    node = schema_parse_whole(schema, key, node);
+    if (node && (node->integer < 0 || node->integer > UINT32_MAX))
+        return schema_error(schema, written, NULL, "must be a port from 1 to 65535, not '%s'",
+                            written->text);
+    if (node && (node->integer == 0 || node->integer > UINT16_MAX))
+        schema_engine(schema, written, NULL, "must be a port from 1 to 65535, not '%s'",
+                      written->text);
     return node;
 }
 const struct schema_type type_target = {"port number", parse_target, MERGE_REPLACE, false};
 
+/* A number stays one: to the reference it is another port than the same as a text. */
 static struct node *parse_published(struct schema *schema, const struct schema_key *key,
                                     struct node *node)
 {
@@ -85,40 +82,69 @@ static struct node *parse_published(struct schema *schema, const struct schema_k
         return schema_wrong_kind(schema, node, "a port or a range of ports");
     const char *text = node_scalar_text(schema->arena, node);
     if (text[0] && parse_port_range(text, true, &range) < 0)
-        return schema_error(schema, node, NULL,
-                            "must be a port from 0 to 65535 or a range like 8000-8010, not '%s'",
-                            text);
-    return node_new_string(schema->arena, text, node->position);
+        schema_engine(schema, node, NULL,
+                      "must be a port from 0 to 65535 or a range like 8000-8010, not '%s'", text);
+    return node;
 }
 const struct schema_type type_published = {"port, or range of ports", parse_published,
                                            MERGE_REPLACE, false};
 
 /* --- the short form -------------------------------------------------------------------------- */
 
+/* Ends text at the second of two signs, and returns what stood behind it. */
+static const char *cut_second(char *text, char sign)
+{
+    char *first = strchr(text, sign);
+    char *second = first ? strchr(first + 1, sign) : NULL;
+    if (!second)
+        return NULL;
+    *second = '\0';
+    return second + 1;
+}
+
 /* Cuts text at its colons and the slash, from the right. */
 static struct short_port split_short(struct arena *arena, const char *text)
 {
-    struct short_port port = {.ip = "", .published = "", .protocol = "tcp"};
+    struct short_port port = {.ip = "", .published = ""};
     char *copy = arena_strdup(arena, text);
+    port.ignored = cut_second(copy, '/');
     char *slash = strchr(copy, '/');
-    if (slash) {
+    if (slash)
         *slash = '\0';
-        port.protocol = slash + 1;
-    }
-    char *colon = strrchr(copy, ':');
-    port.target = colon ? colon + 1 : copy;
+    port.protocol = slash && slash[1] ? slash + 1 : "tcp";
+    char *colon = strrchr(copy, ':'), *target = colon ? colon + 1 : copy;
+    const char *ignored = cut_second(target, '-');
+    port.ignored = ignored ? ignored : port.ignored;
+    port.target = target;
     if (!colon)
         return port;
     *colon = '\0';
     colon = strrchr(copy, ':');
-    port.published = colon ? colon + 1 : copy;
+    char *published = colon ? colon + 1 : copy;
+    ignored = cut_second(published, '-');
+    port.ignored = ignored ? ignored : port.ignored;
+    port.published = published;
     if (!colon)
         return port;
     *colon = '\0';
     size_t length = strlen(copy);
-    bool bracketed = length > 2 && copy[0] == '[' && copy[length - 1] == ']';
+    bool bracketed = length > 1 && copy[0] == '[' && copy[length - 1] == ']';
     port.ip = bracketed ? arena_strndup(arena, copy + 1, length - 2) : copy;
     return port;
+}
+
+static bool check_protocol(struct schema *schema, const struct node *node, struct short_port *port)
+{
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+        if (strcasecmp(port->protocol, protocols[i]) == 0) {
+            port->protocol = protocols[i];
+            if (streq(protocols[i], "sctp"))
+                schema_engine(schema, node, NULL, "'sctp' is not supported yet");
+            return true;
+        }
+    schema_error(schema, node, "use tcp or udp", "has an unknown protocol '%s'", port->protocol);
+    return false;
 }
 
 static bool check_address(struct schema *schema, const struct node *node,
@@ -126,7 +152,7 @@ static bool check_address(struct schema *schema, const struct node *node,
 {
     uint32_t address = 0;
     bool has_brackets = strchr(node->text, '[') != NULL;
-    if (port->ip[0] == '\0' || (parse_ipv4(port->ip, &address) == 0 && !has_brackets) ||
+    if (port->ip[0] == '\0' || parse_ipv4(port->ip, &address) == 0 ||
         (parse_is_ipv6(port->ip) && has_brackets))
         return true;
     schema_error(schema, node, PORT_HINT, "has an invalid port '%s': '%s' is no address%s",
@@ -181,31 +207,37 @@ static void add_port(struct schema *schema, const struct schema_key *key, struct
     node_append(arena, list, entry);
 }
 
+/* The host's side of the i-th of the targets: one port, or all of a range to choose from. */
+static const char *published_text(struct arena *arena, const struct short_port *port,
+                                  const struct port_range *target,
+                                  const struct port_range *published, unsigned i)
+{
+    if (port->published[0] == '\0')
+        return "";
+    if (target->first != target->last || published->first == published->last)
+        return arena_printf(arena, "%u", published->first + i);
+    return arena_printf(arena, "%u-%u", published->first, published->last);
+}
+
 static void parse_short(struct schema *schema, const struct schema_key *key, struct node *list,
-                        struct node *node)
+                        const struct node *node)
 {
     struct short_port port = split_short(schema->arena, node->text);
     struct port_range target, published;
-    struct node protocol = {.kind = NODE_STRING, .text = port.protocol, .position = node->position};
-    const struct node *known = parse_protocol(schema, NULL, &protocol);
-    if (!known || !check_address(schema, node, &port) ||
+    if (!check_protocol(schema, node, &port) || !check_address(schema, node, &port) ||
         !check_ranges(schema, node, &port, &target, &published))
         return;
-    port.protocol = known->text;
+    if (port.ignored)
+        schema_engine(schema, node, PORT_HINT, "has '%s' in '%s' that nothing looks at",
+                      port.ignored, node->text);
     schema->port_count += (size_t)(target.last - target.first) + 1;
     if (schema->port_count > PORT_LIMIT) {
         schema_error(schema, node, NULL, "makes more than %d ports of this file", PORT_LIMIT);
         return;
     }
-    if (target.first == target.last) {
-        add_port(schema, key, list, node, &port, target.first, port.published);
-        return;
-    }
-    for (unsigned i = 0; i <= (unsigned)(target.last - target.first); i++) {
-        const char *text =
-            port.published[0] ? arena_printf(schema->arena, "%u", published.first + i) : "";
-        add_port(schema, key, list, node, &port, (uint16_t)(target.first + i), text);
-    }
+    for (unsigned i = 0; i <= (unsigned)(target.last - target.first); i++)
+        add_port(schema, key, list, node, &port, (uint16_t)(target.first + i),
+                 published_text(schema->arena, &port, &target, &published, i));
 }
 
 /* --- the long form --------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ static const struct schema_object generic_resource = {
 static const struct schema_key device_request_keys[] = {
     LATER("capabilities", type_strings, "what the device must be able to do", .is_distinct = true),
     LATER("driver", type_string, "driver of the device"),
-    LATER("count", type_device_count, "how many"),
+    LATER("count", type_device_count, "how many", .hides_zero = true),
     LATER("device_ids", type_strings, "which ones", .is_distinct = true),
     LATER("options", type_labels, "options of the driver", .is_distinct = true),
 };
@@ -106,7 +106,7 @@ const struct schema_object schema_deploy = {"services.NAME.deploy", KEYS(deploy_
 static const struct schema_key dependency_keys[] = {
     WORKS("condition", type_condition, "what to wait for"),
     WORKS("restart", type_boolean, "start again when the dependency was recreated"),
-    WORKS("required", type_boolean, "false: a dependency that fails is a warning only",
+    WORKS("required", type_plain_boolean, "false: a dependency that fails is a warning only",
           .keeps_zero = true),
 };
 const struct schema_object schema_dependency = {"services.NAME.depends_on.SERVICE",
@@ -123,24 +123,24 @@ const struct schema_object schema_env_file = {"services.NAME.env_file[]", KEYS(e
 static const struct schema_key attachment_keys[] = {
     WORKS("aliases", type_strings, "further DNS names on this network"),
     LATER("driver_opts", type_driver_options, "options of the driver"),
-    LATER("gw_priority", type_integer, "which network's gateway is the default route"),
+    LATER("gw_priority", type_priority, "which network's gateway is the default route"),
     LATER("interface_name", type_string, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
     LATER("ipv6_address", type_ipv6, "fixed IPv6 address"),
     LATER("link_local_ips", type_addresses, "link-local addresses"),
     LATER("mac_address", type_mac, "MAC address of the interface"),
-    WORKS("priority", type_integer, "the highest becomes eth0"),
+    WORKS("priority", type_priority, "the highest becomes eth0"),
 };
 const struct schema_object schema_attachment = {"services.NAME.networks.NETWORK",
                                                 KEYS(attachment_keys), true};
 
 static const struct schema_key port_keys[] = {
     WORKS("name", type_string, "a name for people"),
-    WORKS("mode", type_port_mode, "of no consequence on one host"),
+    WORKS("mode", type_port_mode, "of no consequence on one host", .hides_zero = true),
     WORKS("host_ip", type_host_ip, "the host's address; all without it"),
-    WORKS("target", type_target, "port in the VM"),
-    WORKS("published", type_published, "port on the host; chosen without it"),
-    WORKS("protocol", type_protocol, "transport protocol"),
+    WORKS("target", type_target, "port in the VM", .hides_zero = true),
+    WORKS("published", type_published, "port on the host; chosen without it", .keeps_zero = true),
+    WORKS("protocol", type_protocol, "transport protocol", .hides_zero = true),
     WORKS("app_protocol", type_string, "what is spoken there, for people"),
 };
 const struct schema_object schema_port = {"services.NAME.ports[]", KEYS(port_keys), true};
@@ -242,35 +242,35 @@ const struct schema_object schema_secret_ref = {"services.NAME.secrets[]", KEYS(
 /* --- devices, limits, programs --------------------------------------------------------------- */
 
 static const struct schema_key device_keys[] = {
-    LATER("source", type_text, "device of the host"),
-    LATER("target", type_text, "its path in the VM"),
+    LATER("source", type_string, "device of the host", .hides_zero = true),
+    LATER("target", type_string, "its path in the VM", .hides_zero = true),
     LATER("permissions", type_string, "`r`, `w`, `m`"),
 };
 const struct schema_object schema_device = {"services.NAME.devices[]", KEYS(device_keys), true};
 
 static const struct schema_key ulimit_keys[] = {
-    LATER("single", type_whole, "both at once"),
-    LATER("soft", type_whole, "what holds"),
-    LATER("hard", type_whole, "what it can be raised to"),
+    LATER("soft", type_ulimit_number, "what holds", .hides_zero = true),
+    LATER("hard", type_ulimit_number, "what it can be raised to", .hides_zero = true),
 };
 const struct schema_object schema_ulimit = {"services.NAME.ulimits.NAME", KEYS(ulimit_keys), true};
 
 static const struct schema_key device_rate_keys[] = {
-    LATER("path", type_text, "device of the host"),
-    LATER("rate", type_bytes, "bytes or operations a second"),
+    LATER("path", type_string, "device of the host", .shown = "", .json_name = "Path"),
+    LATER("rate", type_whole_limit, "bytes or operations a second", .shown = "0",
+          .json_name = "Rate"),
 };
 static const struct schema_object device_rate = {"services.NAME.blkio_config.device_...[]",
                                                  KEYS(device_rate_keys), false};
 
 static const struct schema_key device_weight_keys[] = {
-    LATER("path", type_text, "device of the host"),
-    LATER("weight", type_whole, "relative weight"),
+    LATER("path", type_string, "device of the host", .shown = "", .json_name = "Path"),
+    LATER("weight", type_weight, "relative weight", .shown = "0", .json_name = "Weight"),
 };
 static const struct schema_object device_weight = {"services.NAME.blkio_config.weight_device[]",
                                                    KEYS(device_weight_keys), false};
 
 static const struct schema_key blkio_keys[] = {
-    LATER("weight", type_whole, "relative weight"),
+    LATER("weight", type_weight, "relative weight"),
     LATER_OBJECT("weight_device", type_list, device_weight, "weight per device"),
     LATER_OBJECT("device_read_bps", type_list, device_rate, "bytes read a second"),
     LATER_OBJECT("device_read_iops", type_list, device_rate, "reads a second"),
@@ -288,7 +288,7 @@ const struct schema_object schema_credential_spec = {"services.NAME.credential_s
                                                      KEYS(credential_spec_keys), true};
 
 static const struct schema_key provider_keys[] = {
-    LATER("type", type_string, "the program"),
+    LATER("type", type_string, "the program", .hides_zero = true),
     LATER("options", type_provider_options, "its options"),
 };
 const struct schema_object schema_provider = {"services.NAME.provider", KEYS(provider_keys), true,
@@ -301,7 +301,8 @@ static const struct schema_key extends_keys[] = {
 const struct schema_object schema_extends = {"services.NAME.extends", KEYS(extends_keys), false};
 
 static const struct schema_key hook_keys[] = {
-    LATER("command", type_command, "what to run in the VM", .keeps_zero = true, .shown = "null"),
+    LATER("command", type_hook_command, "what to run in the VM", .keeps_zero = true,
+          .shown = "null"),
     LATER("user", type_string, "user it runs as"),
     LATER("privileged", type_boolean, "of no consequence in a VM"),
     LATER("working_dir", type_string, "folder it runs in"),
@@ -311,10 +312,10 @@ const struct schema_object schema_hook = {"services.NAME.post_start[], pre_stop[
                                           true};
 
 static const struct schema_key watch_keys[] = {
-    LATER("path", type_string, "what to watch"),
+    LATER("path", type_text, "what to watch"),
     LATER("action", type_watch_action, "what to do when it changes"),
     LATER("target", type_string, "where it is copied to"),
-    LATER_OBJECT("exec", type_object, schema_hook, "what to run after", .shown = "{}"),
+    LATER_OBJECT("exec", type_hook, schema_hook, "what to run after", .shown = "{}"),
     LATER("include", type_string_or_list, "patterns to watch", .is_distinct = true),
     LATER("ignore", type_string_or_list, "patterns to leave out", .is_distinct = true),
     LATER("initial_sync", type_plain_boolean, "true: copy at the start as well"),

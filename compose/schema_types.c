@@ -3,6 +3,7 @@
 #include "compose/schema_types.h"
 
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/model.h"
 #include "compose/parse.h"
 
@@ -140,109 +141,18 @@ struct node *schema_parse_boolean(struct schema *schema, const struct schema_key
 }
 const struct schema_type type_boolean = {"boolean", schema_parse_boolean, MERGE_REPLACE, false};
 
+/* The reference takes no text for these, so no variable either. */
 static struct node *parse_plain_boolean(struct schema *schema, const struct schema_key *key,
                                         struct node *node)
 {
     (void)key;
+    if (node->kind == NODE_STRING)
+        return schema_error(schema, node, "write true or false, without quotes or a variable",
+                            "must be a boolean, not a string");
     return node->kind == NODE_BOOL ? node : schema_wrong_kind(schema, node, "a boolean");
 }
 const struct schema_type type_plain_boolean = {"boolean, without quotes", parse_plain_boolean,
                                                MERGE_REPLACE, false};
-
-struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
-                                  struct node *node)
-{
-    (void)key;
-    if (node->kind == NODE_INT)
-        return node;
-    if (node->kind == NODE_FLOAT && fabs(node->number) < 1e15) /* the fraction is dropped */
-        return node_new_int(schema->arena, (int64_t)node->number, node->position);
-    if (node->kind == NODE_STRING) { /* from a variable */
-        char *end = NULL;
-        errno = 0;
-        long long value = strtoll(node->text, &end, 10);
-        if (errno == 0 && *end == '\0' && end != node->text && !isspace((unsigned char)*node->text))
-            return node_new_int(schema->arena, value, node->position);
-        return schema_error(schema, node, NULL, "must be a whole number, not '%s'", node->text);
-    }
-    return schema_wrong_kind(schema, node, "a whole number");
-}
-const struct schema_type type_integer = {"number; its fraction is dropped", schema_parse_integer,
-                                         MERGE_REPLACE, false};
-
-struct node *schema_parse_whole(struct schema *schema, const struct schema_key *key,
-                                struct node *node)
-{
-    if (node->kind == NODE_FLOAT && node->number != trunc(node->number))
-        return schema_error(schema, node, NULL, "must be a whole number, not '%s'",
-                            node_scalar_text(schema->arena, node));
-    return schema_parse_integer(schema, key, node);
-}
-const struct schema_type type_whole = {"whole number", schema_parse_whole, MERGE_REPLACE, false};
-
-/* No string either: no variable can give it. */
-static struct node *parse_plain_whole(struct schema *schema, const struct schema_key *key,
-                                      struct node *node)
-{
-    if (node->kind == NODE_STRING)
-        return schema_wrong_kind(schema, node, "a whole number");
-    return schema_parse_whole(schema, key, node);
-}
-const struct schema_type type_plain_whole = {"whole number, without quotes", parse_plain_whole,
-                                             MERGE_REPLACE, false};
-
-static struct node *parse_cpus(struct schema *schema, const struct schema_key *key,
-                               struct node *node)
-{
-    (void)key;
-    double value = 0;
-    if (!node_is_scalar(node) || node->kind == NODE_BOOL)
-        return schema_wrong_kind(schema, node, "a number");
-    const char *text = node_scalar_text(schema->arena, node);
-    bool is_negative = text[0] == '-';
-    if (parse_decimal(text + is_negative, &value) < 0)
-        return schema_error(schema, node, "write how many CPUs, like 0.5 or 2",
-                            "must be a number of CPUs, not '%s'", text);
-    value = is_negative ? -value : value;
-    if (value > 1024 || value < 0)
-        schema_engine(schema, node, NULL, "must be from 0 to 1024, not '%s'", text);
-    struct node *result = node_new(schema->arena, NODE_FLOAT, node->position);
-    result->number = value;
-    return result;
-}
-const struct schema_type type_cpus = {"number", parse_cpus, MERGE_REPLACE, false};
-
-static struct node *parse_size(struct schema *schema, const struct schema_key *key,
-                               struct node *node)
-{
-    (void)key;
-    uint64_t bytes = 0;
-    if (!node_is_scalar(node) || node->kind == NODE_BOOL)
-        return schema_wrong_kind(schema, node, "a size");
-    if (node->kind == NODE_FLOAT && node->number != trunc(node->number))
-        return schema_error(schema, node, "only a number with a unit may have one, like 1.5g",
-                            "must be a size without a fraction, not '%s'",
-                            node_scalar_text(schema->arena, node));
-    const char *text = node_scalar_text(schema->arena, node);
-    if (parse_bytes(text, &bytes) < 0)
-        return schema_error(schema, node, "write a number with a unit: b, k, m or g, like 512m",
-                            "must be a size, not '%s'", text);
-    text = arena_printf(schema->arena, "%llu", (unsigned long long)bytes);
-    return node_new_string(schema->arena, text, node->position);
-}
-const struct schema_type type_bytes = {"size: number with b, k, m, g", parse_size, MERGE_REPLACE,
-                                       false};
-
-/* The reference takes no bare number here. */
-static struct node *parse_size_text(struct schema *schema, const struct schema_key *key,
-                                    struct node *node)
-{
-    if (node->kind != NODE_STRING)
-        return schema_wrong_kind(schema, node, "a string, like 512M");
-    return parse_size(schema, key, node);
-}
-const struct schema_type type_bytes_text = {"size in a string: number with b, k, m, g",
-                                            parse_size_text, MERGE_REPLACE, false};
 
 /* `version: "3"`: its value is of no interest. */
 const struct schema_type type_version = {"string", schema_parse_string, MERGE_REPLACE, false};
@@ -277,11 +187,33 @@ struct node *schema_parse_guest_path(struct schema *schema, const struct schema_
 const struct schema_type type_guest_path = {"absolute path in the VM", schema_parse_guest_path,
                                             MERGE_REPLACE, false};
 
+/* The nearest word, or all of them: "use a, b or c". */
+static const char *words_hint(struct arena *arena, const char *const *words, const char *text)
+{
+    const char *known[16] = {NULL};
+    size_t count = 0;
+    for (; *words && count < ARRAY_SIZE(known); words++)
+        if (**words)
+            known[count++] = *words;
+    const char *nearest = str_nearest(text, known, count);
+    if (nearest)
+        return arena_printf(arena, "did you mean '%s'?", nearest);
+    const char *hint = "use ";
+    for (size_t i = 0; i < count; i++)
+        hint = arena_printf(arena, "%s%s%s", hint,
+                            i == 0           ? ""
+                            : i + 1 == count ? " or "
+                                             : ", ",
+                            known[i]);
+    return hint;
+}
+
 /* One of a few words. later: words of the specification that do not work yet; both end with NULL.
  */
 struct node *schema_parse_word(struct schema *schema, struct node *node, const char *const *words,
                                const char *const *later)
 {
+    const char *const *first = words;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
     for (; *words; words++)
@@ -292,7 +224,8 @@ struct node *schema_parse_word(struct schema *schema, struct node *node, const c
             schema_engine(schema, node, NULL, "'%s' is not supported yet", node->text);
             return node;
         }
-    return schema_error(schema, node, NULL, "has an unknown value '%s'", node->text);
+    return schema_error(schema, node, words_hint(schema->arena, first, node->text),
+                        "has an unknown value '%s'", node->text);
 }
 
 struct node *schema_parse_free_word(struct schema *schema, struct node *node,

@@ -51,6 +51,7 @@ struct node *schema_parse_boolean(struct schema *schema, const struct schema_key
                                   struct node *node);
 struct node *schema_parse_integer(struct schema *schema, const struct schema_key *key,
                                   struct node *node);
+/* As schema_parse_integer, but nothing other than 0 stands behind a point. */
 struct node *schema_parse_whole(struct schema *schema, const struct schema_key *key,
                                 struct node *node);
 struct node *schema_parse_strings(struct schema *schema, const struct schema_key *key,
@@ -117,33 +118,37 @@ bool schema_is_later_pull_policy(const char *text);
 /* By the file that has them. */
 /* schema_types.c */
 extern const struct schema_type type_any, type_version, type_project_name, type_object,
-    type_optional, type_named, type_services, type_whole, type_plain_whole, type_plain_boolean,
-    type_list, type_string, type_string_or_null, type_text, type_boolean, type_integer, type_count,
-    type_strings, type_command, type_cpus, type_bytes, type_bytes_text, type_guest_path,
+    type_optional, type_named, type_services, type_list, type_string, type_string_or_null,
+    type_text, type_boolean, type_plain_boolean, type_strings, type_command, type_guest_path,
     type_working_dir, type_external, type_cgroup;
 /* schema_names.c */
 extern const struct schema_type type_hostname, type_dns, type_expose, type_container_name,
     type_user, type_groups, type_image, type_images, type_platform, type_platforms;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
-    type_options, type_driver_options, type_string_map, type_provider_options, type_hosts, type_ssh,
-    type_files_list, type_distinct_texts;
+    type_distinct_texts, type_provider_options, type_hosts, type_ssh, type_files_list;
 /* schema_numbers.c */
-extern const struct schema_type type_limit, type_number, type_oom_score, type_percent,
-    type_flag_text, type_ulimits, type_devices, type_device_count, type_device_requests, type_gpus;
+extern const struct schema_type type_integer, type_whole, type_plain_whole, type_natural,
+    type_count, type_retries, type_replicas, type_oom_score, type_priority, type_weight,
+    type_number, type_percent, type_cpus, type_flag_text, type_bytes, type_bytes_text, type_limit,
+    type_whole_limit;
+/* schema_devices.c */
+extern const struct schema_type type_ulimits, type_ulimit_number, type_devices, type_device_count,
+    type_device_requests, type_gpus;
 /* schema_files.c */
-extern const struct schema_type type_extends, type_include, type_hooks, type_models,
-    type_watch_action, type_watch;
-extern const struct schema_type type_environment, type_env_file, type_env_format, type_labels;
+extern const struct schema_type type_extends, type_include, type_hook_command, type_hook,
+    type_hooks, type_models, type_watch_action, type_watch;
+/* schema_environment.c */
+extern const struct schema_type type_environment, type_labels, type_options, type_driver_options,
+    type_storage_options, type_string_map, type_env_file, type_env_format;
 extern const struct schema_type type_ports, type_target, type_published, type_protocol,
     type_port_mode, type_host_ip;
 extern const struct schema_type type_service_networks, type_network_driver, type_ipam_driver,
     type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
     type_named_addresses, type_ipv4, type_ipv6, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
-    type_url, type_restart, type_restart_condition, type_retries, type_replicas, type_deploy_mode,
-    type_stop_signal, type_update_order, type_logging, type_logging_driver, type_logging_options,
-    type_profiles;
+    type_url, type_restart, type_restart_condition, type_deploy_mode, type_stop_signal,
+    type_update_order, type_logging, type_logging_driver, type_logging_options, type_profiles;
 extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode,
     type_propagation, type_subpath, type_tmpfs, type_volume_driver, type_volume_name,
     type_file_refs, type_octal;

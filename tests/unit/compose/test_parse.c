@@ -27,6 +27,9 @@ static void command_lines_split_as_the_reference_does(void **state)
     assert_string_equal(split(arena, "\"a\\\"b\\nc\" 'd\\e'"), "2:a\"bnc|d\\e:");
     assert_string_equal(split(arena, "a '' \"\""), "3:a||:");
     assert_string_equal(split(arena, "$HOME `x` #y"), "3:$HOME|`x`|#y:");
+    assert_string_equal(split(arena, "a `b c;d` $(e f)g \"(h)\""), "4:a|`b c;d`|$(e f)g|(h):");
+    assert_string_equal(split(arena, "a 2>b"), "1:a:>b");
+    assert_string_equal(split(arena, "a b>c"), "2:a|b:>c");
     assert_string_equal(split(arena, "a b;c"), "2:a|b:;c");
     assert_string_equal(split(arena, "a && b"), "1:a:&& b");
     assert_string_equal(split(arena, "a ';' b"), "3:a|;|b:");
@@ -34,6 +37,9 @@ static void command_lines_split_as_the_reference_does(void **state)
     assert_null(split(arena, "a \"b"));
     assert_null(split(arena, "a\\"));
     assert_null(split(arena, "(a)"));
+    assert_null(split(arena, "a `b"));
+    assert_null(split(arena, "a $(b"));
+    assert_null(split(arena, "a $(b))"));
 }
 
 static void sizes_have_units_of_1024(void **state)
@@ -53,10 +59,13 @@ static void sizes_have_units_of_1024(void **state)
         {"64m", 67108864},
         {"1.5g", 1610612736},
         {"1.5 gb", 1610612736},
+        {"+1k", 1024},
+        {"1e3", 1000},
+        {"64 ", 64},
         {"1t", 1099511627776U},
     };
     static const char *const bad[] = {"",      "m",     "1x", "1bb",  "-1",
-                                      "1.2.3", "1 m b", " 1", "1e3m", "0x10"};
+                                      "1.2.3", "1 m b", " 1", "1  m", "0x10"};
     uint64_t bytes = 7;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         assert_int_equal(parse_bytes(good[i].text, &bytes), 0);
@@ -67,20 +76,25 @@ static void sizes_have_units_of_1024(void **state)
     assert_int_equal(parse_bytes("9999999p", &bytes), -ERANGE);
 }
 
-static void decimals_are_finite_and_not_negative(void **state)
+static void numbers_are_those_of_go(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "-1",  "nan",   "inf", "0x10",
-                                      "1e999", "1,5", "1.2.3", " 1",  "+1"};
+    static const struct {
+        const char *text;
+        double value;
+    } good[] = {{"0.5", 0.5}, {".25", 0.25},   {"2e1", 20},   {"-1.5E+2", -150}, {"+1", 1},
+                {"5.", 5},    {"1_000", 1000}, {"0x1p4", 16}, {"0x_1.8P1", 3},   {"-0", 0}};
+    static const char *const bad[] = {"",   "nan",  "inf", "0x10",  "1,5",   "1.2.3", " 1",
+                                      "1 ", "1__0", "_1",  "1_",    "1_.5",  "1e",    "e1",
+                                      ".",  "+",    "--1", "1e1.5", "0x.p1", "1p4"};
     double value = 0;
-    assert_int_equal(parse_decimal("0.5", &value), 0);
-    assert_true(value == 0.5);
-    assert_int_equal(parse_decimal(".25", &value), 0);
-    assert_true(value == 0.25);
-    assert_int_equal(parse_decimal("2e1", &value), 0);
-    assert_true(value == 20);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(parse_number(good[i].text, &value), 0);
+        assert_true(value == good[i].value);
+    }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(parse_decimal(bad[i], &value), -EINVAL);
+        assert_int_equal(parse_number(bad[i], &value), -EINVAL);
+    assert_int_equal(parse_number("1e999", &value), -ERANGE);
 }
 
 static void port_ranges_ascend(void **state)
@@ -180,7 +194,7 @@ int main(void)
         cmocka_unit_test(octal_digits_have_a_limit),
         cmocka_unit_test(paths_are_cleaned_as_text),
         cmocka_unit_test(sizes_have_units_of_1024),
-        cmocka_unit_test(decimals_are_finite_and_not_negative),
+        cmocka_unit_test(numbers_are_those_of_go),
         cmocka_unit_test(port_ranges_ascend),
         cmocka_unit_test(addresses_have_a_family),
     };
