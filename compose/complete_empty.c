@@ -66,7 +66,25 @@ static void forget_from(const struct schema_object *rows, struct node *map, void
     }
 }
 
+static bool can_forget(const struct schema_object *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->keys[i].is_forgotten ||
+            (rows->keys[i].object && can_forget(rows->keys[i].object)))
+            return true;
+    return false;
+}
+
+/* Services are many, and have nothing of the kind. */
 void complete_forget(struct node *tree)
 {
-    schema_walk(&schema_root, tree, forget_from, NULL);
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct schema_key *key = schema_row(&schema_root, &tree->pairs[i]);
+        struct node *section = tree->pairs[i].value;
+        if (!key || !key->object || section->kind != NODE_MAP || !can_forget(key->object))
+            continue;
+        for (size_t j = 0; schema_has_entries(key) && j < section->count; j++)
+            if (section->pairs[j].value->kind == NODE_MAP)
+                schema_walk(key->object, section->pairs[j].value, forget_from, NULL);
+    }
 }

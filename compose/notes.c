@@ -96,6 +96,10 @@ static bool asks_for_nothing(const struct schema_key *key, const struct node *va
 static const char *value_note(const struct notes *notes, const struct schema_key *key,
                               const struct node *value)
 {
+    if (key->type != &type_logging_driver && key->type != &type_pull_policy)
+        return NULL;
+    if (value->kind != NODE_STRING)
+        return NULL;
     if (key->type == &type_logging_driver && !schema_is_log_driver(value->text))
         return arena_printf(
             notes->arena, "is '%s', which is not supported yet: the log is kept here", value->text);
@@ -142,7 +146,7 @@ static void walk_pair(struct notes *notes, const struct schema_object *object,
         return;
     switch (key->class) {
     case KEY_WORKS:
-        text = pair->value->kind == NODE_STRING ? value_note(notes, key, pair->value) : NULL;
+        text = value_note(notes, key, pair->value);
         if (text)
             add_note(notes, SEVERITY_LATER, label_of(notes, object, key->name),
                      pair->value->position, text);

@@ -82,11 +82,11 @@ void schema_walk(const struct schema_object *rows, struct node *map, schema_visi
                  void *data)
 {
     for (size_t i = 0; i < map->count; i++) {
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
+        if (!key || !key->object) /* most values need not be looked at: they lie far apart */
+            continue;
         struct node *value = map->pairs[i].value;
         if (value->kind != NODE_LIST && value->kind != NODE_MAP)
-            continue;
-        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (!key || !key->object)
             continue;
         if (value->kind == NODE_MAP && !schema_has_entries(key))
             schema_walk(key->object, value, visit, data);

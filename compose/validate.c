@@ -9,63 +9,51 @@
 
 /* --- services -------------------------------------------------------------------------------- */
 
-static void check_images(const struct model *model, struct diagnostics *diagnostics)
+static void check_image(const struct node *node, const struct model_service *service,
+                        struct diagnostics *diagnostics)
 {
-    const struct node *services = node_get(model->tree, "services");
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct model_service *service = &model->services[i];
-        const struct node *node = services->pairs[i].value;
-        if (node->kind != NODE_MAP || node_find(node, "image") || node_find(node, "build"))
-            continue; /* what is there but wrong was reported */
-        if (node_find(node, "provider")) {
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position, NULL,
-                            "service '%s' is run by a provider, which is not supported yet",
-                            service->name);
-            continue;
-        }
-        const struct node_pair *ours = node_find(node, "x-vmstead");
-        if (!ours)
-            diagnostics_add(
-                diagnostics, SEVERITY_ERROR, service->position,
-                "name an 'image', a 'build', or packages in 'x-vmstead: {bootstrap: ...}'",
-                "service '%s' has no image", service->name);
-        else if (ours->value->kind == NODE_MAP && !node_find(ours->value, "bootstrap"))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, ours->position, NULL,
-                            "service '%s' has neither an image, a build nor a bootstrap",
-                            service->name);
+    if (node->kind != NODE_MAP || node_find(node, "image") || node_find(node, "build"))
+        return; /* what is there but wrong was reported */
+    if (node_find(node, "provider")) {
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position, NULL,
+                        "service '%s' is run by a provider, which is not supported yet",
+                        service->name);
+        return;
     }
+    const struct node_pair *ours = node_find(node, "x-vmstead");
+    if (!ours)
+        diagnostics_add(diagnostics, SEVERITY_ERROR, service->position,
+                        "name an 'image', a 'build', or packages in 'x-vmstead: {bootstrap: ...}'",
+                        "service '%s' has no image", service->name);
+    else if (ours->value->kind == NODE_MAP && !node_find(ours->value, "bootstrap"))
+        diagnostics_add(diagnostics, SEVERITY_ERROR, ours->position, NULL,
+                        "service '%s' has neither an image, a build nor a bootstrap",
+                        service->name);
 }
 
 /* additional_contexts: {NAME: "service:OTHER"} is the image of another service. */
-static void check_contexts(const struct model *model, struct diagnostics *diagnostics)
+static void check_contexts(const struct model *model, const struct model_service *service,
+                           struct diagnostics *diagnostics)
 {
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct model_build *build = model->services[i].build;
-        for (size_t j = 0; build && j < build->context_count; j++) {
-            const char *name = str_after_prefix(build->contexts[j].value, "service:");
-            const struct model_service *other = name ? model_find_service(model, name) : NULL;
-            if (name && (!other || (!other->image && !other->build)))
-                diagnostics_add(diagnostics, SEVERITY_ERROR, build->position, NULL,
-                                "the build of service '%s' needs the image of service '%s', which "
-                                "%s",
-                                model->services[i].name, name,
-                                other ? "has neither an image nor a build" : "does not exist");
-        }
+    const struct model_build *build = service->build;
+    for (size_t i = 0; build && i < build->context_count; i++) {
+        const char *name = str_after_prefix(build->contexts[i].value, "service:");
+        const struct model_service *other = name ? model_find_service(model, name) : NULL;
+        if (name && (!other || (!other->image && !other->build)))
+            diagnostics_add(diagnostics, SEVERITY_ERROR, build->position, NULL,
+                            "the build of service '%s' needs the image of service '%s', which %s",
+                            service->name, name,
+                            other ? "has neither an image nor a build" : "does not exist");
     }
 }
 
-static void check_bootstraps(const struct model *model, struct diagnostics *diagnostics)
+static void check_bootstrap(const struct node *node, const struct model_service *service,
+                            struct diagnostics *diagnostics)
 {
-    const struct node *services = node_get(model->tree, "services");
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct node *ours = node_get(services->pairs[i].value, "x-vmstead");
-        const struct node_pair *bootstrap = node_find(ours, "bootstrap");
-        if (bootstrap && bootstrap->value->kind == NODE_MAP &&
-            !node_find(bootstrap->value, "suite"))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, bootstrap->position,
-                            "add 'suite: bookworm'", "the bootstrap of service '%s' has no 'suite'",
-                            model->services[i].name);
-    }
+    const struct node_pair *bootstrap = node_find(node_get(node, "x-vmstead"), "bootstrap");
+    if (bootstrap && bootstrap->value->kind == NODE_MAP && !node_find(bootstrap->value, "suite"))
+        diagnostics_add(diagnostics, SEVERITY_ERROR, bootstrap->position, "add 'suite: bookworm'",
+                        "the bootstrap of service '%s' has no 'suite'", service->name);
 }
 
 /* --- dependency cycles ----------------------------------------------------------------------- */
@@ -158,12 +146,24 @@ char *validate_other_place(const struct diagnostics *diagnostics, struct positio
                      (unsigned)other.line);
 }
 
+/* All of one service, then the next: a large project does not fit the processor's caches. */
+static void check_services(const struct model *model, struct diagnostics *diagnostics)
+{
+    const struct node *services = node_get(model->tree, "services");
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_service *service = &model->services[i];
+        const struct node *node = services->pairs[i].value;
+        check_image(node, service, diagnostics);
+        check_contexts(model, service, diagnostics);
+        check_bootstrap(node, service, diagnostics);
+        validate_service(model, node, service, diagnostics);
+        validate_service_storage(node, service, diagnostics);
+    }
+}
+
 void validate_model(const struct model *model, struct diagnostics *diagnostics)
 {
-    check_images(model, diagnostics);
-    check_contexts(model, diagnostics);
-    check_bootstraps(model, diagnostics);
-    validate_services(model, diagnostics);
+    check_services(model, diagnostics);
     check_cycles(model, diagnostics);
     validate_ports(model, diagnostics);
     validate_networks(model, diagnostics);

@@ -6,13 +6,18 @@
 #include "compose/model.h"
 
 void validate_model(const struct model *model, struct diagnostics *diagnostics);
-/* Parts of it: what keys of one service say of each other; */
-void validate_services(const struct model *model, struct diagnostics *diagnostics);
+/* Parts of it: what keys of one service say of each other; node is the service's in the tree; */
+struct node;
+void validate_service(const struct model *model, const struct node *node,
+                      const struct model_service *service, struct diagnostics *diagnostics);
+/* its scale, builds and mounts; */
+void validate_service_storage(const struct node *node, const struct model_service *service,
+                              struct diagnostics *diagnostics);
 /* host ports; */
 void validate_ports(const struct model *model, struct diagnostics *diagnostics);
 /* subnets and addresses; */
 void validate_networks(const struct model *model, struct diagnostics *diagnostics);
-/* scale, builds, mounts, volumes, configs, secrets. */
+/* volumes, configs and secrets of the top level. */
 void validate_storage(const struct model *model, struct diagnostics *diagnostics);
 
 /* A hint for what is there twice: where the other one stands; NULL where it was not written. Owned

@@ -75,15 +75,11 @@ static void check_name(const struct model_service *service, struct diagnostics *
                         service->name);
 }
 
-void validate_services(const struct model *model, struct diagnostics *diagnostics)
+void validate_service(const struct model *model, const struct node *node,
+                      const struct model_service *service, struct diagnostics *diagnostics)
 {
-    const struct node *services = node_get(model->tree, "services");
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct model_service *service = &model->services[i];
-        const struct node *node = services->pairs[i].value;
-        check_twins(node, service, diagnostics);
-        check_container_name(node, service, diagnostics);
-        check_health(model, service, diagnostics);
-        check_name(service, diagnostics);
-    }
+    check_twins(node, service, diagnostics);
+    check_container_name(node, service, diagnostics);
+    check_health(model, service, diagnostics);
+    check_name(service, diagnostics);
 }

@@ -131,19 +131,20 @@ static void check_source(const struct node_pair *pair, const char *kind, bool co
                         kind, pair->key, ways == 0 ? "one of" : "only one of", words);
 }
 
+void validate_service_storage(const struct node *node, const struct model_service *service,
+                              struct diagnostics *diagnostics)
+{
+    check_scale(node, service, diagnostics);
+    check_probe(node, service, diagnostics);
+    check_build(node, service, diagnostics);
+    check_targets(service, diagnostics);
+}
+
 void validate_storage(const struct model *model, struct diagnostics *diagnostics)
 {
-    const struct node *services = node_get(model->tree, "services");
     const struct node *volumes = node_get(model->tree, "volumes");
     const struct node *configs = node_get(model->tree, "configs");
     const struct node *secrets = node_get(model->tree, "secrets");
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct node *node = services->pairs[i].value;
-        check_scale(node, &model->services[i], diagnostics);
-        check_probe(node, &model->services[i], diagnostics);
-        check_build(node, &model->services[i], diagnostics);
-        check_targets(&model->services[i], diagnostics);
-    }
     for (size_t i = 0; volumes && i < volumes->count; i++)
         check_external_volume(&volumes->pairs[i], diagnostics);
     for (size_t i = 0; configs && i < configs->count; i++)
