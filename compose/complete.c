@@ -209,8 +209,10 @@ static bool is_enabled(const struct node *service, char *const *profiles)
     const struct node *own = node_get(service, "profiles");
     if (!node_is(own, NODE_LIST) || own->count == 0 || strv_contains(profiles, "*"))
         return true;
+    bool asks_for_none = !profiles || !profiles[0]; /* to the reference that is one: "" */
     for (size_t i = 0; i < own->count; i++)
-        if (strv_contains(profiles, own->items[i]->text))
+        if (strv_contains(profiles, own->items[i]->text) ||
+            (asks_for_none && own->items[i]->text[0] == '\0'))
             return true;
     return false;
 }

@@ -219,12 +219,13 @@ const struct schema_type type_percent = {"whole number, 0 to 100", parse_percent
 static double as_float(double value)
 {
     char text[32];
+    value = (double)(float)value;
     for (int digits = 1; digits <= 9; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtof(text, NULL) == (float)value)
-            return strtod(text, NULL);
+        if ((double)strtof(text, NULL) == value)
+            break;
     }
-    return value;
+    return strtod(text, NULL);
 }
 
 static struct node *parse_cpus(struct schema *schema, const struct schema_key *key,
@@ -280,7 +281,7 @@ static struct node *parse_any_size(struct schema *schema, struct node *node, boo
                                node->position);
     if (node->kind != NODE_FLOAT)
         return schema_wrong_kind(schema, node, "a size");
-    if (!fraction && node->number != trunc(node->number))
+    if (!fraction && (node->number != trunc(node->number) || isinf(node->number)))
         return schema_error(schema, node, SIZE_HINT, "must be a size, not '%s'", node->text);
     schema_engine(schema, node, SIZE_HINT, "is left out by Docker Compose: '%s' is no whole number",
                   node->text);

@@ -213,6 +213,6 @@ static const struct schema_key root_keys[] = {
     OBJECT("volumes", type_named, volume, "volumes that services can use"),
     OBJECT("secrets", type_named, secret, "secrets that services can read"),
     OBJECT("configs", type_named, config, "configuration files that services can read"),
-    LATER_OBJECT("models", type_named, language_model, "language models"),
+    LATER_OBJECT("models", type_named, language_model, "language models", .is_hidden = true),
 };
 const struct schema_object schema_root = {"top level", KEYS(root_keys), true};

@@ -31,7 +31,7 @@ static const struct schema_key device_request_keys[] = {
     LATER("capabilities", type_strings, "what the device must be able to do", .is_distinct = true),
     LATER("driver", type_string, "driver of the device"),
     LATER("count", type_device_count, "how many", .hides_zero = true),
-    LATER("device_ids", type_strings, "which ones", .is_distinct = true),
+    LATER("device_ids", type_strings, "which ones", .is_distinct = true, .hides_zero = true),
     LATER("options", type_labels, "options of the driver", .is_distinct = true),
 };
 const struct schema_object schema_device_request = {

@@ -33,10 +33,16 @@ static void check_twins(const struct node *node, const struct model_service *ser
         const struct node_pair *own = node_find(node, twins[i].key);
         const struct node *other =
             node_get(node_get(resources, twins[i].section), twins[i].deploy_key);
+        const struct node *section = node_get(resources, twins[i].section);
         if (own && other && !is_same(own->value, other))
             diagnostics_add(diagnostics, SEVERITY_ERROR, own->position, "keep one of them",
                             "service '%s': '%s' and 'deploy.resources.%s.%s' differ", service->name,
                             twins[i].key, twins[i].section, twins[i].deploy_key);
+        if (own && !other && section) /* to the reference this says 0 */
+            diagnostics_add(diagnostics, SEVERITY_ERROR, own->position,
+                            "say all of them in one place",
+                            "service '%s': '%s' has no part in 'deploy.resources.%s'",
+                            service->name, twins[i].key, twins[i].section);
     }
 }
 
