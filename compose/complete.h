@@ -41,6 +41,8 @@ struct host_values {
     const struct variables *variables; /* NULL: `~` stays */
     const char *directory;             /* absolute; NULL: paths stay */
     bool bare_keys;                    /* they are filled in */
+    /* Those of `environment: [KEY]` only: an include's own variables are asked for no others. */
+    bool listed_keys;
     bool is_part; /* of a service: what has no path here may have one elsewhere */
 };
 void complete_host_values(const struct host_values *host, const struct node *tree);

@@ -125,10 +125,11 @@ void complete_host_service(const struct host_values *host, struct node *service)
 {
     if (host->directory)
         resolve_service(host, service);
-    if (!host->bare_keys)
-        return;
-    fill_bare(host, node_get(service, "environment"));
-    fill_bare(host, node_get(node_get(service, "build"), "args"));
+    struct node *environment = node_get(service, "environment");
+    if (environment && (host->bare_keys || (host->listed_keys && environment->is_converted)))
+        fill_bare(host, environment);
+    if (host->bare_keys)
+        fill_bare(host, node_get(node_get(service, "build"), "args"));
 }
 
 void complete_host_rest(const struct host_values *host, const struct node *tree)

@@ -176,6 +176,8 @@ int dotenv_read(struct arena *arena, struct diagnostics *diagnostics, unsigned f
                 const char *text, const struct variables *outer, struct node *map)
 {
     struct variables *variables = variables_new(arena, outer);
+    for (size_t i = 0; i < map->count; i++)
+        variables_set(variables, map->pairs[i].key, map->pairs[i].value->text);
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
         text += 3;
     struct dotenv dotenv = {.arena = arena,

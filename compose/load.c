@@ -11,62 +11,20 @@
 
 #include <errno.h>
 
-static const char *folder_name(const struct load *load)
-{
-    const char *slash = strrchr(load->files.directory, '/');
-    return project_fitting_name(load->arena, slash ? slash + 1 : load->files.directory);
-}
-
-/* The rules of project names: given, `name:`, the folder's. */
-static int name_project(struct load *load, const struct node *tree, struct error *err)
-{
-    if (load->name)
-        return 0;
-    const struct node *written = node_get(tree, "name");
-    if (node_is(written, NODE_STRING) && written->text[0]) {
-        load->name = project_fitting_name(load->arena, written->text);
-        if (load->name[0] == '\0') {
-            diagnostics_add(load->diagnostics, SEVERITY_ERROR, written->position,
-                            "use lower-case letters, digits, '-' and '_'",
-                            "invalid project name '%s'", written->text);
-            load->name = "invalid";
-        }
-        return 0;
-    }
-    load->name = folder_name(load);
-    if (load->name[0] == '\0')
-        return error_set(err, EINVAL,
-                         "project name must not be empty: use -p NAME, "
-                         "COMPOSE_PROJECT_NAME or `name:` in the file");
-    return 0;
-}
-
-/* ${COMPOSE_PROJECT_NAME} in files is the project's name, wherever it comes from: `name:` is looked
- * for ahead of the files' own reading, the last file's counts. */
-static void offer_project_name(struct load *load)
-{
-    const char *name = load->name;
-    for (size_t i = 0; !load->name && i < load->read_count; i++) {
-        const char *written = load_peek_name(load, load->read[i].text);
-        name = written ? project_fitting_name(load->arena, written) : name;
-    }
-    if (!name || !*name)
-        name = folder_name(load);
-    if (*name)
-        variables_add(load->variables, "COMPOSE_PROJECT_NAME", name);
-}
-
+/* Those that are no YAML are reported together. */
 static int read_files(struct load *load, struct error *err)
 {
+    int result = 0;
     load->read = arena_array(load->arena, strv_length(load->files.paths) + 1, sizeof(*load->read));
     for (size_t i = 0; load->files.paths[i]; i++) {
         struct load_file *file = &load->read[load->read_count++];
         *file = (struct load_file){.path = load->files.paths[i], .name = load->files.names[i]};
-        int r = load_read_text(load, file, err);
-        if (r < 0)
+        int r = load_parse_file(load, file, err);
+        if (r < 0 && (!err || err->code))
             return r;
+        result = r < 0 ? r : result;
     }
-    return 0;
+    return result;
 }
 
 static int find_project(struct load *load, struct error *err)
@@ -75,8 +33,7 @@ static int find_project(struct load *load, struct error *err)
     load->variables = variables_new(load->arena, NULL);
     variables_add(load->variables, "PWD", options->working_directory); /* as the reference */
     variables_add_all(load->variables, options->environment);
-    const char *first =
-        options->project_directory ? options->project_directory : options->working_directory;
+    const char *first = project_first_directory(load->arena, options);
     int given =
         project_read_env_files(load->arena, options, load->diagnostics, load->variables, err);
     if (given < 0)
@@ -91,12 +48,8 @@ static int find_project(struct load *load, struct error *err)
     if (!given && (named || !streq(first, load->files.directory)))
         project_read_dotenv(load->arena, options, load->files.directory, load->diagnostics,
                             load->variables);
-    r = project_given_name(options, load->variables, &load->name, err);
-    if (r == 0)
-        r = read_files(load, err);
-    if (r == 0)
-        offer_project_name(load);
-    return r;
+    r = read_files(load, err);
+    return r < 0 ? r : load_find_name(load, err);
 }
 
 /* --profile, or COMPOSE_PROFILES: names between commas. */
@@ -174,7 +127,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         .extended_files = node_new(load->arena, NODE_MAP, (struct position){0})};
     diagnostics_hold(load->diagnostics);
     for (size_t i = 0; i < load->read_count; i++) {
-        int r = load_read_file(&context, &load->read[i], tree, err);
+        int r = load_merge_file(&context, &load->read[i], tree, err);
         if (r < 0)
             return r;
     }
@@ -182,9 +135,6 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
         diagnostics_add(load->diagnostics, SEVERITY_ERROR,
                         (struct position){.file = tree->position.file}, "begin with 'services:'",
                         "empty compose file");
-    int r = name_project(load, tree, err);
-    if (r < 0)
-        return r;
     note_profiles(load, tree);
     struct completion completion = {.arena = load->arena,
                                     .diagnostics = load->diagnostics,
@@ -219,8 +169,6 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
     int r = find_project(&load, err);
     if (r == 0)
         r = read_tree(&load, &tree, err);
-    for (size_t i = 0; i < load.read_count; i++)
-        free(load.read[i].text);
     if (r < 0)
         return r;
     struct model *model = model_build(arena, diagnostics,

@@ -14,10 +14,10 @@ struct load {
     struct diagnostics *diagnostics;
     struct variables *variables;
     struct project_files files;
-    struct load_file *read; /* the same files and their texts, as many */
+    struct load_file *read; /* the same files, as many */
     size_t read_count;
     struct node *disabled; /* names of services */
-    const char *name;      /* given by option or environment; NULL: the files or the folder say */
+    const char *name;      /* of the project */
     struct node *profiles; /* of all services */
     size_t included;       /* includes so far */
     size_t extended;       /* nodes made by extends so far */
@@ -35,28 +35,28 @@ struct load_context {
 };
 
 struct load_file {
-    const char *path, *name; /* absolute, or "-"; as positions show it */
-    char *text;              /* NULL: not read yet, or taken by the diagnostics */
-    size_t length;
-    unsigned number;          /* out: in positions */
+    const char *path, *name;  /* absolute, or "-"; as positions show it */
     struct position position; /* where it was asked for; of no file: the command line */
-    struct node *resets;      /* out: what `!reset` and `!override` name, of the last document */
+    /* As load_parse_file() found it. */
+    unsigned number;              /* in positions */
+    struct node *documents;       /* NULL: not read yet, or not readable */
+    struct node *document_resets; /* what `!reset` and `!override` name: a tree (reset.h) each */
+    const struct node *resets;    /* that of the document at hand */
 };
 
-/* Reads a file's text, once: it may be a pipe. */
-int load_read_text(const struct load *load, struct load_file *file, struct error *err);
+/* Reads a file into its documents, once: it may be a pipe. -EINVAL without err: it is no YAML, as
+ * was reported. */
+int load_parse_file(const struct load *load, struct load_file *file, struct error *err);
+/* Fills variables in. */
+void load_fill_in(const struct load_context *context, const struct load_file *file);
 
-/* Reads a file and merges it over tree, canonical. A file that cannot be read ends the load; one
- * that is wrong does not. */
-int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
-                   struct error *err);
+/* Reads a file, where that was not done yet, and merges it over tree, canonical. A file that cannot
+ * be read ends the load; one that is wrong does not. */
+int load_merge_file(const struct load_context *context, struct load_file *file, struct node *tree,
+                    struct error *err);
 
-/* Reads a file into its documents, variables filled in, and what each has tagged (reset.h). */
-int load_read_documents(const struct load_context *context, struct load_file *file,
-                        struct node **ret_documents, struct node **ret_resets, struct error *err);
-
-/* What `name:` at the beginning of a line of the text says, variables filled in; NULL: nothing. */
-const char *load_peek_name(const struct load *load, const char *text);
+/* Sets load->name, and COMPOSE_PROJECT_NAME among the variables. */
+int load_find_name(struct load *load, struct error *err);
 
 /* Merges the services that the document's services extend below them. */
 void load_apply_extends(const struct load_context *context, const struct load_file *file,

@@ -78,19 +78,19 @@ static bool check_chain(const struct extended_file *file, const struct node *pla
 
 /* --- other files ------------------------------------------------------------------------------ */
 
-/* Reads another file. [documents, resets, services], or empty: it cannot be read, as was reported.
- */
+/* Another file: its path, documents as written, what they reset, and its services as far as they
+ * were asked for; or empty: it cannot be read, as was reported. */
 static const struct node *read_file(const struct load_context *context, struct load_file *file)
 {
     struct arena *arena = context->load->arena;
     _cleanup_error_ struct error err = {0};
-    struct node *documents = NULL, *resets = NULL;
     struct node *entry = node_new(arena, NODE_LIST, file->position);
-    if (load_read_documents(context, file, &documents, &resets, &err) == 0) {
-        node_append(arena, entry, documents);
-        node_append(arena, entry, resets);
-        node_append(arena, entry, node_new(arena, NODE_MAP, file->position));
-    }
+    if (load_parse_file(context->load, file, &err) < 0)
+        return entry;
+    load_fill_in(context, file);
+    node_append(arena, entry, file->documents);
+    node_append(arena, entry, file->document_resets);
+    node_append(arena, entry, node_new(arena, NODE_MAP, file->position));
     return entry;
 }
 

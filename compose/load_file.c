@@ -59,29 +59,25 @@ static int report_unreadable(const struct load *load, const struct load_file *fi
     return r;
 }
 
-int load_read_text(const struct load *load, struct load_file *file, struct error *err)
+int load_parse_file(const struct load *load, struct load_file *file, struct error *err)
 {
-    int r = fs_read_file(streq(file->path, "-") ? "/dev/stdin" : file->path, YAML_SIZE_LIMIT,
-                         &file->text, &file->length, err);
-    return r < 0 ? report_unreadable(load, file, r, err) : 0;
+    char *text = NULL;
+    size_t length = 0;
+    int r = fs_read_file(streq(file->path, "-") ? "/dev/stdin" : file->path, YAML_SIZE_LIMIT, &text,
+                         &length, err);
+    if (r < 0)
+        return report_unreadable(load, file, r, err);
+    file->number = diagnostics_take_file(load->diagnostics, file->name, text, length);
+    file->documents = yaml_read_tagged(load->arena, load->diagnostics, file->number, text, length,
+                                       &file->document_resets);
+    return file->documents ? 0 : -EINVAL;
 }
 
-int load_read_documents(const struct load_context *context, struct load_file *file,
-                        struct node **ret_documents, struct node **ret_resets, struct error *err)
+void load_fill_in(const struct load_context *context, const struct load_file *file)
 {
-    struct load *load = context->load;
-    struct node *resets = NULL;
-    int r = file->text ? 0 : load_read_text(load, file, err);
-    if (r < 0)
-        return r;
-    char *text = TAKE_PTR(file->text);
-    file->number = diagnostics_take_file(load->diagnostics, file->name, text, file->length);
-    struct node *documents =
-        yaml_read_tagged(load->arena, load->diagnostics, file->number, text, file->length, &resets);
-    if (!documents)
-        return -EINVAL;
-    for (size_t i = 0; i < documents->count; i++) {
-        struct node *document = documents->items[i];
+    const struct load *load = context->load;
+    for (size_t i = 0; i < file->documents->count; i++) {
+        struct node *document = file->documents->items[i];
         if (document->kind == NODE_NULL)
             diagnostics_add(load->diagnostics, SEVERITY_ERROR, document->position,
                             "begin with 'services:', or leave out the '---' around it",
@@ -89,48 +85,22 @@ int load_read_documents(const struct load_context *context, struct load_file *fi
         else if (!load->options->no_interpolate)
             interpolate_tree(context->interpolation, document);
     }
-    *ret_documents = documents;
-    *ret_resets = resets;
-    return 0;
 }
 
-int load_read_file(const struct load_context *context, struct load_file *file, struct node *tree,
-                   struct error *err)
+int load_merge_file(const struct load_context *context, struct load_file *file, struct node *tree,
+                    struct error *err)
 {
-    struct node *documents = NULL, *resets = NULL;
-    int r = load_read_documents(context, file, &documents, &resets, err);
-    if (r == 0 && tree->position.file == 0)
+    int r = file->documents ? 0 : load_parse_file(context->load, file, err);
+    if (r < 0)
+        return r;
+    load_fill_in(context, file);
+    if (tree->position.file == 0)
         tree->position.file = file->number;
-    for (size_t i = 0; r == 0 && i < documents->count; i++) {
-        if (documents->items[i]->kind == NODE_NULL) /* reported */
+    for (size_t i = 0; r == 0 && i < file->documents->count; i++) {
+        if (file->documents->items[i]->kind == NODE_NULL) /* reported */
             continue;
-        file->resets = resets->items[i];
-        r = load_document(context, file, documents->items[i], tree, err);
+        file->resets = file->document_resets->items[i];
+        r = load_document(context, file, file->documents->items[i], tree, err);
     }
     return r;
-}
-
-/* --- the name, ahead of all ------------------------------------------------------------------- */
-
-static const char *name_of_line(const struct load *load, const char *line, size_t length)
-{
-    _cleanup_(diagnostics_freep) struct diagnostics *unseen = diagnostics_new();
-    struct node *documents = yaml_read(load->arena, unseen, 0, line, length);
-    if (!documents || documents->count != 1)
-        return NULL;
-    interpolate_tree(interpolation_new(load->arena, unseen, load->variables), documents->items[0]);
-    const char *name = node_get_string(documents->items[0], "name", "");
-    return name[0] ? name : NULL;
-}
-
-const char *load_peek_name(const struct load *load, const char *text)
-{
-    const char *name = NULL;
-    for (const char *line = text; line && !name;) {
-        if (str_after_prefix(line, "name:"))
-            name = name_of_line(load, line, strcspn(line, "\n"));
-        line = strstr(line, "\nname:");
-        line = line ? line + 1 : NULL;
-    }
-    return name;
 }

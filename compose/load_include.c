@@ -135,7 +135,10 @@ static void report_conflict(const struct load_context *context, const char *sect
     const char *other = diagnostics_file_name(diagnostics, theirs->position);
     diagnostics_add(
         diagnostics, SEVERITY_ERROR, ours->position,
-        other ? arena_printf(arena, "the other one is in %s, line %u", other, theirs->position.line)
+        other ? arena_printf(arena,
+                             "the other one is in %s, line %u; what is included can be changed in "
+                             "a file that is given behind it with -f",
+                             other, theirs->position.line)
               : NULL,
         "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
 }
@@ -178,7 +181,7 @@ static int read_files(const struct load_context *inner, const struct node *paths
         struct load_file file = {.path = path,
                                  .name = load_shown_path(load, path),
                                  .position = paths->items[i]->position};
-        int r = load_read_file(inner, &file, tree, err);
+        int r = load_merge_file(inner, &file, tree, err);
         if (r < 0)
             return r;
     }
@@ -218,7 +221,7 @@ static int include(const struct load_context *context, const struct node *entry,
     complete_host_values(&(struct host_values){.arena = load->arena,
                                                .variables = variables,
                                                .directory = directory,
-                                               .bare_keys = true},
+                                               .listed_keys = true},
                          tree);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         import_section(context, sections[i], tree, document);

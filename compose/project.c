@@ -77,9 +77,9 @@ static bool add_first_of(struct file_list *list, const char *folder, const char 
     return found != NULL;
 }
 
-static bool look_upwards(struct file_list *list, struct diagnostics *diagnostics)
+static bool look_upwards(struct file_list *list, const char *folder,
+                         struct diagnostics *diagnostics)
 {
-    const char *folder = list->working_directory;
     while (!add_first_of(list, folder, file_names, diagnostics)) {
         if (streq(folder, "/"))
             return false;
@@ -102,6 +102,12 @@ static void add_listed(struct file_list *list, const char *value, const char *se
     }
 }
 
+const char *project_first_directory(struct arena *arena, const struct compose_options *options)
+{
+    const char *given = options->project_directory ? options->project_directory : ".";
+    return path_clean(arena, options->working_directory, given);
+}
+
 int project_find_files(struct arena *arena, const struct compose_options *options,
                        const struct variables *variables, struct diagnostics *diagnostics,
                        struct project_files *ret_files, struct error *err)
@@ -114,12 +120,10 @@ int project_find_files(struct arena *arena, const struct compose_options *option
         add_file(&list, *file);
     if (list.count == 0 && listed)
         add_listed(&list, listed, separator && *separator ? separator : ":");
-    if (list.count == 0 && !look_upwards(&list, diagnostics))
+    const char *directory = project_first_directory(arena, options);
+    if (list.count == 0 && !look_upwards(&list, directory, diagnostics))
         return error_set(err, ENOENT, "no configuration file provided: not found");
-    const char *directory = list.working_directory;
-    if (options->project_directory)
-        directory = path_clean(arena, list.working_directory, options->project_directory);
-    else if (!streq(list.paths[0], "-"))
+    if (!options->project_directory && !streq(list.paths[0], "-"))
         directory = path_folder(arena, list.paths[0]);
     *ret_files = (struct project_files){list.paths, list.names, directory};
     return 0;
@@ -144,6 +148,13 @@ static int read_into(struct arena *arena, const struct compose_options *options,
     return 0;
 }
 
+/* As Go reads a boolean. */
+static bool is_true(const char *text)
+{
+    return streq(text, "1") || strcasecmp(text, "t") == 0 || streq(text, "true") ||
+           streq(text, "True") || streq(text, "TRUE");
+}
+
 static void add_map(struct variables *variables, const struct node *map)
 {
     for (size_t i = 0; i < map->count; i++)
@@ -156,6 +167,9 @@ void project_read_dotenv(struct arena *arena, const struct compose_options *opti
 {
     const char *path = arena_printf(arena, "%s/.env", directory);
     struct node *map = node_new(arena, NODE_MAP, (struct position){0});
+    const char *disabled = variables_get(variables, "COMPOSE_DISABLE_ENV_FILE");
+    if (disabled && is_true(disabled))
+        return;
     int r = read_into(arena, options, path, diagnostics, variables, map);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
         diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){0}, NULL,

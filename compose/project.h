@@ -19,6 +19,10 @@ int project_find_files(struct arena *arena, const struct compose_options *option
                        const struct variables *variables, struct diagnostics *diagnostics,
                        struct project_files *ret_files, struct error *err);
 
+/* Where files are looked for, and the first .env: --project-directory, or where the caller stands.
+ */
+const char *project_first_directory(struct arena *arena, const struct compose_options *options);
+
 /* Adds DIRECTORY/.env below what is there; a missing one is fine. */
 void project_read_dotenv(struct arena *arena, const struct compose_options *options,
                          const char *directory, struct diagnostics *diagnostics,

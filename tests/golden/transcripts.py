@@ -4,6 +4,7 @@
 
     # a remark
     $ A=1 -f other.yaml config --services     variables, and the arguments of vmstead
+    $ cd sub && config -q < input.yaml        in a folder of the case, with standard input; either alone as well
       web                                     standard output
     ! error: ...                              standard error
     = 1                                       the exit status, where it is not 0
@@ -29,11 +30,17 @@ UNORDERED = {'--services', '--volumes', '--networks', '--images', '--models', '-
 def run(program, folder, line):
     """(exit code, stdout, stderr); where the case lies is no business of the expectation"""
     words, environment = shlex.split(line), {'HOME': '/root/me', 'PATH': '/usr/bin:/bin'}
+    stands, source = folder, os.devnull
+    if words[0] == 'cd':
+        stands, words = os.path.join(folder, words[1]), words[3:]
+    if '<' in words:
+        source, words = os.path.join(folder, words[-1]), words[:words.index('<')]
     while '=' in words[0] and not words[0].startswith('-'):
         name, _, value = words.pop(0).partition('=')
         environment[name] = value
-    done = subprocess.run([program, *words], cwd=folder, env=environment, stdin=subprocess.DEVNULL, timeout=30,
-                          capture_output=True)
+    with open(source, 'rb') as stdin:
+        done = subprocess.run([program, *words], cwd=stands, env=environment, stdin=stdin, timeout=30,
+                              capture_output=True)
     return (done.returncode, *(text.decode('utf-8', 'replace').replace(folder, '{DIR}')
                                for text in (done.stdout, done.stderr)))
 
