@@ -31,19 +31,28 @@ static void check_image(const struct node *node, const struct model_service *ser
                         service->name);
 }
 
-/* additional_contexts: {NAME: "service:OTHER"} is the image of another service. */
-static void check_contexts(const struct model *model, const struct model_service *service,
-                           struct diagnostics *diagnostics)
+/* additional_contexts: {NAME: "service:OTHER"} is the image that another service builds. */
+static void check_contexts(const struct model *model, const struct node *services,
+                           const struct node_pair *service, struct diagnostics *diagnostics)
 {
-    const struct model_build *build = service->build;
-    for (size_t i = 0; build && i < build->context_count; i++) {
-        const char *name = str_after_prefix(build->contexts[i].value, "service:");
-        const struct model_service *other = name ? model_find_service(model, name) : NULL;
-        if (name && (!other || (!other->image && !other->build)))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, build->position, NULL,
-                            "the build of service '%s' needs the image of service '%s', which %s",
-                            service->name, name,
-                            other ? "has neither an image nor a build" : "does not exist");
+    const struct node *contexts =
+        node_get(node_get(service->value, "build"), "additional_contexts");
+    for (size_t j = 0; node_is(contexts, NODE_MAP) && j < contexts->count; j++) {
+        const struct node *value = contexts->pairs[j].value;
+        const char *name =
+            node_is(value, NODE_STRING) ? str_after_prefix(value->text, "service:") : NULL;
+        const struct node_pair *other = name ? node_find(services, name) : NULL;
+        if (!name || (other && node_find(other->value, "build")))
+            continue;
+        const char *nearest = other ? NULL : node_nearest_key(services, name);
+        diagnostics_add(
+            diagnostics, SEVERITY_ERROR, value->position,
+            nearest ? arena_printf(model_arena(model), "did you mean 'service:%s'?", nearest)
+                    : NULL,
+            other ? "the build of service '%s' needs the image of service '%s', which has "
+                    "no 'build'"
+                  : "the build of service '%s' needs the image of undefined service '%s'",
+            service->key, name);
     }
 }
 
@@ -150,14 +159,16 @@ char *validate_other_place(const struct diagnostics *diagnostics, struct positio
 static void check_services(const struct model *model, struct diagnostics *diagnostics)
 {
     const struct node *services = node_get(model->tree, "services");
+    struct node *names = node_new(model_arena(model), NODE_MAP, (struct position){0});
     for (size_t i = 0; i < model->service_count; i++) {
         const struct model_service *service = &model->services[i];
         const struct node *node = services->pairs[i].value;
         check_image(node, service, diagnostics);
-        check_contexts(model, service, diagnostics);
+        check_contexts(model, services, &services->pairs[i], diagnostics);
         check_bootstrap(node, service, diagnostics);
-        validate_service(model, node, service, diagnostics);
-        validate_service_storage(node, service, diagnostics);
+        validate_service(model, node, service, names, diagnostics);
+        validate_service_limits(model, node, service, diagnostics);
+        validate_service_storage(model, node, service, diagnostics);
     }
 }
 
@@ -167,5 +178,6 @@ void validate_model(const struct model *model, struct diagnostics *diagnostics)
     check_cycles(model, diagnostics);
     validate_ports(model, diagnostics);
     validate_networks(model, diagnostics);
+    validate_endpoints(model, diagnostics);
     validate_storage(model, diagnostics);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "compose/model_build.h"
 
 #include <stdlib.h>
 
@@ -103,23 +104,31 @@ static struct claim port_claim(const struct model_service *service, const struct
 }
 
 /* Ranges are left out: where there is another port, one that is taken is no problem. */
+static size_t collect_claims(const struct model *model, size_t i, struct claim *claims,
+                             size_t count)
+{
+    const struct node *node = node_get(model->tree, "services")->pairs[i].value;
+    const struct model_service *service = &model->services[i];
+    if (service->replicas <= 0 || node_find(node, "network_mode")) /* publishes nothing */
+        return count;
+    for (size_t j = 0; j < service->port_count; j++) {
+        const struct model_port *port = &service->ports[j];
+        if (port->published == 0 || port->published != port->published_last)
+            continue;
+        claims[count] = port_claim(service, port, count);
+        count++;
+    }
+    return count;
+}
+
 static void check_twice(const struct model *model, struct diagnostics *diagnostics)
 {
     size_t total = 0, count = 0;
     for (size_t i = 0; i < model->service_count; i++)
         total += model->services[i].port_count;
     struct claim *claims = xcalloc(total + 1, sizeof(*claims));
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct model_service *service = &model->services[i];
-        for (size_t j = 0; j < service->port_count; j++) {
-            const struct model_port *port = &service->ports[j];
-            if (service->replicas > 0 && port->published != 0 &&
-                port->published == port->published_last) {
-                claims[count] = port_claim(service, port, count);
-                count++;
-            }
-        }
-    }
+    for (size_t i = 0; i < model->service_count; i++)
+        count = collect_claims(model, i, claims, count);
     qsort(claims, count, sizeof(*claims), compare_port_claims);
     for (size_t start = 0, end = 0; start < count; start = end) {
         while (end < count && is_same_port(&claims[start], &claims[end]))

@@ -1,91 +1,163 @@
-/* The part of compose/validate.h about keys of one service that say the same thing twice, and about
- * names of instances. */
+/* The part of compose/validate.h about names of instances, and keys of a service that exclude each
+ * other. */
+#include "base/alloc.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/model_build.h"
 #include "compose/validate.h"
 
-/* A key of the service, and where deploy has it. */
-struct twin {
-    const char *key, *section, *deploy_key;
-};
+#include <limits.h>
+#include <stdio.h>
 
-static const struct twin twins[] = {
-    {"mem_limit", "limits", "memory"},
-    {"cpus", "limits", "cpus"},
-    {"pids_limit", "limits", "pids"},
-    {"mem_reservation", "reservations", "memory"},
-};
+/* --- names ----------------------------------------------------------------------------------- */
 
-static bool is_same(const struct node *a, const struct node *b)
+/* The service that has an instance of this name, PROJECT-SERVICE-NUMBER; NULL: none. */
+static const struct model_service *find_instance(const struct model *model, const char *name)
 {
-    if (a->kind == NODE_STRING && b->kind == NODE_STRING)
-        return streq(a->text, b->text);
-    if (a->kind == NODE_FLOAT && b->kind == NODE_FLOAT)
-        return a->number == b->number;
-    return a->kind != NODE_INT || b->kind != NODE_INT || a->integer == b->integer;
+    _cleanup_free_ char *prefix = xasprintf("%s-", model->name);
+    const char *rest = str_after_prefix(name, prefix), *dash = rest ? strrchr(rest, '-') : NULL;
+    uint32_t number = 0;
+    if (!dash || str_to_u32(dash + 1, &number) < 0)
+        return NULL;
+    _cleanup_free_ char *service_name = xstrndup(rest, (size_t)(dash - rest));
+    const struct node *services = node_get(model->tree, "services");
+    const struct node_pair *pair = node_find(services, service_name);
+    const struct model_service *service = pair ? &model->services[pair - services->pairs] : NULL;
+    return service && number >= 1 && number <= service->replicas ? service : NULL;
 }
 
-static void check_twins(const struct node *node, const struct model_service *service,
-                        struct diagnostics *diagnostics)
-{
-    const struct node *resources = node_get(node_get(node, "deploy"), "resources");
-    for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
-        const struct node_pair *own = node_find(node, twins[i].key);
-        const struct node *other =
-            node_get(node_get(resources, twins[i].section), twins[i].deploy_key);
-        const struct node *section = node_get(resources, twins[i].section);
-        if (own && other && !is_same(own->value, other))
-            diagnostics_add(diagnostics, SEVERITY_ERROR, own->position, "keep one of them",
-                            "service '%s': '%s' and 'deploy.resources.%s.%s' differ", service->name,
-                            twins[i].key, twins[i].section, twins[i].deploy_key);
-        if (own && !other && section) /* to the reference this says 0 */
-            diagnostics_add(diagnostics, SEVERITY_ERROR, own->position,
-                            "say all of them in one place",
-                            "service '%s': '%s' has no part in 'deploy.resources.%s'",
-                            service->name, twins[i].key, twins[i].section);
-    }
-}
-
-static void check_container_name(const struct node *node, const struct model_service *service,
+/* seen: those of earlier services. */
+static void check_container_name(const struct model *model, const struct node *node,
+                                 const struct model_service *service, struct node *seen,
                                  struct diagnostics *diagnostics)
 {
+    const struct node *services = node_get(model->tree, "services");
     const struct node_pair *name = node_find(node, "container_name");
-    if (name && service->replicas > 1)
+    if (!name || name->value->kind != NODE_STRING)
+        return;
+    const char *text = name->value->text;
+    if (service->replicas > 1)
         diagnostics_add(diagnostics, SEVERITY_ERROR, name->position,
                         "leave 'container_name' out, or have one replica",
                         "service '%s' has %lld replicas, which cannot share a name", service->name,
                         (long long)service->replicas);
-}
-
-static void check_health(const struct model *model, const struct model_service *service,
-                         struct diagnostics *diagnostics)
-{
-    for (size_t i = 0; i < service->dependency_count; i++) {
-        const struct model_dependency *dependency = &service->dependencies[i];
-        const struct model_service *other = &model->services[dependency->service];
-        if (dependency->condition == CONDITION_HEALTHY && other->healthcheck &&
-            other->healthcheck->disable)
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, dependency->position,
-                            "use 'service_started', or enable the check",
-                            "service '%s' waits for '%s' to be healthy, whose healthcheck is "
-                            "disabled",
-                            service->name, other->name);
+    const struct node_pair *earlier = node_find(seen, text);
+    if (earlier) {
+        _cleanup_free_ char *hint =
+            validate_other_place(diagnostics, name->value->position, earlier->position);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, name->value->position, hint,
+                        "'%s' is the 'container_name' of service '%s' already", text,
+                        earlier->value->text);
+        return;
     }
+    node_put(model_arena(model), seen, text, name->value->position,
+             node_new_string(model_arena(model), service->name, name->position));
+    const struct model_service *other = find_instance(model, text);
+    if (other && other != service &&
+        !node_find(services->pairs[other - model->services].value, "container_name"))
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, name->value->position, NULL,
+                        "the 'container_name' of service '%s' is the name of an instance of "
+                        "service '%s'",
+                        service->name, other->name);
 }
 
-static void check_name(const struct model_service *service, struct diagnostics *diagnostics)
+/* The service's name is the VM's host name and its name in DNS; the instance's is a folder's. */
+static void check_names(const struct model *model, const struct model_service *service,
+                        struct diagnostics *diagnostics)
 {
+    size_t digits = (size_t)snprintf(NULL, 0, "%lld", (long long)service->replicas);
+    size_t length = strlen(model->name) + strlen(service->name) + digits + strlen("--");
     if (strlen(service->name) > 63)
         diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position,
                         "use 63 characters at most", "the name of service '%s' is too long for DNS",
                         service->name);
+    else if (length > NAME_MAX)
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position,
+                        "choose a shorter name of the project",
+                        "instances of service '%s' get names of %zu characters, more than %d",
+                        service->name, length, NAME_MAX);
+}
+
+/* --- keys that exclude each other ------------------------------------------------------------ */
+
+/* moby: validateNetMode */
+static void check_network_mode(const struct node *node, const struct model_service *service,
+                               struct diagnostics *diagnostics)
+{
+    static const char *const keys[] = {"hostname", "ports",       "expose",     "links",
+                                       "dns",      "extra_hosts", "mac_address"};
+    const char *mode = node_get_string(node, "network_mode", "");
+    bool is_shared = str_after_prefix(mode, "service:") || str_after_prefix(mode, "container:");
+    bool is_bare = streq(mode, "host") || streq(mode, "none");
+    for (size_t i = 0; (is_shared || is_bare) && i < ARRAY_SIZE(keys); i++) {
+        const struct node_pair *pair = node_find(node, keys[i]);
+        bool is_mac = streq(keys[i], "mac_address") && streq(mode, "host");
+        if (pair && (is_shared || is_mac))
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, pair->position, "keep one of them",
+                            "service '%s' has both 'network_mode: %s' and '%s', which exclude each "
+                            "other",
+                            service->name, mode, keys[i]);
+        else if (pair && streq(keys[i], "ports"))
+            diagnostics_add(diagnostics, SEVERITY_WARNING, pair->position, NULL,
+                            "service '%s' has 'network_mode: %s': its 'ports' are not published",
+                            service->name, mode);
+    }
+}
+
+static void check_uts(const struct node *node, const struct model_service *service,
+                      struct diagnostics *diagnostics)
+{
+    const struct node_pair *hostname = node_find(node, "hostname");
+    if (hostname && streq(node_get_string(node, "uts", ""), "host"))
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, hostname->position, "keep one of them",
+                        "service '%s' has both 'uts: host' and 'hostname', which exclude each "
+                        "other",
+                        service->name);
+}
+
+/* --- what others wait for -------------------------------------------------------------------- */
+
+/* True where nothing can ever say that the service is healthy. An image may bring a check: what it
+ * has is known at `up` only, which refuses it then (orchestrator/). */
+static bool has_no_check(const struct model_service *service)
+{
+    const struct model_healthcheck *check = service->healthcheck;
+    bool is_own = check && (check->test || check->http || check->tcp);
+    return (check && check->disable) || (service->bootstrap && !is_own);
+}
+
+static void check_condition(const struct model_service *service,
+                            const struct model_dependency *dependency,
+                            const struct model_service *other, struct diagnostics *diagnostics)
+{
+    bool is_kept =
+        other->restart.mode == RESTART_ALWAYS || other->restart.mode == RESTART_UNLESS_STOPPED;
+    if (dependency->condition == CONDITION_HEALTHY && has_no_check(other))
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, dependency->position,
+                        other->healthcheck && other->healthcheck->disable
+                            ? "use 'service_started', or enable the check"
+                            : "use 'service_started', or give it a 'healthcheck'",
+                        other->healthcheck && other->healthcheck->disable
+                            ? "service '%s' waits for '%s' to be healthy, whose healthcheck is "
+                              "disabled"
+                            : "service '%s' waits for '%s' to be healthy, which has no healthcheck",
+                        service->name, other->name);
+    if (dependency->condition == CONDITION_COMPLETED && is_kept && other->restart.max_attempts == 0)
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, dependency->position,
+                        "give it 'restart: on-failure', or none",
+                        "service '%s' waits for '%s' to end, which is always started again",
+                        service->name, other->name);
 }
 
 void validate_service(const struct model *model, const struct node *node,
-                      const struct model_service *service, struct diagnostics *diagnostics)
+                      const struct model_service *service, struct node *names,
+                      struct diagnostics *diagnostics)
 {
-    check_twins(node, service, diagnostics);
-    check_container_name(node, service, diagnostics);
-    check_health(model, service, diagnostics);
-    check_name(service, diagnostics);
+    check_container_name(model, node, service, names, diagnostics);
+    check_names(model, service, diagnostics);
+    check_network_mode(node, service, diagnostics);
+    check_uts(node, service, diagnostics);
+    for (size_t i = 0; i < service->dependency_count; i++)
+        check_condition(service, &service->dependencies[i],
+                        &model->services[service->dependencies[i].service], diagnostics);
 }

@@ -5,21 +5,10 @@
 #include "compose/model_build.h"
 #include "compose/validate.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* --- one service ----------------------------------------------------------------------------- */
-
-static void check_scale(const struct node *node, const struct model_service *service,
-                        struct diagnostics *diagnostics)
-{
-    const struct node_pair *scale = node_find(node, "scale");
-    const struct node *replicas = node_get(node_get(node, "deploy"), "replicas");
-    if (scale && replicas && node_is(scale->value, NODE_INT) &&
-        scale->value->integer != replicas->integer)
-        diagnostics_add(diagnostics, SEVERITY_ERROR, scale->position, "keep one of them",
-                        "service '%s' has two numbers of VMs: 'scale' and 'deploy.replicas' differ",
-                        service->name);
-}
 
 static void check_probe(const struct node *node, const struct model_service *service,
                         struct diagnostics *diagnostics)
@@ -36,6 +25,22 @@ static void check_probe(const struct node *node, const struct model_service *ser
                         service->name);
 }
 
+/* An image for the platforms named must be one for the service's. */
+static void check_platforms(const struct node *node, const struct model_service *service,
+                            struct diagnostics *diagnostics)
+{
+    const struct node *platforms = node_get(node_get(node, "build"), "platforms");
+    const struct node *platform = node_get(node, "platform");
+    if (!node_is(platforms, NODE_LIST) || platforms->count == 0 || !node_is(platform, NODE_STRING))
+        return;
+    for (size_t i = 0; i < platforms->count; i++)
+        if (streq(platforms->items[i]->text, platform->text))
+            return;
+    diagnostics_add(diagnostics, SEVERITY_ERROR, platform->position, "add it to 'build.platforms'",
+                    "service '%s' wants the platform '%s', for which it is not built",
+                    service->name, platform->text);
+}
+
 static void check_build(const struct node *node, const struct model_service *service,
                         struct diagnostics *diagnostics)
 {
@@ -45,6 +50,7 @@ static void check_build(const struct node *node, const struct model_service *ser
         diagnostics_add(diagnostics, SEVERITY_ERROR, text->position, "keep one of them",
                         "the build of service '%s' has both 'dockerfile' and 'dockerfile_inline'",
                         service->name);
+    check_platforms(node, service, diagnostics);
     if (build && service->bootstrap)
         diagnostics_add(diagnostics, SEVERITY_ERROR, node_find(node, "build")->position,
                         "keep one of them", "service '%s' has both a 'build' and a bootstrap",
@@ -76,7 +82,38 @@ static size_t claim_files(const struct model_file *files, size_t count, const ch
     return claim_count;
 }
 
-static void check_targets(const struct model_service *service, struct diagnostics *diagnostics)
+/* What the reference itself refuses: a target of `tmpfs`, as it is written, that is another one's.
+ * Returns them; NULL: none. */
+static const struct node *check_tmpfs(const struct node *node, const struct model_service *service,
+                                      struct arena *arena, struct diagnostics *diagnostics)
+{
+    const struct node *lists[] = {node_get(node, "tmpfs"), node_get(node, "volumes")};
+    if (!lists[0])
+        return NULL;
+    struct node *seen = node_new(arena, NODE_MAP, service->position);
+    struct node *reported = node_new(arena, NODE_MAP, service->position);
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; node_is(lists[i], NODE_LIST) && j < lists[i]->count; j++) {
+            const struct node *item = lists[i]->items[j];
+            const char *text = i == 0 ? item->text : node_get_string(item, "target", "");
+            const char *target =
+                arena_strndup(arena, text, i == 0 ? strcspn(text, ":") : strlen(text));
+            const struct node_pair *earlier = node_find(seen, target);
+            if (!earlier) {
+                node_put(arena, seen, target, item->position, lists[i]->items[j]);
+                continue;
+            }
+            _cleanup_free_ char *hint =
+                validate_other_place(diagnostics, item->position, earlier->position);
+            diagnostics_add(diagnostics, SEVERITY_ERROR, item->position, hint,
+                            "service '%s' mounts two things at '%s'", service->name, target);
+            node_put(arena, reported, target, item->position, lists[i]->items[j]);
+        }
+    return reported;
+}
+
+static void check_targets(const struct model_service *service, const struct node *reported,
+                          struct diagnostics *diagnostics)
 {
     static const char *const kinds[] = {"volume", "bind mount", "tmpfs"};
     size_t total = service->mount_count + service->config_count + service->secret_count, count = 0;
@@ -90,14 +127,28 @@ static void check_targets(const struct model_service *service, struct diagnostic
     count = claim_files(service->secrets, service->secret_count, "secret", claims, count);
     qsort(claims, count, sizeof(*claims), compare_targets);
     for (size_t i = 1; i < count; i++)
-        if (streq(claims[i].target, claims[i - 1].target))
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, claims[i].position, NULL,
+        if (streq(claims[i].target, claims[i - 1].target) &&
+            !node_find(reported, claims[i].target)) {
+            _cleanup_free_ char *hint =
+                validate_other_place(diagnostics, claims[i].position, claims[i - 1].position);
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, claims[i].position, hint,
                             "service '%s' has a %s and a %s at '%s'", service->name,
                             claims[i - 1].kind, claims[i].kind, claims[i].target);
+        }
     free(claims);
 }
 
 /* --- top level ------------------------------------------------------------------------------- */
+
+/* The name is a folder's. */
+static void check_volume_name(const struct model_volume *volume, struct diagnostics *diagnostics)
+{
+    if (strlen(volume->name) > NAME_MAX)
+        diagnostics_add(diagnostics, SEVERITY_ENGINE, volume->position,
+                        "choose a shorter one, or one of the project",
+                        "the name of volume '%s' has %zu characters, more than %d", volume->key,
+                        strlen(volume->name), NAME_MAX);
+}
 
 static void check_external_volume(const struct node_pair *pair, struct diagnostics *diagnostics)
 {
@@ -131,13 +182,13 @@ static void check_source(const struct node_pair *pair, const char *kind, bool co
                         kind, pair->key, ways == 0 ? "one of" : "only one of", words);
 }
 
-void validate_service_storage(const struct node *node, const struct model_service *service,
-                              struct diagnostics *diagnostics)
+void validate_service_storage(const struct model *model, const struct node *node,
+                              const struct model_service *service, struct diagnostics *diagnostics)
 {
-    check_scale(node, service, diagnostics);
     check_probe(node, service, diagnostics);
     check_build(node, service, diagnostics);
-    check_targets(service, diagnostics);
+    check_targets(service, check_tmpfs(node, service, model_arena(model), diagnostics),
+                  diagnostics);
 }
 
 void validate_storage(const struct model *model, struct diagnostics *diagnostics)
@@ -145,6 +196,8 @@ void validate_storage(const struct model *model, struct diagnostics *diagnostics
     const struct node *volumes = node_get(model->tree, "volumes");
     const struct node *configs = node_get(model->tree, "configs");
     const struct node *secrets = node_get(model->tree, "secrets");
+    for (size_t i = 0; i < model->volume_count; i++)
+        check_volume_name(&model->volumes[i], diagnostics);
     for (size_t i = 0; volumes && i < volumes->count; i++)
         check_external_volume(&volumes->pairs[i], diagnostics);
     for (size_t i = 0; configs && i < configs->count; i++)

@@ -108,9 +108,9 @@ int disk_ensure(uv_loop_t *loop, const char *path, uint64_t bytes,
                 void (*on_done)(void *userdata, const struct error *err), void *userdata,
                 struct disk_request **ret_request, struct error *err)
 {
-    if (bytes < DISK_MINIMUM_BYTES)
+    if (bytes < MACHINE_DISK_LEAST_BYTES)
         return error_set(err, EINVAL, "a disk of %llu bytes is too small: use at least %llu MiB",
-                         (unsigned long long)bytes, DISK_MINIMUM_BYTES >> 20);
+                         (unsigned long long)bytes, MACHINE_DISK_LEAST_BYTES >> 20);
     struct disk_request *request = new0(struct disk_request);
     request->path = xstrdup(path);
     request->temporary = xasprintf("%s.new", path);

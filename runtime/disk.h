@@ -4,13 +4,13 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/machine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
 #define DISK_DEFAULT_BYTES (4ULL << 30)
-#define DISK_MINIMUM_BYTES (32ULL << 20)
 
 struct disk_request;
 

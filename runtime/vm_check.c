@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/machine.h"
 #include "base/str.h"
 #include "runtime/qemu.h"
 #include "runtime/vm_files.h"
@@ -12,8 +13,6 @@
 #include <stdio.h>
 
 #define MEMORY_DEFAULT_MIB 512
-/* Kernel, initramfs and agent come up with this much; with less the kernel panics. */
-#define MEMORY_MINIMUM_MIB 96
 #define CPUS_MAXIMUM 255
 
 unsigned vm_spec_cpus(const cJSON *spec)
@@ -65,11 +64,12 @@ int vm_check_memory(struct operation *const *operations, size_t count, uint64_t 
         if (!is_start(operations[i]))
             continue;
         uint64_t mib = vm_spec_memory_mib(operations[i]->spec);
-        if (mib < MEMORY_MINIMUM_MIB)
+        if (mib < MACHINE_MEMORY_LEAST_MIB)
             return error_set(err, EINVAL,
                              "'%s' is given %llu MiB of memory; a VM does not boot with less than "
                              "%d MiB: raise mem_limit",
-                             operations[i]->name, (unsigned long long)mib, MEMORY_MINIMUM_MIB);
+                             operations[i]->name, (unsigned long long)mib,
+                             MACHINE_MEMORY_LEAST_MIB);
         sum += mib;
     }
     return sum > available_mib ? refuse_sum(operations, count, sum, available_mib, err) : 0;
@@ -97,12 +97,12 @@ static int check_signal(const struct operation *operation, struct error *err)
 static int check_disk(const cJSON *spec, struct error *err)
 {
     uint64_t bytes = (uint64_t)json_int(spec, "disk_bytes", 0);
-    if (bytes == 0 || bytes >= DISK_MINIMUM_BYTES)
+    if (bytes == 0 || bytes >= MACHINE_DISK_LEAST_BYTES)
         return 0;
     return error_set(err, EINVAL,
                      "a disk of %llu bytes is too small: x-vmstead.disk is %llu MiB "
                      "at least",
-                     (unsigned long long)bytes, DISK_MINIMUM_BYTES >> 20);
+                     (unsigned long long)bytes, MACHINE_DISK_LEAST_BYTES >> 20);
 }
 
 int vm_check_operations(void *self, struct operation *const *operations, size_t count,

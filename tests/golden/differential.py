@@ -36,6 +36,8 @@ REFUSED_THERE = {
     'include-forms': 'the reference compares an included definition with the text of one that means the same',
     'shop': 'x-vmstead.bootstrap makes an image',
     'volumes': 'subpath of a bind mount',
+    'waits': 'x-vmstead.bootstrap makes an image',
+    'waits-bad': 'x-vmstead.bootstrap makes an image',
 }
 
 # CASE: {members that differ (a glob over a/b/c): why}

@@ -74,7 +74,7 @@ static void a_new_disk_is_a_sparse_ext4(void **state)
 static void a_disk_of_any_size_has_a_journal(void **state)
 {
     (void)state;
-    static const uint64_t sizes[] = {DISK_MINIMUM_BYTES, 1ULL << 30, 64ULL << 30};
+    static const uint64_t sizes[] = {MACHINE_DISK_LEAST_BYTES, 1ULL << 30, 64ULL << 30};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct outcome outcome = {0};
         _cleanup_free_ char *path = xasprintf("%s/%zu.img", folder, i);
