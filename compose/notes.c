@@ -96,10 +96,12 @@ static bool asks_for_nothing(const struct schema_key *key, const struct node *va
 static const char *value_note(const struct notes *notes, const struct schema_key *key,
                               const struct node *value)
 {
-    if (key->type != &type_logging_driver && key->type != &type_pull_policy)
-        return NULL;
     if (value->kind != NODE_STRING)
         return NULL;
+    if (key->type == &type_network_mode && value->text[0] && !streq(value->text, "none"))
+        return arena_printf(notes->arena,
+                            "is '%s', which is not supported yet: the VM has no network",
+                            value->text);
     if (key->type == &type_logging_driver && !schema_is_log_driver(value->text))
         return arena_printf(
             notes->arena, "is '%s', which is not supported yet: the log is kept here", value->text);

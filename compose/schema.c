@@ -61,8 +61,10 @@ struct node *schema_wrong_kind(struct schema *schema, const struct node *node, c
 {
     if (node->kind == NODE_NULL)
         return schema_error(schema, node, NULL, "must be %s, but has no value", wanted);
-    return schema_error(schema, node, node->kind == NODE_TIME ? "put it in quotes" : NULL,
-                        "must be %s, not %s", wanted, node_kind_name(node->kind));
+    bool is_unquoted =
+        node->kind == NODE_TIME || (node_is_scalar(node) && str_after_prefix(wanted, "a string"));
+    return schema_error(schema, node, is_unquoted ? "put it in quotes" : NULL, "must be %s, not %s",
+                        wanted, node_kind_name(node->kind));
 }
 
 const struct schema_key *schema_find(const struct schema_object *object, const char *name)

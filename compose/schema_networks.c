@@ -8,6 +8,15 @@ FREE_WORD_TYPE(network_driver, "`bridge`", drivers);
 static const char *const ipam_drivers[] = {"default", "", NULL};
 FREE_WORD_TYPE(ipam_driver, "`default`", ipam_drivers);
 
+/* notes.c tells which of them do what they say. */
+static struct node *parse_network_mode(struct schema *schema, const struct schema_key *key,
+                                       struct node *node)
+{
+    return schema_parse_string(schema, key, node);
+}
+const struct schema_type type_network_mode = {"`none`; or any text, with a warning",
+                                              parse_network_mode, MERGE_REPLACE, false};
+
 static struct node *fill_attachment(struct schema *schema, const struct schema_key *key,
                                     const struct node *item)
 {

@@ -66,7 +66,7 @@ static const struct schema_key service_keys[] = {
     INSTEAD("mem_swappiness", type_whole_limit, "a VM has no swap"),
     LATER("mac_address", type_mac, "MAC address"),
     LATER_OBJECT("models", type_models, schema_model_ref, "language models"),
-    LATER("network_mode", type_string, "`host`, `none`, `service:NAME`", .hides_zero = true),
+    WORKS("network_mode", type_network_mode, "`none`: the VM has no network", .hides_zero = true),
     OBJECT("networks", type_service_networks, schema_attachment,
            "networks to join; `default` without it"),
     NOTHING("oom_kill_disable", type_boolean, "keep it when memory runs out"),

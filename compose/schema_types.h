@@ -143,8 +143,8 @@ extern const struct schema_type type_environment, type_labels, type_options, typ
     type_storage_options, type_string_map, type_env_file, type_env_format;
 extern const struct schema_type type_ports, type_target, type_published, type_protocol,
     type_port_mode, type_host_ip;
-extern const struct schema_type type_service_networks, type_network_driver, type_ipam_driver,
-    type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
+extern const struct schema_type type_service_networks, type_network_mode, type_network_driver,
+    type_ipam_driver, type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
     type_named_addresses, type_ipv4, type_ipv6, type_mac;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_deploy_mode, type_stop_signal,
