@@ -380,6 +380,9 @@ int plan_up(const struct specs *specs, const struct observed *observed,
     if (r < 0)
         return r;
     up_decide(&up);
+    r = up_check_conditions(&up, err);
+    if (r < 0)
+        return r;
     add_deletions(&up);
     add_makings(&up);
     *ret_plan = TAKE_PTR(up.plan);

@@ -1,5 +1,6 @@
 /* Inside of plan_up(): the scratch of one plan, from who is asked for (plan_select.c) over what is
- * to become of each instance (plan_decide.c) to the steps that follow from it (plan_up.c). */
+ * to become of each instance (plan_decide.c) and what cannot be (plan_check.c) to the steps that
+ * follow from it (plan_up.c). */
 #pragma once
 
 #include "orchestrator/plan_make.h"
@@ -51,6 +52,9 @@ struct up {
 int up_select(struct up *up, struct error *err);
 /* Fills targets, with what becomes of each. */
 void up_decide(struct up *up);
+
+/* -EINVAL where somebody waits for the health of what has no check. */
+int up_check_conditions(const struct up *up, struct error *err);
 
 /* Whether it has an endpoint on a network that is there and will be made anew; the network's name,
  * or NULL. */
