@@ -92,6 +92,17 @@ static void complete_lists(const struct completion *completion, const struct sch
     }
 }
 
+/* `scale` says how many replicas `deploy` has. */
+static void complete_scale(const struct completion *completion, struct node *service)
+{
+    const struct node *scale = node_get(service, "scale");
+    struct node *deploy = node_get(service, "deploy");
+    if (!completion->no_consistency && node_is(scale, NODE_INT) && node_is(deploy, NODE_MAP) &&
+        !node_find(deploy, "replicas"))
+        complete_put(completion, schema_find(service_rows(), "deploy")->object, deploy, "replicas",
+                     node_new_int(completion->arena, scale->integer, scale->position));
+}
+
 static void complete_service(const struct completion *completion, struct node_pair *pair)
 {
     struct node *service = pair->value;
@@ -104,6 +115,7 @@ static void complete_service(const struct completion *completion, struct node_pa
         complete_networks(completion, pair);
     }
     complete_dependencies(completion, service);
+    complete_scale(completion, service);
     complete_build(completion, service);
     complete_lists(completion, service_rows(), service);
     complete_lists(completion, schema_find(service_rows(), "build")->object,

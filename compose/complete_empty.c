@@ -61,7 +61,8 @@ static void forget_from(const struct schema_object *rows, struct node *map, void
     (void)data;
     for (size_t i = map->count; i-- > 0;) {
         const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (key && key->is_forgotten)
+        if (key && (key->is_forgotten || (key->shown && !key->keeps_zero &&
+                                          complete_says_nothing(key, map->pairs[i].value))))
             node_remove(map, key->name);
     }
 }

@@ -3,6 +3,7 @@
  * included or extended, whose folders are others. */
 #include "base/str.h"
 #include "compose/complete.h"
+#include "compose/mount_text.h"
 #include "compose/parse.h"
 
 static const struct schema_object *service_rows(void)
@@ -70,7 +71,7 @@ static void resolve_build(const struct host_values *host, struct node *build)
         resolve_node(host, &context->value);
     const struct node *contexts = node_get(build, "additional_contexts");
     for (size_t i = 0; contexts && i < contexts->count; i++)
-        if (node_is(contexts->pairs[i].value, NODE_STRING) &&
+        if (node_is(contexts->pairs[i].value, NODE_STRING) && contexts->pairs[i].value->text[0] &&
             !is_remote(contexts->pairs[i].value->text))
             resolve_node(host, &contexts->pairs[i].value);
     struct node *agents = node_get(build, "ssh");
@@ -95,7 +96,8 @@ static void resolve_service(const struct host_values *host, struct node *service
     resolve_list(host, node_get(service, "label_file"));
     resolve_list(host, node_get(node_get(service, "develop"), "watch"));
     for (size_t i = 0; mounts && i < mounts->count; i++)
-        if (streq(node_get_string(mounts->items[i], "type", ""), "bind"))
+        if (streq(node_get_string(mounts->items[i], "type", ""), "bind") &&
+            !mount_text_is_windows_absolute(node_get_string(mounts->items[i], "source", "")))
             resolve_member(host, mounts->items[i], "source");
 }
 
@@ -103,8 +105,7 @@ static void resolve_service(const struct host_values *host, struct node *service
 static void resolve_volume(const struct host_values *host, struct node *volume)
 {
     struct node *options = node_get(volume, "driver_opts");
-    const char *driver = node_get_string(volume, "driver", "local");
-    if ((streq(driver, "") || streq(driver, "local")) &&
+    if (streq(node_get_string(volume, "driver", ""), "local") && /* as it is written */
         streq(node_get_string(options, "o", ""), "bind"))
         resolve_member(host, options, "device");
 }

@@ -39,7 +39,8 @@ void complete_build(const struct completion *completion, struct node *service)
         return;
     const struct schema_object *rows = rows_of("build");
     struct arena *arena = completion->arena;
-    if (!node_find(build, "dockerfile") && !node_find(build, "dockerfile_inline"))
+    if (!node_get_string(build, "dockerfile", "")[0] &&
+        !node_get_string(build, "dockerfile_inline", "")[0])
         complete_put(completion, rows, build, "dockerfile",
                      node_new_string(arena, "Dockerfile", build->position));
     complete_args(completion, build);
@@ -182,6 +183,8 @@ void complete_storage_end(const struct completion *completion, const struct used
 {
     for (size_t i = 0; i < USED_MODELS; i++)
         complete_section(completion, i, storage, tree);
+    if (completion->is_original)
+        return;
     if (storage->used[USED_MODELS]->count > 0)
         complete_put(completion, &schema_root, tree, "models", storage->used[USED_MODELS]);
     else

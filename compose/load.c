@@ -151,6 +151,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .no_consistency = load->options->no_consistency ||
                                                       load->options->no_interpolate,
                                     .no_env_resolution = load->options->no_env_resolution};
+    validate_top(tree, load->diagnostics);
     complete_tree(&completion, tree, &load->disabled);
     release_diagnostics(load, tree);
     if (!load->options->no_interpolate)

@@ -196,12 +196,12 @@ static int include(const struct load_context *context, const struct node *entry,
     struct load *load = context->load;
     struct variables *variables = NULL;
     const struct node *paths = node_get(entry, "path");
-    const char *given = node_get_string(entry, "project_directory", NULL);
+    const char *given = node_get_string(entry, "project_directory", "");
     if (!paths || paths->count == 0)
         return 0;
     const char *first = path_clean(load->arena, context->directory, paths->items[0]->text);
-    const char *directory = given ? path_clean(load->arena, context->directory, given)
-                                  : path_folder(load->arena, first);
+    const char *directory = given[0] ? path_clean(load->arena, context->directory, given)
+                                     : path_folder(load->arena, first);
     if (!check_cycle(context, paths->items[0], first) ||
         !read_variables(context, entry, directory, &variables))
         return 0;

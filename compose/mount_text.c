@@ -23,9 +23,33 @@ static const char *cut(struct arena *arena, const char **rest, char separator)
     return end ? arena_strndup(arena, text, (size_t)(end - text)) : text;
 }
 
+/* The bytes of a letter that is followed by a colon: of a drive, or 0. To the reference any letter
+ * of Unicode is one; to us all that is not ASCII. */
+static size_t drive_letter(const char *text)
+{
+    size_t length = 1;
+    if ((unsigned char)text[0] < 0x80)
+        return isalpha((unsigned char)text[0]) && text[1] == ':' ? 1 : 0;
+    while (((unsigned char)text[length] & 0xc0) == 0x80)
+        length++;
+    return text[length] == ':' ? length : 0;
+}
+
+bool mount_text_is_drive(const char *path)
+{
+    return drive_letter(path) > 0 || str_after_prefix(path, "\\\\");
+}
+
+bool mount_text_is_windows_absolute(const char *path)
+{
+    return (isalpha((unsigned char)path[0]) && path[1] == ':' &&
+            (path[2] == '/' || path[2] == '\\')) ||
+           str_after_prefix(path, "\\\\");
+}
+
 bool mount_text_is_path(const char *source)
 {
-    return source[0] == '/' || source[0] == '.' || source[0] == '~';
+    return source[0] == '/' || source[0] == '.' || source[0] == '~' || mount_text_is_drive(source);
 }
 
 /* --- volumes --------------------------------------------------------------------------------- */
@@ -34,9 +58,9 @@ static void take_volume_option(struct mount_text *mount, const char *option)
 {
     static const char *const propagations[] = {"rprivate", "private", "rshared",
                                                "shared",   "rslave",  "slave"};
-    static const char *const without_effect[] = {"rw", "cached", "delegated", "consistent"};
-    if (streq(option, "ro"))
-        mount->read_only = true;
+    static const char *const without_effect[] = {"cached", "delegated", "consistent"};
+    if (streq(option, "ro") || streq(option, "rw"))
+        mount->read_only = streq(option, "ro");
     else if (streq(option, "nocopy"))
         mount->nocopy = true;
     else if (streq(option, "z") || streq(option, "Z"))
@@ -48,35 +72,37 @@ static void take_volume_option(struct mount_text *mount, const char *option)
 }
 
 /* `c:/x` is a path of a drive to the reference, on Linux too. */
-static const char *cut_source(struct arena *arena, const char **rest)
+static const char *cut_section(struct arena *arena, const char **rest)
 {
     const char *text = *rest;
-    if (!isalpha((unsigned char)text[0]) || text[1] != ':')
+    size_t letter = drive_letter(text);
+    if (letter == 0)
         return cut(arena, rest, ':');
-    *rest = text + 2;
-    const char *drive = cut(arena, rest, ':');
-    return arena_printf(arena, "%c:%s", text[0], drive);
+    *rest = text + letter + 1;
+    const char *behind = cut(arena, rest, ':');
+    return arena_printf(arena, "%.*s:%s", (int)letter, text, behind);
 }
 
 const char *mount_text_parse(struct arena *arena, const char *text, struct mount_text *ret_mount)
 {
     struct mount_text mount = {0};
-    const char *options = NULL, *rest = text;
-    const char *first = cut_source(arena, &rest);
-    mount.target = first;
-    if (rest) {
-        mount.source = first;
-        mount.target = cut_source(arena, &rest);
-        options = rest;
-    }
+    const char *sections[3] = {NULL}, *rest = text;
+    size_t count = 0;
     if (*text == '\0')
         return "must not be empty";
-    if (mount.target[0] == '\0' || (mount.source && mount.source[0] == '\0') ||
-        (options && *options == '\0'))
-        return "has an empty part between the colons";
-    if (options && strpbrk(options, ":/\\"))
+    if (strlen(text) <= 2) /* nothing to take apart, it says */
+        sections[count++] = text;
+    else
+        while (rest && count < 3)
+            sections[count++] = cut_section(arena, &rest);
+    for (size_t i = 0; i < count; i++)
+        if (*sections[i] == '\0')
+            return "has an empty part between the colons";
+    if (strlen(text) > 2 && rest)
         return "has too many colons";
-    while (options)
+    mount.source = count > 1 ? sections[0] : NULL;
+    mount.target = count > 1 ? sections[1] : sections[0];
+    for (const char *options = sections[2]; options;)
         take_volume_option(&mount, cut(arena, &options, ','));
     *ret_mount = mount;
     return NULL;

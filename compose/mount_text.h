@@ -20,6 +20,10 @@ struct mount_text {
 const char *mount_text_parse(struct arena *arena, const char *text, struct mount_text *ret_mount);
 /* Whether a source means a folder of the host and not a volume's name. */
 bool mount_text_is_path(const char *source);
+/* `c:...`, or `\\host\share`: to the reference a path, on Linux too. */
+bool mount_text_is_drive(const char *path);
+/* `c:/...`, `c:\...`, `\\host\share`: not relative to any folder. */
+bool mount_text_is_windows_absolute(const char *path);
 
 struct tmpfs_text {
     const char *target;

@@ -142,8 +142,10 @@ static struct node *parse_contexts(struct schema *schema, const struct schema_ke
     for (size_t i = 0; result && i < result->count; i++) {
         const struct node_pair *pair = &result->pairs[i];
         if (pair->value->kind != NODE_STRING || pair->value->text[0] == '\0')
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, NULL,
-                            "'%s' gives '%s' no value", schema_path(schema), pair->key);
+            diagnostics_add(schema->diagnostics,
+                            pair->value->kind == NODE_STRING ? SEVERITY_ENGINE : SEVERITY_ERROR,
+                            pair->position, "write NAME=PATH", "'%s' gives '%s' no value",
+                            schema_path(schema), pair->key);
     }
     return result;
 }

@@ -39,6 +39,8 @@ const struct schema_type type_distinct = {"list of distinct strings", parse_dist
                                           MERGE_DISTINCT, false};
 const struct schema_type type_plain_strings = {"list of strings", schema_parse_strings,
                                                MERGE_CONCAT, false};
+const struct schema_type type_files_or_none = {"string or list of strings", parse_string_or_list,
+                                               MERGE_CONCAT, true};
 const struct schema_type type_files_list = {"string or list of strings", parse_string_or_list,
                                             MERGE_CONCAT, false};
 
@@ -193,12 +195,24 @@ const struct schema_type type_hosts = {"list of HOST=ADDRESS, or mapping", parse
 
 /* --- SSH agents of builds --------------------------------------------------------------------- */
 
+static struct node *check_agents(struct schema *schema, struct node *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        size_t depth = schema_enter_item(schema, i);
+        if (!strchr(list->items[i]->text, '=') && !streq(list->items[i]->text, "default"))
+            schema_error(schema, list->items[i], "write ID=PATH",
+                         "must be 'default' or have a path, not '%s'", list->items[i]->text);
+        schema_leave(schema, depth);
+    }
+    return list;
+}
+
 /* Canonical: a list of ID and ID=PATH. */
 static struct node *parse_ssh(struct schema *schema, const struct schema_key *key,
                               struct node *node)
 {
     if (node->kind == NODE_LIST)
-        return schema_parse_strings(schema, key, node);
+        return check_agents(schema, schema_parse_strings(schema, key, node));
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a list of ID[=PATH] or a mapping");
     node = schema_parse_environment(schema, key, node);

@@ -7,6 +7,13 @@
 #include <ctype.h>
 #include <errno.h>
 
+static const char *drive_hint(const char *path)
+{
+    return mount_text_is_drive(path) && path[0] != '\\'
+               ? "one letter before ':' is a drive to Docker Compose: use a longer name"
+               : NULL;
+}
+
 /* --- paths ----------------------------------------------------------------------------------- */
 
 static bool has_part(const char *path, const char *part)
@@ -21,20 +28,18 @@ static bool has_part(const char *path, const char *part)
     return false;
 }
 
-/* The mount point in the VM, without doubled slashes, `.` and one at the end; NULL: reported. */
+/* The mount point in the VM, without doubled slashes, `.` and one at the end. */
 static struct node *mount_target(struct schema *schema, const struct node *node, const char *text)
 {
-    if (text[0] != '/') {
-        schema_engine(schema, node,
-                      isalpha((unsigned char)text[0]) && text[1] == ':'
-                          ? "one letter before ':' is a drive to Docker Compose: use a longer name"
-                          : NULL,
-                      "must have an absolute path in the VM, not '%s'", text);
-        return node_new_string(schema->arena, text, node->position);
-    }
     const char *clean = path_clean(schema->arena, "/", text);
-    if (streq(clean, "/"))
+    bool is_above = text[0] == '.' && text[1] == '.';
+    if (text[0] != '/') {
+        clean = is_above ? text : clean[1] ? clean + 1 : "."; /* as Go's path.Clean() */
+        schema_engine(schema, node, drive_hint(text),
+                      "must have an absolute path in the VM, not '%s'", text);
+    } else if (streq(clean, "/")) {
         schema_engine(schema, node, NULL, "cannot be mounted over '/'");
+    }
     return node_new_string(schema->arena, clean, node->position);
 }
 
@@ -55,6 +60,9 @@ static const char *const mount_types[] = {"volume", "bind", "tmpfs", NULL};
 static const char *const later_mount_types[] = {"image", "npipe", "cluster", NULL};
 WORD_TYPE(mount_type, "`volume`, `bind` or `tmpfs`", mount_types, later_mount_types);
 
+static const char *const selinux_labels[] = {"z", "Z", NULL};
+WORD_TYPE(selinux, "`z` or `Z`", selinux_labels, NULL);
+
 static const char *const propagations[] = {"",       "rprivate", "private", "rshared",
                                            "shared", "rslave",   "slave",   NULL};
 FREE_WORD_TYPE(propagation, "`rprivate`, `rslave`, `rshared`...", propagations);
@@ -68,9 +76,12 @@ static struct node *parse_mount_mode(struct schema *schema, const struct schema_
     (void)key;
     if (node->kind != NODE_INT)
         return schema_wrong_kind(schema, node, "an octal number");
-    if (node->integer < 0 || node->integer > 07777)
+    if (node->integer < 0)
         return schema_error(schema, node, "write it in octal, like 0755",
                             "must be a mode from 0 to 07777, not %lld", (long long)node->integer);
+    if (node->integer > 07777)
+        schema_engine(schema, node, "write it in octal, like 0755",
+                      "must be a mode from 0 to 07777, not %lld", (long long)node->integer);
     return node;
 }
 const struct schema_type type_mount_mode = {"octal number", parse_mount_mode, MERGE_REPLACE, false};
@@ -129,20 +140,22 @@ static struct node *parse_short_mount(struct schema *schema, const struct schema
     return expand_mount(schema, key->object, item, &mount);
 }
 
-/* What only one type can have. */
+/* What only one type can have. False: reported, and it goes. */
 static bool check_details(struct schema *schema, const struct node *entry, const char *type)
 {
     const char *source = node_get_string(entry, "source", NULL);
-    if (streq(type, "bind") && (!source || !*source))
-        schema_error(schema, entry, NULL, "of type bind needs a 'source'");
-    else if (streq(type, "tmpfs") && source)
-        schema_error(schema, entry, NULL, "of type tmpfs cannot have a 'source'");
+    bool is_bind = streq(type, "bind");
+    if (is_bind && source && mount_text_is_drive(source))
+        schema_engine(schema, entry, drive_hint(source), "must have a path of this host, not '%s'",
+                      source);
+    else if (streq(type, "tmpfs") && source && *source)
+        schema_engine(schema, entry, NULL, "of type tmpfs cannot have a 'source'");
+    else if (is_bind && !source)
+        return schema_error(schema, entry, NULL, "of type bind needs a 'source'");
     else if (streq(type, "volume") && source && mount_text_is_path(source))
-        schema_error(schema, entry, "use 'type: bind' for a folder of the host",
-                     "of type volume must name a volume, not '%s'", source);
-    else
-        return true;
-    return false;
+        return schema_error(schema, entry, "use 'type: bind' for a folder of the host",
+                            "of type volume must name a volume, not '%s'", source);
+    return true;
 }
 
 static struct node *check_mount(struct schema *schema, const struct schema_key *key,
@@ -156,10 +169,9 @@ static struct node *check_mount(struct schema *schema, const struct schema_key *
         return node_find(entry, "target") ? NULL
                                           : schema_error(schema, entry, NULL, "needs a 'target'");
     }
-    struct node *clean = mount_target(schema, target, target->text);
-    if (!clean || !check_details(schema, entry, type))
+    if (!check_details(schema, entry, type))
         return NULL;
-    schema_put(schema, key->object, entry, "target", clean);
+    schema_put(schema, key->object, entry, "target", mount_target(schema, target, target->text));
     return entry;
 }
 
@@ -218,7 +230,9 @@ static void check_tmpfs(struct schema *schema, const struct node *item)
     if (problem)
         schema_engine(schema, item, "use PATH[:size=64m,mode=0755]", "%s: '%s'", problem,
                       item->text);
-    else if (mount_target(schema, item, tmpfs.target) && tmpfs.ignored)
+    else
+        mount_target(schema, item, tmpfs.target);
+    if (!problem && tmpfs.ignored)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
                         "'%s' has an option without effect: '%s'", schema_path(schema),
                         tmpfs.ignored);
@@ -256,7 +270,7 @@ static struct node *parse_volume_name(struct schema *schema, const struct schema
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    node = schema_parse_text(schema, key, node);
+    node = schema_parse_string(schema, key, node);
     if (node && (strchr("_.-", node->text[0]) || node->text[strspn(node->text, allowed)]))
         schema_engine(schema, node, "use letters, digits, '.', '_' and '-'",
                       "must be the name of a volume, not '%s'", node->text);
@@ -267,22 +281,26 @@ const struct schema_type type_volume_name = {"name of a volume", parse_volume_na
 
 /* --- configs and secrets of a service -------------------------------------------------------- */
 
-/* Canonical: four octal digits. Numbers of YAML mean what they say: 400 is 0620. */
+/* Canonical: octal digits behind a 0. Numbers of YAML mean what they say: 400 is 0620. */
 static struct node *parse_octal(struct schema *schema, const struct schema_key *key,
                                 struct node *node)
 {
     (void)key;
-    int64_t mode = -1;
+    int64_t mode = 0;
     if (!node_is_scalar(node) || node->kind == NODE_BOOL)
         return schema_wrong_kind(schema, node, "an octal number");
     if (node->kind == NODE_INT)
         mode = node->integer;
-    if (node->kind == NODE_STRING && parse_octal_digits(node->text, 07777, &mode) < 0)
-        mode = -1;
-    if (mode < 0 || mode > 07777)
+    else if (node->kind == NODE_FLOAT || parse_octal_digits(node->text, INT64_MAX, &mode) < 0)
         return schema_error(schema, node, "write it in octal, like 0440",
                             "must be a file mode, not '%s'", node_scalar_text(schema->arena, node));
-    return node_new_string(schema->arena, arena_printf(schema->arena, "%04llo", (long long)mode),
+    if (mode < 0)
+        return schema_error(schema, node, "write it in octal, like 0440",
+                            "must be a file mode, not '%lld'", (long long)mode);
+    if (mode > 07777)
+        schema_engine(schema, node, "write it in octal, like 0440", "must be a file mode, not '%s'",
+                      node_scalar_text(schema->arena, node));
+    return node_new_string(schema->arena, arena_printf(schema->arena, "0%llo", (long long)mode),
                            node->position);
 }
 const struct schema_type type_octal = {"octal number", parse_octal, MERGE_REPLACE, false};
@@ -292,9 +310,10 @@ static struct node *check_file_ref(struct schema *schema, const struct schema_ke
 {
     const char *source = node_get_string(entry, "source", NULL);
     const char *target = node_get_string(entry, "target", "");
-    if (!source)
-        return node_find(entry, "source") ? NULL
-                                          : schema_error(schema, entry, NULL, "needs a 'source'");
+    if (!source || !*source)
+        return node_get(entry, "source") || !node_find(entry, "source")
+                   ? schema_error(schema, entry, NULL, "needs a 'source'")
+                   : NULL; /* reported */
     if (has_part(target, "..") || str_ends_with(target, "/"))
         schema_engine(schema, node_get(entry, "target"), NULL,
                       "must have the path of a file in 'target', not '%s'", target);
@@ -329,3 +348,6 @@ static struct node *parse_file_refs(struct schema *schema, const struct schema_k
 }
 const struct schema_type type_file_refs = {"list of names and mappings", parse_file_refs,
                                            MERGE_APPEND, false};
+/* Docker Compose leaves what a build names twice. */
+const struct schema_type type_build_secrets = {"list of names and mappings", parse_file_refs,
+                                               MERGE_CONCAT, false};

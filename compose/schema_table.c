@@ -128,7 +128,7 @@ static const struct schema_key ipam_keys[] = {
 static const struct schema_object ipam = {"networks.NAME.ipam", KEYS(ipam_keys), true};
 
 static const struct schema_key network_keys[] = {
-    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
+    WORKS("name", type_filled, "full name; PROJECT_NAME without it"),
     WORKS("driver", type_network_driver, "how the network is made"),
     LATER("driver_opts", type_driver_options, "options of the driver"),
     OBJECT("ipam", type_object, ipam, "addresses", .shown = "{}"),
@@ -160,9 +160,9 @@ static const struct schema_key volume_keys[] = {
 static const struct schema_object volume = {"volumes.NAME", KEYS(volume_keys), true};
 
 static const struct schema_key config_keys[] = {
-    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
-    WORKS("file", type_text, "a file of the host, relative to the project's folder"),
-    WORKS("environment", type_text, "variable of the caller that holds it"),
+    WORKS("name", type_filled, "full name; PROJECT_NAME without it"),
+    WORKS("file", type_filled, "a file of the host, relative to the project's folder"),
+    WORKS("environment", type_filled, "variable of the caller that holds it"),
     WORKS("content", type_string, "the text itself", .keeps_zero = true),
     WORKS("external", type_external, "true: refused, nobody keeps configs here"),
     WORKS("labels", type_labels, "labels, for people"),
@@ -171,9 +171,9 @@ static const struct schema_key config_keys[] = {
 static const struct schema_object config = {"configs.NAME", KEYS(config_keys), true};
 
 static const struct schema_key secret_keys[] = {
-    WORKS("name", type_text, "full name; PROJECT_NAME without it"),
-    WORKS("file", type_text, "a file of the host, relative to the project's folder"),
-    WORKS("environment", type_text, "variable of the caller that holds it"),
+    WORKS("name", type_filled, "full name; PROJECT_NAME without it"),
+    WORKS("file", type_filled, "a file of the host, relative to the project's folder"),
+    WORKS("environment", type_filled, "variable of the caller that holds it"),
     WORKS("external", type_external, "true: refused, nobody keeps secrets here"),
     WORKS("labels", type_labels, "labels, for people"),
     LATER("driver", type_string, "who keeps the secret"),
@@ -184,11 +184,11 @@ static const struct schema_object secret = {"secrets.NAME", KEYS(secret_keys), t
 
 static const struct schema_key include_keys[] = {
     WORKS("path", type_string_or_list, "a file, and those over it"),
-    WORKS("env_file", type_string_or_list, "instead of the .env beside it"),
-    WORKS("project_directory", type_string,
+    WORKS("env_file", type_files_or_none, "instead of the .env beside it"),
+    WORKS("project_directory", type_string_or_null,
           "where its relative paths begin; its own folder without it"),
 };
-static const struct schema_object include = {"include[]", KEYS(include_keys), false};
+static const struct schema_object include = {"include[]", KEYS(include_keys), true};
 
 static const struct schema_key language_model_keys[] = {
     LATER("name", type_string, "full name"),

@@ -5,7 +5,7 @@
 
 static const struct schema_key build_keys[] = {
     WORKS("context", type_string, "folder, relative to the project's; or a URL"),
-    WORKS("dockerfile", type_text, "relative to the context; `Dockerfile` without it"),
+    WORKS("dockerfile", type_string, "relative to the context; `Dockerfile` without it"),
     WORKS("dockerfile_inline", type_string, "its text"),
     LATER("entitlements", type_plain_strings, "privileges of the build"),
     WORKS("args", type_environment, "values of ARG; a bare KEY takes the caller's value"),
@@ -22,7 +22,7 @@ static const struct schema_key build_keys[] = {
     NOTHING("isolation", type_string, "isolation technology"),
     LATER("network", type_string, "network of the build"),
     WORKS("target", type_string, "stage to build; the last without it"),
-    LATER_OBJECT("secrets", type_file_refs, schema_secret_ref, "secrets for the build"),
+    LATER_OBJECT("secrets", type_build_secrets, schema_secret_ref, "secrets for the build"),
     NOTHING("shm_size", type_bytes, "size of /dev/shm"),
     WORKS("tags", type_images, "further names of the result"),
     NOTHING_OBJECT("ulimits", type_ulimits, schema_ulimit, "resource limits"),

@@ -176,7 +176,7 @@ const struct schema_object schema_logging = {"services.NAME.logging", KEYS(loggi
 /* --- mounts and files ------------------------------------------------------------------------- */
 
 static const struct schema_key mount_bind_keys[] = {
-    WORKS("selinux", type_string, "of no consequence: the VM has labels of its own"),
+    WORKS("selinux", type_selinux, "of no consequence: the VM has labels of its own"),
     WORKS("propagation", type_propagation, "of no consequence: the VM has mounts of its own"),
     WORKS("create_host_path", type_boolean, "true: a missing folder is made"),
     WORKS("subpath", type_subpath, "a path inside the source, ours"),
@@ -209,7 +209,7 @@ static const struct schema_object mount_image = {"services.NAME.volumes[].image"
 static const struct schema_key mount_keys[] = {
     WORKS("type", type_mount_type, "what is mounted"),
     WORKS("source", type_string, "a volume's name, or a path of the host; anonymous without it"),
-    WORKS("target", type_text, "absolute path in the VM"),
+    WORKS("target", type_string, "absolute path in the VM"),
     WORKS("read_only", type_boolean, "true: the VM cannot write"),
     WORKS("consistency", type_string, "of no consequence on Linux"),
     OBJECT("bind", type_object, mount_bind, "a path of the host"),
@@ -220,8 +220,8 @@ static const struct schema_key mount_keys[] = {
 const struct schema_object schema_mount = {"services.NAME.volumes[]", KEYS(mount_keys), true};
 
 static const struct schema_key config_ref_keys[] = {
-    WORKS("source", type_text, "which config"),
-    WORKS("target", type_text, "file in the VM; `/SOURCE` without it"),
+    WORKS("source", type_string, "which config"),
+    WORKS("target", type_string, "file in the VM; `/SOURCE` without it"),
     WORKS("uid", type_string, "owner; 0 without it"),
     WORKS("gid", type_string, "group; 0 without it"),
     WORKS("mode", type_octal, "permissions; 0444 without it"),
@@ -230,8 +230,8 @@ const struct schema_object schema_config_ref = {"services.NAME.configs[]", KEYS(
                                                 true};
 
 static const struct schema_key secret_ref_keys[] = {
-    WORKS("source", type_text, "which secret"),
-    WORKS("target", type_text, "file in the VM, below `/run/secrets`; the source without it"),
+    WORKS("source", type_string, "which secret"),
+    WORKS("target", type_string, "file in the VM, below `/run/secrets`; the source without it"),
     WORKS("uid", type_string, "owner; 0 without it"),
     WORKS("gid", type_string, "group; 0 without it"),
     WORKS("mode", type_octal, "permissions; 0444 without it"),
@@ -298,7 +298,7 @@ static const struct schema_key extends_keys[] = {
     WORKS("service", type_string, "whose keys to take over"),
     WORKS("file", type_string, "the file it stands in; this one without it"),
 };
-const struct schema_object schema_extends = {"services.NAME.extends", KEYS(extends_keys), false};
+const struct schema_object schema_extends = {"services.NAME.extends", KEYS(extends_keys), true};
 
 static const struct schema_key hook_keys[] = {
     LATER("command", type_hook_command, "what to run in the VM", .keeps_zero = true,

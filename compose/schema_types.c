@@ -8,8 +8,6 @@
 #include "compose/parse.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <math.h>
 
 /* --- anything, objects, lists --------------------------------------------------------------- */
 
@@ -39,22 +37,46 @@ bool schema_is_name(const char *text)
     return text[0] != '\0' && text[strspn(text, allowed)] == '\0';
 }
 
+static const struct schema_key old_external_keys[] = {
+    {.name = "name", .type = &type_string, .help = "full name"}};
+static const struct schema_object old_external = {
+    .title = "external", .keys = old_external_keys, .count = 1, .extensions = true};
+
 /* `external: {name: X}` is the old form of `external: true` with `name: X`. */
-static struct node *unfold_external(struct schema *schema, const struct schema_key *key,
-                                    struct node *value)
+static void unfold_external(struct schema *schema, const struct schema_key *key, struct node *value)
 {
-    struct node_pair *external = node_find(value, "external");
-    const char *name = external ? node_get_string(external->value, "name", NULL) : NULL;
+    const struct node_pair *external = node_find(value, "external");
+    if (!external || external->value->kind != NODE_MAP)
+        return;
+    struct position position = external->position;
+    size_t depth = schema_enter(schema, "external");
+    struct node *old = schema_parse_object(schema, &old_external, external->value);
+    schema_leave(schema, depth);
+    schema_put(schema, key->object, value, "external",
+               node_new_bool(schema->arena, true, old->position));
+    struct node *name = node_get(old, "name");
     if (!name)
-        return value;
-    diagnostics_add(schema->diagnostics, SEVERITY_WARNING, external->position,
+        return;
+    diagnostics_add(schema->diagnostics, SEVERITY_WARNING, position,
                     "write 'external: true' with 'name:' beside it",
                     "'%s.external.name' is deprecated", schema_path(schema));
-    schema_put(schema, key->object, value, "name",
-               node_new_string(schema->arena, name, external->value->position));
-    schema_put(schema, key->object, value, "external",
-               node_new_bool(schema->arena, true, external->value->position));
-    return value;
+    const char *beside = node_get_string(value, "name", name->text);
+    if (!streq(beside, name->text))
+        schema_error(schema, name, "keep one of them", "is named '%s' as well as '%s'", name->text,
+                     beside);
+    schema_put(schema, key->object, value, "name", name);
+}
+
+/* Docker Compose takes any name of a network or model; no engine would take all of them. */
+static bool check_name(struct schema *schema, const struct schema_key *key,
+                       const struct node_pair *pair)
+{
+    bool is_any = streq(key->name, "networks") || streq(key->name, "models");
+    if (!schema_is_name(pair->key))
+        diagnostics_add(schema->diagnostics, is_any ? SEVERITY_ENGINE : SEVERITY_ERROR,
+                        pair->position, "use letters, digits, '.', '_' and '-'",
+                        "invalid name '%s' in '%s'", pair->key, schema_path(schema));
+    return is_any || schema_is_name(pair->key);
 }
 
 /* `services:`, `networks:`, `volumes:`...: NAME: {...}. That of a network or volume may be missing.
@@ -68,17 +90,14 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
-        if (!schema_is_name(pair->key)) {
-            diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position,
-                            "use letters, digits, '.', '_' and '-'", "invalid name '%s' in '%s'",
-                            pair->key, schema_path(schema));
+        if (!check_name(schema, key, pair))
             continue;
-        }
         size_t depth = schema_enter(schema, pair->key);
-        struct node *value = pair->value;
-        if (value->kind == NODE_NULL && may_be_empty)
-            value = node_new(schema->arena, NODE_MAP, pair->position);
-        pair->value = schema_parse_entry(schema, key, unfold_external(schema, key, value));
+        if (pair->value->kind == NODE_NULL && may_be_empty)
+            pair->value = node_new(schema->arena, NODE_MAP, pair->position);
+        if (pair->value->kind == NODE_MAP)
+            unfold_external(schema, key, pair->value);
+        pair->value = schema_parse_entry(schema, key, pair->value);
         node->pairs[kept++] = *pair;
         schema_leave(schema, depth);
     }
@@ -117,6 +136,17 @@ struct node *schema_parse_text(struct schema *schema, const struct schema_key *k
     return node;
 }
 const struct schema_type type_text = {"string, not empty", schema_parse_text, MERGE_REPLACE, false};
+
+/* Docker Compose takes it empty; its engine has nothing to do with it then. */
+static struct node *parse_filled(struct schema *schema, const struct schema_key *key,
+                                 struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] == '\0')
+        schema_engine(schema, node, NULL, "must not be empty");
+    return node;
+}
+const struct schema_type type_filled = {"string, not empty", parse_filled, MERGE_REPLACE, false};
 
 struct node *schema_parse_boolean(struct schema *schema, const struct schema_key *key,
                                   struct node *node)

@@ -119,14 +119,15 @@ bool schema_is_later_pull_policy(const char *text);
 /* schema_types.c */
 extern const struct schema_type type_any, type_version, type_project_name, type_object,
     type_optional, type_named, type_services, type_list, type_string, type_string_or_null,
-    type_text, type_boolean, type_plain_boolean, type_strings, type_command, type_guest_path,
-    type_working_dir, type_external, type_cgroup;
+    type_text, type_filled, type_boolean, type_plain_boolean, type_strings, type_command,
+    type_guest_path, type_working_dir, type_external, type_cgroup;
 /* schema_names.c */
 extern const struct schema_type type_hostname, type_dns, type_expose, type_container_name,
     type_user, type_groups, type_image, type_images, type_platform, type_platforms;
 /* schema_lists.c */
 extern const struct schema_type type_string_or_list, type_distinct, type_plain_strings, type_texts,
-    type_distinct_texts, type_provider_options, type_hosts, type_ssh, type_files_list;
+    type_distinct_texts, type_provider_options, type_hosts, type_ssh, type_files_list,
+    type_files_or_none;
 /* schema_numbers.c */
 extern const struct schema_type type_integer, type_whole, type_plain_whole, type_natural,
     type_count, type_retries, type_replicas, type_oom_score, type_priority, type_weight,
@@ -149,8 +150,8 @@ extern const struct schema_type type_service_networks, type_network_mode, type_n
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_deploy_mode, type_stop_signal,
     type_update_order, type_logging, type_logging_driver, type_logging_options, type_profiles;
-extern const struct schema_type type_mounts, type_recursive, type_mount_type, type_mount_mode,
-    type_propagation, type_subpath, type_tmpfs, type_volume_driver, type_volume_name,
-    type_file_refs, type_octal;
+extern const struct schema_type type_mounts, type_selinux, type_build_secrets, type_recursive,
+    type_mount_type, type_mount_mode, type_propagation, type_subpath, type_tmpfs,
+    type_volume_driver, type_volume_name, type_file_refs, type_octal;
 extern const struct schema_type type_files, type_file_mode, type_packages, type_suite, type_copies,
     type_run, type_build, type_contexts, type_pull_policy;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "compose/model.h"
+#include "compose/node.h"
 
+/* The top level of the merged files, before what nobody uses goes. */
+void validate_top(const struct node *tree, struct diagnostics *diagnostics);
 void validate_model(const struct model *model, struct diagnostics *diagnostics);
 /* Parts of it, of one service, whose node of the tree is `node`: its instances' names (those of
  * earlier services are in `names`) and keys that exclude each other; */
-struct node;
 void validate_service(const struct model *model, const struct node *node,
                       const struct model_service *service, struct node *names,
                       struct diagnostics *diagnostics);

@@ -1,11 +1,10 @@
-/* The part of compose/validate.h about scale, health, builds, mounts, configs and secrets: what one
- * key says against another, after the files were merged. */
+/* The part of compose/validate.h about health, builds and mounts of a service: what one key says
+ * against another, after the files were merged. */
 #include "base/alloc.h"
 #include "base/str.h"
 #include "compose/model_build.h"
 #include "compose/validate.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 /* --- one service ----------------------------------------------------------------------------- */
@@ -138,50 +137,6 @@ static void check_targets(const struct model_service *service, const struct node
     free(claims);
 }
 
-/* --- top level ------------------------------------------------------------------------------- */
-
-/* The name is a folder's. */
-static void check_volume_name(const struct model_volume *volume, struct diagnostics *diagnostics)
-{
-    if (strlen(volume->name) > NAME_MAX)
-        diagnostics_add(diagnostics, SEVERITY_ENGINE, volume->position,
-                        "choose a shorter one, or one of the project",
-                        "the name of volume '%s' has %zu characters, more than %d", volume->key,
-                        strlen(volume->name), NAME_MAX);
-}
-
-static void check_external_volume(const struct node_pair *pair, struct diagnostics *diagnostics)
-{
-    static const char *const keys[] = {"driver", "labels", "x-vmstead"};
-    if (!node_get_bool(pair->value, "external", false))
-        return;
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        const struct node_pair *key = node_find(pair->value, keys[i]);
-        if (key)
-            diagnostics_add(diagnostics, SEVERITY_ERROR, key->position, "remove it, or 'external'",
-                            "volume '%s' is external: it cannot have '%s'", pair->key, keys[i]);
-    }
-}
-
-static void check_source(const struct node_pair *pair, const char *kind, bool content,
-                         struct diagnostics *diagnostics)
-{
-    const struct node *node = pair->value;
-    if (node->kind != NODE_MAP)
-        return;
-    int ways =
-        !!node_find(node, "file") + !!node_find(node, "environment") + !!node_find(node, "content");
-    const char *words = content ? "'file', 'environment' or 'content'" : "'file' or 'environment'";
-    if (node_get_bool(node, "external", false))
-        diagnostics_add(diagnostics, SEVERITY_ENGINE, node_find(node, "external")->position,
-                        "use 'file' or 'environment'",
-                        "%s '%s' is external, but nothing keeps %ss outside of a project", kind,
-                        pair->key, kind);
-    else if (ways != 1)
-        diagnostics_add(diagnostics, SEVERITY_ERROR, pair->position, NULL, "%s '%s' needs %s %s",
-                        kind, pair->key, ways == 0 ? "one of" : "only one of", words);
-}
-
 void validate_service_storage(const struct model *model, const struct node *node,
                               const struct model_service *service, struct diagnostics *diagnostics)
 {
@@ -189,19 +144,4 @@ void validate_service_storage(const struct model *model, const struct node *node
     check_build(node, service, diagnostics);
     check_targets(service, check_tmpfs(node, service, model_arena(model), diagnostics),
                   diagnostics);
-}
-
-void validate_storage(const struct model *model, struct diagnostics *diagnostics)
-{
-    const struct node *volumes = node_get(model->tree, "volumes");
-    const struct node *configs = node_get(model->tree, "configs");
-    const struct node *secrets = node_get(model->tree, "secrets");
-    for (size_t i = 0; i < model->volume_count; i++)
-        check_volume_name(&model->volumes[i], diagnostics);
-    for (size_t i = 0; volumes && i < volumes->count; i++)
-        check_external_volume(&volumes->pairs[i], diagnostics);
-    for (size_t i = 0; configs && i < configs->count; i++)
-        check_source(&configs->pairs[i], "config", true, diagnostics);
-    for (size_t i = 0; secrets && i < secrets->count; i++)
-        check_source(&secrets->pairs[i], "secret", false, diagnostics);
 }

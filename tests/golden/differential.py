@@ -43,6 +43,8 @@ REFUSED_THERE = {
 # CASE: {members that differ (a glob over a/b/c): why}
 DIFFERENT = {
     'build': {'services/empty/build/context': 'an empty build is the project\'s folder'},
+    'build-empty': {'services/a/build/context': 'an empty build is the project\'s folder',
+                    'services/?/build/dockerfile': 'what is printed has to read back as the same'},
     'extensions': {'services/a/environment/*': 'the reference takes a variable x-... for an extension',
                    'services/a/labels/*': 'the same of a label'},
     'interpolation': {'services/a/environment/*SET': 'a $ in a key is never read as a variable: doubled it would not read back'},

@@ -27,12 +27,31 @@ static void short_volumes_come_apart(void **state)
     assert_string_equal(take(arena, "vol:/b:rw,nocopy,Z,rslave,cached"), "vol>/b nocopy selinux=Z");
     assert_string_equal(take(arena, "vol:/b:ro,what,more"), "vol>/b ro unknown=what");
     assert_string_equal(take(arena, ""), "must not be empty");
-    assert_string_equal(take(arena, ":"), "has an empty part between the colons");
+    assert_string_equal(take(arena, "vol:/b:ro,rw"), "vol>/b");
+    assert_string_equal(take(arena, "::/a"), "has an empty part between the colons");
     assert_string_equal(take(arena, "vol:"), "has an empty part between the colons");
     assert_string_equal(take(arena, ":/a"), "has an empty part between the colons");
     assert_string_equal(take(arena, "vol:/b:"), "has an empty part between the colons");
     assert_string_equal(take(arena, "vol:/b:ro:rw"), "has too many colons");
+}
+
+static void one_letter_is_a_drive(void **state)
+{
+    (void)state;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
     assert_string_equal(take(arena, "c:/x:/y"), "c:/x>/y");
+    assert_string_equal(take(arena, "v:/data"), ">v:/data");
+    assert_string_equal(take(arena, "v:/data:ro"), "v:/data>ro");
+    assert_string_equal(take(arena, "vol:c:\\x:ro"), "vol>c:\\x ro");
+    assert_string_equal(take(arena, "/a:/b:z:y"), "/a>/b unknown=z:y");
+    assert_string_equal(take(arena, "\xc3\xa9:/x:/y"), "\xc3\xa9:/x>/y");
+    assert_string_equal(take(arena, "v:"), ">v:");
+    assert_string_equal(take(arena, "v::ro"), "v:>ro");
+    assert_true(mount_text_is_drive("c:x"));
+    assert_true(mount_text_is_drive("\\\\host\\share"));
+    assert_false(mount_text_is_drive("vol"));
+    assert_true(mount_text_is_windows_absolute("c:\\x"));
+    assert_false(mount_text_is_windows_absolute("c:x"));
 }
 
 static void folders_are_told_from_names(void **state)
@@ -69,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_volumes_come_apart),
+        cmocka_unit_test(one_letter_is_a_drive),
         cmocka_unit_test(folders_are_told_from_names),
         cmocka_unit_test(short_tmpfs_come_apart),
     };
