@@ -56,5 +56,22 @@ void reference_print(struct strbuf *out)
         "share one warning. What several services have is said once, with their names. An\n"
         "*obsolete* key is dropped with a warning. Any other key is refused as unknown, but for\n"
         "`x-...`, which is let through wherever the specification lets it.\n");
+    strbuf_add_str(
+        out,
+        "\n"
+        "Keys and values are what Docker Compose takes them for, also where that is no use: of "
+        "these\n"
+        "`config` warns, and `up` refuses them. On purpose vmstead parts from it here:\n"
+        "\n"
+        "- A number too large for Docker Compose's machine numbers wraps around there, or is "
+        "lost;\n"
+        "  here it is refused.\n"
+        "- An unknown key below `gpus` is refused; there it is dropped.\n"
+        "- A label, variable or option whose name begins with `x-` is one; there it is taken for "
+        "an\n"
+        "  extension.\n"
+        "- A `$` in a key is printed as it is: keys are not interpolated, so a doubled one would\n"
+        "  not read back. For the same reason a limit below 0 is a number in the YAML.\n"
+        "- A string that holds a NUL is refused, for nobody can be given it.\n");
     print_object(&schema_root, out);
 }

@@ -255,16 +255,19 @@ static const struct schema_key ulimit_keys[] = {
 const struct schema_object schema_ulimit = {"services.NAME.ulimits.NAME", KEYS(ulimit_keys), true};
 
 static const struct schema_key device_rate_keys[] = {
-    LATER("path", type_string, "device of the host", .shown = "", .json_name = "Path"),
-    LATER("rate", type_whole_limit, "bytes or operations a second", .shown = "0",
-          .json_name = "Rate"),
+    LATER("path", type_string, "device of the host", .keeps_zero = true, .shown = "",
+          .json_name = "Path"),
+    LATER("rate", type_whole_limit, "bytes or operations a second", .keeps_zero = true,
+          .shown = "0", .json_name = "Rate"),
 };
 static const struct schema_object device_rate = {"services.NAME.blkio_config.device_...[]",
                                                  KEYS(device_rate_keys), false};
 
 static const struct schema_key device_weight_keys[] = {
-    LATER("path", type_string, "device of the host", .shown = "", .json_name = "Path"),
-    LATER("weight", type_weight, "relative weight", .shown = "0", .json_name = "Weight"),
+    LATER("path", type_string, "device of the host", .keeps_zero = true, .shown = "",
+          .json_name = "Path"),
+    LATER("weight", type_weight, "relative weight", .keeps_zero = true, .shown = "0",
+          .json_name = "Weight"),
 };
 static const struct schema_object device_weight = {"services.NAME.blkio_config.weight_device[]",
                                                    KEYS(device_weight_keys), false};
