@@ -35,7 +35,8 @@ int fs_read_file(const char *path, size_t limit, char **ret_data, size_t *ret_le
     }
     if (ret_length)
         *ret_length = content.length;
-    *ret_data = strbuf_take(&content);
+    size_t size = content.length + 1;
+    *ret_data = xreallocarray(strbuf_take(&content), size, 1); /* many are kept */
     return 0;
 }
 

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #define INCLUDE_DEPTH 64
-#define INCLUDE_LIMIT 1000 /* files that each include two others would take for ever */
+#define INCLUDE_LIMIT 2000 /* files that each include two others would take for ever */
 
 static void report(const struct load_context *context, const struct node *place, const char *hint,
                    const char *message)
@@ -38,7 +38,7 @@ static bool check_cycle(const struct load_context *context, const struct node *p
     if (context->depth < INCLUDE_DEPTH && load->included++ < INCLUDE_LIMIT)
         return true;
     if (context->depth < INCLUDE_DEPTH) {
-        report(context, place, NULL, "more than 1000 includes");
+        report(context, place, NULL, "more than 2000 includes");
         return false;
     }
     report(context, place, NULL, "files include each other deeper than 64 levels");
