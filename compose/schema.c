@@ -165,16 +165,21 @@ static bool is_in_item(const struct schema *schema)
     return i > 0;
 }
 
-/* A key without a value may have one in another file. Not so in items of lists: these are never
- * merged. */
+/* Not so in items of lists: these are never merged. */
+bool schema_leave_open(struct schema *schema, const struct node *value)
+{
+    bool is_open = value->kind == NODE_NULL && !schema->is_final && !is_in_item(schema);
+    schema->is_open = schema->is_open || is_open;
+    return is_open;
+}
+
 static bool is_left_open(struct schema *schema, const struct schema_key *key,
                          const struct node *value)
 {
-    bool is_open = value->kind == NODE_NULL && !schema->is_final &&
-                   (!key->type->null_is_absent || key->type->merge == MERGE_OVERRIDE) &&
-                   key->class != KEY_OBSOLETE && key->type != &type_services && !is_in_item(schema);
-    schema->is_open = schema->is_open || is_open;
-    return is_open;
+    return value->kind == NODE_NULL &&
+           (!key->type->null_is_absent || key->type->merge == MERGE_OVERRIDE) &&
+           key->class != KEY_OBSOLETE && key->type != &type_services &&
+           schema_leave_open(schema, value);
 }
 
 void schema_check_distinct(struct schema *schema, struct node *list)

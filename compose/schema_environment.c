@@ -90,7 +90,8 @@ static const char *wanted_value(const struct pair_rules *rules)
 static struct node *pair_value(struct schema *schema, const struct pair_rules *rules,
                                struct node *value)
 {
-    if (value->kind == NODE_BAD || (is_taken(rules, value) && value->kind == NODE_NULL))
+    if (value->kind == NODE_BAD || (is_taken(rules, value) && value->kind == NODE_NULL) ||
+        schema_leave_open(schema, value))
         return value;
     if (!is_taken(rules, value)) {
         schema_wrong_kind(schema, value, wanted_value(rules));
@@ -130,7 +131,8 @@ static struct node *parse_pairs(struct schema *schema, const struct pair_rules *
         return schema_wrong_kind(
             schema, node, rules->may_be_list ? "a mapping or a list of KEY=VALUE" : "a mapping");
     for (size_t i = 0; !rules->are_variables && i < node->count; i++) {
-        if (node->pairs[i].value->kind != NODE_NULL)
+        bool is_open = !rules->takes_null && !rules->may_be_list;
+        if (node->pairs[i].value->kind != NODE_NULL || is_open)
             continue;
         struct node *text = node_new_string(schema->arena, "", node->pairs[i].value->position);
         text->is_converted = !rules->may_be_list; /* leaves an earlier file's option */

@@ -33,6 +33,14 @@ static void finish_entries(struct schema *schema, const struct schema_key *key, 
     }
 }
 
+static bool has_null(const struct node *map)
+{
+    for (size_t i = 0; i < map->count; i++)
+        if (map->pairs[i].value->kind == NODE_NULL)
+            return true;
+    return false;
+}
+
 /* False: the key goes. */
 static bool finish_value(struct schema *schema, const struct schema_key *key,
                          struct node_pair *pair)
@@ -45,6 +53,9 @@ static bool finish_value(struct schema *schema, const struct schema_key *key,
         pair->value = value ? value : node_new(schema->arena, NODE_BAD, pair->value->position);
     } else if (value->kind == NODE_LIST && key->type->merge == MERGE_DISTINCT) {
         schema_check_distinct(schema, value);
+    } else if (value->kind == NODE_MAP && !key->object && key->type->merge == MERGE_MAP) {
+        if (has_null(value))
+            key->type->parse(schema, key, value);
     } else if (value->kind == NODE_MAP && key->object && schema_has_entries(key)) {
         finish_entries(schema, key, value);
     } else if (value->kind == NODE_MAP && key->object) {

@@ -42,6 +42,9 @@ struct node *schema_parse_value(struct schema *schema, const struct schema_key *
 /* What a list of texts holds a second time is reported, and goes. */
 void schema_check_distinct(struct schema *schema, struct node *list);
 
+/* True where a value is none, and another file may have one: it stays as it is until then. */
+bool schema_leave_open(struct schema *schema, const struct node *value);
+
 /* What several types share; each is the parser of the type of its name as well. */
 struct node *schema_parse_string(struct schema *schema, const struct schema_key *key,
                                  struct node *node);
