@@ -1,5 +1,4 @@
 /* The part of compose/complete.h about files of variables: env_file and label_file. */
-#include "base/fs.h"
 #include "base/str.h"
 #include "compose/complete.h"
 #include "compose/dotenv.h"
@@ -14,8 +13,7 @@ static const struct schema_object *service_rows(void)
 }
 
 static void read_env_file(const struct completion *completion, const char *key,
-                          const struct node *entry, const struct variables *variables,
-                          struct node *result)
+                          const struct node *entry, struct variables *variables)
 {
     const struct node *path_node = node_get(entry, "path");
     if (!path_node)
@@ -23,42 +21,56 @@ static void read_env_file(const struct completion *completion, const char *key,
     const char *path = path_node->text;
     if (path[0] != '/')
         path = path_clean(completion->arena, completion->directory, path);
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
+    struct dotenv_file file = {.path = path,
+                               .name = path_node->text,
+                               .is_raw = streq(node_get_string(entry, "format", ""), "raw")};
+    int r = dotenv_read_file(completion->arena, completion->diagnostics, &file, variables);
     if (r == -ENOENT && !node_get_bool(entry, "required", true))
         return;
-    if (r < 0) {
+    bool can_be_missing = r == -ENOENT && streq(key, "env_file");
+    if (r < 0)
         diagnostics_add(completion->diagnostics, SEVERITY_ERROR, path_node->position,
-                        r == -ENOENT ? "'required: false' beside 'path:' lets it be missing" : NULL,
+                        can_be_missing ? "'required: false' beside 'path:' lets it be missing"
+                                       : NULL,
                         "cannot read %s '%s': %s", key, path_node->text, strerror(-r));
-        return;
-    }
-    unsigned file = diagnostics_add_file(completion->diagnostics, path_node->text, text, length);
-    if (streq(node_get_string(entry, "format", ""), "raw"))
-        dotenv_read_raw(completion->arena, text, file, result);
-    else
-        dotenv_read(completion->arena, completion->diagnostics, file, text, variables, result);
 }
 
-/* label_file's labels below those of labels. */
+/* label_file's labels below those of labels; a file's lines see what the files before it say. */
 static void complete_label_files(const struct completion *completion, struct node *service)
 {
     const struct node *files = node_get(service, "label_file"), *labels;
     if (!node_is(files, NODE_LIST) || completion->no_env_resolution)
         return;
-    struct node *result = node_new(completion->arena, NODE_MAP, files->position);
+    struct variables *all = variables_new(completion->arena, NULL);
+    struct node *result = variables_own(all);
+    result->position = files->position;
     for (size_t i = 0; i < files->count; i++) {
+        struct variables *variables = variables_new(completion->arena, all);
+        const struct node *own = variables_own(variables);
         struct node entry = {.kind = NODE_MAP, .position = files->items[i]->position};
         node_put(completion->arena, &entry, "path", entry.position, files->items[i]);
-        read_env_file(completion, "label_file", &entry, NULL, result);
+        read_env_file(completion, "label_file", &entry, variables);
+        for (size_t j = 0; j < own->count; j++)
+            node_put_ranked(completion->arena, result, &own->pairs[j]);
     }
     labels = node_get(service, "labels");
     for (size_t i = 0; labels && i < labels->count; i++)
         node_put_ranked(completion->arena, result, &labels->pairs[i]);
     node_remove(service, "label_file");
     complete_put(completion, service_rows(), service, "labels", result);
+}
+
+/* What env_file's lines see below the project's variables. */
+static struct variables *service_variables(const struct completion *completion,
+                                           const struct node *environment)
+{
+    struct variables *variables = variables_new(completion->arena, completion->variables);
+    for (size_t i = 0; environment && i < environment->count; i++)
+        if (environment->pairs[i].value->kind == NODE_STRING)
+            variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
+    if (completion->variables && !variables_get(completion->variables, "VMSTEAD_REPLICA"))
+        variables_add(variables, "VMSTEAD_REPLICA", MODEL_REPLICA);
+    return variables;
 }
 
 /* env_file's variables below those of environment, which they may refer to. */
@@ -69,16 +81,12 @@ void complete_environment(const struct completion *completion, struct node *serv
     complete_label_files(completion, service);
     if (!node_is(files, NODE_LIST) || completion->no_env_resolution)
         return;
-    struct variables *variables = variables_new(completion->arena, NULL);
-    struct node *result = node_new(completion->arena, NODE_MAP, files->position);
-    for (size_t i = 0; environment && i < environment->count; i++)
-        if (environment->pairs[i].value->kind == NODE_STRING)
-            variables_add(variables, environment->pairs[i].key, environment->pairs[i].value->text);
-    if (completion->variables && !variables_get(completion->variables, "VMSTEAD_REPLICA"))
-        variables_add(variables, "VMSTEAD_REPLICA", MODEL_REPLICA);
-    variables_set_fallback(variables, completion->variables);
+    struct variables *variables =
+        variables_new(completion->arena, service_variables(completion, environment));
+    struct node *result = variables_own(variables);
+    result->position = files->position;
     for (size_t i = 0; i < files->count; i++)
-        read_env_file(completion, "env_file", files->items[i], variables, result);
+        read_env_file(completion, "env_file", files->items[i], variables);
     for (size_t i = 0; environment && i < environment->count; i++)
         node_put_ranked(completion->arena, result, &environment->pairs[i]);
     node_remove(service, "env_file");

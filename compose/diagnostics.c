@@ -68,6 +68,12 @@ unsigned diagnostics_take_file(struct diagnostics *diagnostics, const char *name
 unsigned diagnostics_add_file(struct diagnostics *diagnostics, const char *name, const char *text,
                               size_t length)
 {
+    for (size_t i = 0; i < diagnostics->sources.count && i < DIAGNOSTICS_FILE_LIMIT; i++) {
+        const struct source *source = diagnostics->sources.items[i];
+        if (source->length == length && streq(source->name, name) &&
+            memcmp(source->text, text, length) == 0)
+            return (unsigned)i + 1;
+    }
     /* not a string: a binary file holds NULs */
     return diagnostics_take_file(diagnostics, name, xmemdup(text, length), length);
 }
@@ -83,14 +89,18 @@ const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct 
     return source ? source->name : NULL;
 }
 
+static bool is_same_place(struct position a, struct position b)
+{
+    return a.file == b.file && a.line == b.line && a.column == b.column;
+}
+
 /* An anchor's value is looked at wherever an alias repeats it. */
-static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry)
+static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry,
+                        bool anywhere)
 {
     for (size_t i = diagnostics->entries.count; i-- > 0;) {
         const struct diagnostic *other = &diagnostics->entries.items[i];
-        if (other->position.file == entry->position.file &&
-            other->position.line == entry->position.line &&
-            other->position.column == entry->position.column &&
+        if ((anywhere || is_same_place(other->position, entry->position)) &&
             streq(other->message, entry->message))
             return true;
     }
@@ -125,34 +135,47 @@ static bool is_full(const struct diagnostics *diagnostics, enum severity severit
     return diagnostics->kept[severity] >= COUNT_LIMIT || diagnostics->formatted >= FORMATTED_LIMIT;
 }
 
+static void add(struct diagnostics *diagnostics, struct diagnostic entry, const char *hint,
+                bool once, const char *format, va_list args)
+{
+    entry.is_held = diagnostics->is_holding && entry.severity >= SEVERITY_ENGINE;
+    entry.severity = meanings[diagnostics->purpose][entry.severity];
+    if (entry.severity == SEVERITY_COUNT)
+        return;
+    diagnostics->counts[entry.severity]++;
+    if (is_full(diagnostics, entry.severity))
+        return;
+    entry.message = format_message(diagnostics, format, args);
+    entry.order = diagnostics->entries.count;
+    if (!is_repeated(diagnostics, &entry, once)) {
+        entry.hint = xstrdup(hint);
+        vec_add(&diagnostics->entries, entry);
+        diagnostics->kept[entry.severity]++;
+        diagnostics->held += entry.is_held;
+        return;
+    }
+    diagnostics->counts[entry.severity]--;
+    free(entry.message);
+}
+
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
 {
-    bool is_held = diagnostics->is_holding && severity >= SEVERITY_ENGINE;
-    severity = meanings[diagnostics->purpose][severity];
-    if (severity == SEVERITY_COUNT)
-        return;
-    diagnostics->counts[severity]++;
-    if (is_full(diagnostics, severity))
-        return;
     va_list args;
     va_start(args, format);
-    struct diagnostic entry = {.severity = severity,
-                               .position = position,
-                               .message = format_message(diagnostics, format, args),
-                               .hint = xstrdup(hint),
-                               .order = diagnostics->entries.count,
-                               .is_held = is_held};
+    add(diagnostics, (struct diagnostic){.severity = severity, .position = position}, hint, false,
+        format, args);
     va_end(args);
-    if (!is_repeated(diagnostics, &entry)) {
-        vec_add(&diagnostics->entries, entry);
-        diagnostics->kept[severity]++;
-        diagnostics->held += is_held;
-        return;
-    }
-    diagnostics->counts[severity]--;
-    free(entry.message);
-    free(entry.hint);
+}
+
+void diagnostics_add_once(struct diagnostics *diagnostics, enum severity severity,
+                          struct position position, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add(diagnostics, (struct diagnostic){.severity = severity, .position = position}, NULL, true,
+        format, args);
+    va_end(args);
 }
 
 bool diagnostics_is_full(const struct diagnostics *diagnostics)

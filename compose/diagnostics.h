@@ -51,7 +51,7 @@ DEFINE_FREEP(struct diagnostics *, diagnostics_free)
 
 /* Makes a file known under the name that positions show; text (copied) is what the lines are shown
  * from. Returns its number for positions, which sort by it; 0 for those behind
- * DIAGNOSTICS_FILE_LIMIT. */
+ * DIAGNOSTICS_FILE_LIMIT. A file that is added again, as it was, keeps its number. */
 unsigned diagnostics_add_file(struct diagnostics *diagnostics, const char *name, const char *text,
                               size_t length);
 /* The same of a text from malloc, which it takes. */
@@ -68,6 +68,10 @@ const char *diagnostics_text(const struct diagnostics *diagnostics, struct posit
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same of a text that is to be said once, at whichever place. */
+void diagnostics_add_once(struct diagnostics *diagnostics, enum severity severity,
+                          struct position position, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* True where so many were added that further ones are only counted: a hint need not be looked for.
  */
 bool diagnostics_is_full(const struct diagnostics *diagnostics);

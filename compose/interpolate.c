@@ -35,8 +35,9 @@ struct expansion {
     size_t offset;     /* of the problem */
     const char *problem;
     const char *hint;
-    const struct node *node; /* NULL: no warnings */
-    struct place place;      /* of what was reported last: further ones stand behind it */
+    const struct node *node; /* NULL: it is a text's that has no node */
+    const struct interpolate_text *text;
+    struct place place; /* of what was reported last: further ones stand behind it */
 };
 
 struct interpolation *interpolation_new(struct arena *arena, struct diagnostics *diagnostics,
@@ -150,17 +151,25 @@ static struct position position_of(struct expansion *expansion, size_t offset)
 /* --- expansion ---------------------------------------------------------------------------------
  */
 
+void interpolate_warn_unset(struct diagnostics *diagnostics, const char *name,
+                            struct position position)
+{
+    diagnostics_add_once(diagnostics, SEVERITY_WARNING, position,
+                         "the '%s' variable is not set, defaulting to a blank string", name);
+}
+
 static void warn_unset(struct expansion *expansion, const char *name, const char *at)
 {
     struct interpolation *owner = expansion->owner;
-    if (!expansion->node || node_find(owner->warned, name) ||
-        diagnostics_is_full(owner->diagnostics))
+    size_t offset = (size_t)(at - expansion->start);
+    if (node_find(owner->warned, name) || diagnostics_is_full(owner->diagnostics))
         return;
     node_put(owner->arena, owner->warned, arena_strdup(owner->arena, name), (struct position){0},
              node_new(owner->arena, NODE_NULL, (struct position){0}));
-    diagnostics_add(owner->diagnostics, SEVERITY_WARNING,
-                    position_of(expansion, (size_t)(at - expansion->start)), NULL,
-                    "the '%s' variable is not set, defaulting to a blank string", name);
+    if (expansion->node)
+        interpolate_warn_unset(owner->diagnostics, name, position_of(expansion, offset));
+    else if (expansion->text->on_unset)
+        expansion->text->on_unset(expansion->text, name, offset);
 }
 
 static int expand(struct expansion *expansion, const char *text, const char *end, unsigned depth,
@@ -306,14 +315,25 @@ static int expand(struct expansion *expansion, const char *text, const char *end
     return 0;
 }
 
-int interpolate_text(struct interpolation *interpolation, const char *text, struct strbuf *out,
-                     size_t *ret_offset, const char **ret_problem)
+/* All that one file's values may become: a line may double what the line before has made. */
+static int take_total(struct expansion *expansion, size_t length)
 {
-    struct expansion expansion = {.owner = interpolation, .start = text};
-    int r = expand(&expansion, text, text + strlen(text), 0, out);
+    expansion->owner->total += length;
+    return expansion->owner->total <= TOTAL_LIMIT
+               ? 0
+               : fail(expansion, expansion->start, NULL, "the file's values grow beyond 16 MiB");
+}
+
+int interpolate_text(struct interpolation *interpolation, struct interpolate_text *text,
+                     struct strbuf *out)
+{
+    struct expansion expansion = {.owner = interpolation, .start = text->text, .text = text};
+    int r = expand(&expansion, text->text, text->text + strlen(text->text), 0, out);
+    if (r == 0)
+        r = take_total(&expansion, out->length);
     if (r < 0) {
-        *ret_offset = expansion.offset;
-        *ret_problem = expansion.problem;
+        text->offset = expansion.offset;
+        text->problem = expansion.problem;
     }
     return r;
 }
@@ -323,9 +343,8 @@ static void interpolate_string(struct interpolation *interpolation, struct node 
     _cleanup_strbuf_ struct strbuf out = {0};
     struct expansion expansion = {.owner = interpolation, .start = node->text, .node = node};
     int r = expand(&expansion, node->text, node->text + strlen(node->text), 0, &out);
-    interpolation->total += out.length;
-    if (r == 0 && interpolation->total > TOTAL_LIMIT)
-        r = fail(&expansion, node->text, NULL, "the file's values grow beyond 16 MiB");
+    if (r == 0)
+        r = take_total(&expansion, out.length);
     if (r == 0) {
         node->text = arena_strndup(interpolation->arena, strbuf_text(&out), out.length);
         return;

@@ -17,10 +17,21 @@ struct interpolation *interpolation_new(struct arena *arena, struct diagnostics 
                                         const struct variables *variables);
 void interpolate_tree(struct interpolation *interpolation, struct node *document);
 
-/* The same for one text, for .env files: out gets the result. 0, or -EINVAL with *ret_offset the
- * place and *ret_problem (in the arena) what is wrong there. Unset variables are blank. */
-int interpolate_text(struct interpolation *interpolation, const char *text, struct strbuf *out,
-                     size_t *ret_offset, const char **ret_problem);
+/* The same for one text, for .env files, whose places the caller knows. */
+struct interpolate_text {
+    const char *text;
+    /* Hears of each use of a variable that is not set; may be NULL. */
+    void (*on_unset)(const struct interpolate_text *text, const char *name, size_t offset);
+    void *data;
+    size_t offset;       /* out: of the problem, */
+    const char *problem; /* which lives in the arena */
+};
+/* out gets the result. 0, or -EINVAL with a problem. */
+int interpolate_text(struct interpolation *interpolation, struct interpolate_text *text,
+                     struct strbuf *out);
+/* Says, once per name, that a variable is not set. */
+void interpolate_warn_unset(struct diagnostics *diagnostics, const char *name,
+                            struct position position);
 
 /* The `}` that closes the `{` behind which text begins; NULL: there is none before end, or before
  * the end of the line. */

@@ -1,6 +1,5 @@
 /* `include`: other projects' files, each with its own folder and variables, whose services,
  * networks and so on become this document's. See compose/load.h. */
-#include "base/fs.h"
 #include "base/str.h"
 #include "compose/complete.h"
 #include "compose/dotenv.h"
@@ -45,26 +44,21 @@ static bool check_cycle(const struct load_context *context, const struct node *p
     return false;
 }
 
-/* place: NULL for .env, which may be missing. A later definition replaces an earlier one in map. */
+/* place: NULL for .env, which may be missing. */
 static bool read_env_file(const struct load_context *context, const struct node *place,
-                          const char *path, struct node *map)
+                          const char *path, struct variables *variables)
 {
     struct load *load = context->load;
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
+    struct dotenv_file file = {.path = path, .name = load_shown_path(load, path)};
+    int r = dotenv_read_file(load->arena, load->diagnostics, &file, variables);
     if (!place && (r == -ENOENT || r == -EISDIR || r == -ENOTDIR))
         return true;
     if (r < 0) {
         diagnostics_add(load->diagnostics, SEVERITY_ERROR,
                         place ? place->position : (struct position){0}, NULL,
-                        "cannot read env_file '%s': %s", load_shown_path(load, path), strerror(-r));
+                        "cannot read env_file '%s': %s", file.name, strerror(-r));
         return false;
     }
-    unsigned file =
-        diagnostics_add_file(load->diagnostics, load_shown_path(load, path), text, length);
-    dotenv_read(load->arena, load->diagnostics, file, text, context->variables, map);
     return true;
 }
 
@@ -74,18 +68,17 @@ static bool read_variables(const struct load_context *context, const struct node
 {
     struct arena *arena = context->load->arena;
     const struct node *files = node_get(entry, "env_file");
-    struct node *map = node_new(arena, NODE_MAP, entry->position);
+    struct variables *variables = variables_new(arena, context->variables);
     bool given = files && files->count > 0;
-    if (!given && !read_env_file(context, NULL, arena_printf(arena, "%s/.env", directory), map))
+    if (!given &&
+        !read_env_file(context, NULL, arena_printf(arena, "%s/.env", directory), variables))
         return false;
     for (size_t i = 0; given && i < files->count; i++)
         if (!streq(files->items[i]->text, "/dev/null") &&
             !read_env_file(context, files->items[i],
-                           path_clean(arena, context->directory, files->items[i]->text), map))
+                           path_clean(arena, context->directory, files->items[i]->text), variables))
             return false;
-    *ret_variables = variables_new(arena, context->variables);
-    for (size_t i = 0; i < map->count; i++)
-        variables_add(*ret_variables, map->pairs[i].key, map->pairs[i].value->text);
+    *ret_variables = variables;
     return true;
 }
 

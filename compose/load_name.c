@@ -70,6 +70,6 @@ int load_find_name(struct load *load, struct error *err)
         return error_set(err, EINVAL,
                          "project name must not be empty: use -p NAME, "
                          "COMPOSE_PROJECT_NAME or `name:` in the file");
-    variables_set(load->variables, "COMPOSE_PROJECT_NAME", load->name);
+    variables_put(load->variables, "COMPOSE_PROJECT_NAME", load->name, (struct position){0});
     return 0;
 }

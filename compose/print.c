@@ -31,14 +31,3 @@ char *print_text(const struct print_options *options, const struct node *node)
     }
     return strbuf_take(&out);
 }
-
-size_t print_decode(const char *text, uint32_t *ret_code)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    size_t length = *c < 0x80 ? 1 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
-    uint32_t code = length == 1 ? *c : *c & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++)
-        code = code << 6 | (c[i] & 0x3fU);
-    *ret_code = code;
-    return length;
-}

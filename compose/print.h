@@ -6,8 +6,6 @@
 #include "base/str.h"
 #include "compose/schema.h"
 
-#include <stdint.h>
-
 struct print_options {
     bool sort;    /* keys by rank, then name; else as they stand */
     bool by_name; /* with sort: by name alone, as the reference prints what it left as it is */
@@ -31,5 +29,3 @@ const struct node_pair **print_sorted(const struct node *map, print_compare_fn *
 void print_blanks(struct strbuf *out, size_t count);
 /* The string as its reader will have to see it; freed by the caller. */
 char *print_text(const struct print_options *options, const struct node *node);
-/* Decodes one character of UTF-8 (which the reader has checked) and returns its length. */
-size_t print_decode(const char *text, uint32_t *ret_code);

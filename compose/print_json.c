@@ -1,4 +1,5 @@
 /* JSON of compose/print.h. */
+#include "compose/characters.h"
 #include "compose/complete.h"
 #include "compose/number.h"
 #include "compose/print.h"
@@ -40,14 +41,14 @@ static void add_string(struct strbuf *out, const char *text)
     strbuf_add_char(out, '"');
     while (*text) {
         uint32_t code = 0;
-        size_t length = print_decode(text, &code);
+        size_t length = characters_decode(text, &code);
         const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
         if (letter)
             strbuf_addf(out, "\\%c", names[letter - letters]);
         else if (is_escaped(code))
             strbuf_addf(out, "\\u%04x", code);
         else
-            strbuf_add(out, text, length);
+            characters_add(out, code); /* a path may hold anything */
         text += length;
     }
     strbuf_add_char(out, '"');

@@ -1,6 +1,7 @@
 /* YAML of compose/print.h: what go-yaml's emitter makes of the same tree, character by character,
  * but where a reader would not get back what was written. */
 #include "base/alloc.h"
+#include "compose/characters.h"
 #include "compose/number.h"
 #include "compose/print.h"
 #include "compose/scalar.h"
@@ -131,8 +132,9 @@ static struct text_traits examine(const char *text)
         traits.block = false;
     for (const char *c = text; *c;) {
         uint32_t code = 0;
-        size_t width = print_decode(c, &code);
-        bool is_special = code != '\t' && !is_printable(code);
+        size_t width = characters_decode(c, &code);
+        bool is_invalid = code == 0xfffd && width == 1; /* a path may hold anything */
+        bool is_special = is_invalid || (code != '\t' && !is_printable(code));
         bool blank_before_break = c[0] == ' ' && c[1] == '\n'; /* an editor would lose it */
         bool blank_behind_break = c[0] == '\n' && c[1] == ' ';
         traits.multiline |= *c == '\n';
@@ -151,14 +153,14 @@ static void add_double_quoted(struct strbuf *out, const char *text)
     strbuf_add_char(out, '"');
     while (*text) {
         uint32_t code = 0;
-        size_t length = print_decode(text, &code);
+        size_t length = characters_decode(text, &code);
         const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
         if (letter)
             strbuf_addf(out, "\\%c", names[letter - letters]);
         else if (code == 0x85)
             strbuf_add_str(out, "\\N");
         else if (is_printable(code))
-            strbuf_add(out, text, length);
+            characters_add(out, code);
         else
             strbuf_addf(out,
                         code < 0x100     ? "\\x%02X"

@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/dotenv.h"
 #include "compose/parse.h"
 
@@ -131,32 +132,16 @@ int project_find_files(struct arena *arena, const struct compose_options *option
 
 /* --- .env ------------------------------------------------------------------------------------ */
 
-/* Reads a file into map, a later definition over an earlier. */
 static int read_into(struct arena *arena, const struct compose_options *options, const char *path,
-                     struct diagnostics *diagnostics, const struct variables *variables,
-                     struct node *map)
+                     struct diagnostics *diagnostics, struct variables *variables)
 {
-    _cleanup_error_ struct error err = {0};
-    _cleanup_free_ char *text = NULL;
-    size_t length = 0;
-    int r = fs_read_file(path, DOTENV_SIZE_LIMIT, &text, &length, &err);
-    if (r < 0)
-        return r;
-    unsigned file = diagnostics_add_file(diagnostics, shown_path(options->working_directory, path),
-                                         text, length);
-    dotenv_read(arena, diagnostics, file, text, variables, map);
-    return 0;
+    struct dotenv_file file = {.path = path, .name = shown_path(options->working_directory, path)};
+    return dotenv_read_file(arena, diagnostics, &file, variables);
 }
 
-/* As Go reads a boolean. */
-static bool is_true(const char *text)
+static void add_own(struct variables *variables, const struct variables *from)
 {
-    return streq(text, "1") || strcasecmp(text, "t") == 0 || streq(text, "true") ||
-           streq(text, "True") || streq(text, "TRUE");
-}
-
-static void add_map(struct variables *variables, const struct node *map)
-{
+    const struct node *map = variables_own(from);
     for (size_t i = 0; i < map->count; i++)
         variables_add(variables, map->pairs[i].key, map->pairs[i].value->text);
 }
@@ -166,15 +151,12 @@ void project_read_dotenv(struct arena *arena, const struct compose_options *opti
                          struct variables *variables)
 {
     const char *path = arena_printf(arena, "%s/.env", directory);
-    struct node *map = node_new(arena, NODE_MAP, (struct position){0});
-    const char *disabled = variables_get(variables, "COMPOSE_DISABLE_ENV_FILE");
-    if (disabled && is_true(disabled))
-        return;
-    int r = read_into(arena, options, path, diagnostics, variables, map);
+    struct variables *own = variables_new(arena, variables);
+    int r = read_into(arena, options, path, diagnostics, own);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
         diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){0}, NULL,
                         "cannot read '%s': %s", path, strerror(-r));
-    add_map(variables, map);
+    add_own(variables, own);
 }
 
 /* COMPOSE_ENV_FILES: paths between commas. */
@@ -188,24 +170,38 @@ static char *const *listed_env_files(struct arena *arena, const char *value)
     return files;
 }
 
+/* COMPOSE_DISABLE_ENV_FILE, with the words of Go's strconv.ParseBool. */
+static int is_dotenv_disabled(const struct variables *variables, struct error *err)
+{
+    static const char *const words[] = {"1", "t", "T", "true",  "TRUE",  "True",
+                                        "0", "f", "F", "false", "FALSE", "False"};
+    const char *value = variables_get(variables, "COMPOSE_DISABLE_ENV_FILE");
+    for (size_t i = 0; value && i < ARRAY_SIZE(words); i++)
+        if (streq(value, words[i]))
+            return i < ARRAY_SIZE(words) / 2;
+    return value ? error_set(err, EINVAL,
+                             "COMPOSE_DISABLE_ENV_FILE must be true or false, not '%s'", value)
+                 : 0;
+}
+
 int project_read_env_files(struct arena *arena, const struct compose_options *options,
                            struct diagnostics *diagnostics, struct variables *variables,
                            struct error *err)
 {
     const char *listed = variables_get(variables, "COMPOSE_ENV_FILES");
     char *const *files = options->env_files;
-    struct node *map = node_new(arena, NODE_MAP, (struct position){0});
+    struct variables *own = variables_new(arena, variables);
     if ((!files || !files[0]) && listed && *listed)
         files = listed_env_files(arena, listed);
     if (!files || !files[0])
-        return 0;
+        return is_dotenv_disabled(variables, err);
     for (; *files; files++) {
         const char *path = path_clean(arena, options->working_directory, *files);
-        int r = read_into(arena, options, path, diagnostics, variables, map);
+        int r = read_into(arena, options, path, diagnostics, own);
         if (r < 0)
             return error_set(err, -r, "couldn't find env file: %s: %s", path, strerror(-r));
     }
-    add_map(variables, map);
+    add_own(variables, own);
     return 1;
 }
 

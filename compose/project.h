@@ -28,8 +28,8 @@ void project_read_dotenv(struct arena *arena, const struct compose_options *opti
                          const char *directory, struct diagnostics *diagnostics,
                          struct variables *variables);
 
-/* The same for --env-file and COMPOSE_ENV_FILES, which replace .env. 1 where there are some, 0
- * where not; a missing one is an error. */
+/* The same for --env-file and COMPOSE_ENV_FILES, which replace .env. 1 where there are some, or
+ * COMPOSE_DISABLE_ENV_FILE is set, 0 where .env counts; a missing one is an error. */
 int project_read_env_files(struct arena *arena, const struct compose_options *options,
                            struct diagnostics *diagnostics, struct variables *variables,
                            struct error *err);

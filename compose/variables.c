@@ -1,14 +1,14 @@
 /* See compose/variables.h. A map node does the looking up. */
 #include "compose/variables.h"
 
-#include "compose/node.h"
+#include "compose/characters.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct variables {
     struct arena *arena;
-    const struct variables *outer, *fallback;
+    const struct variables *outer;
     struct node *map;
 };
 
@@ -24,19 +24,19 @@ struct variables *variables_new(struct arena *arena, const struct variables *out
 void variables_add(struct variables *variables, const char *name, const char *value)
 {
     if (!node_find(variables->map, name))
-        node_put(variables->arena, variables->map, name, (struct position){0},
-                 node_new_string(variables->arena, value, (struct position){0}));
+        variables_put(variables, name, value, (struct position){0});
 }
 
-void variables_set_fallback(struct variables *variables, const struct variables *fallback)
+void variables_put(struct variables *variables, const char *name, const char *value,
+                   struct position position)
 {
-    variables->fallback = fallback;
+    node_put(variables->arena, variables->map, name, position,
+             node_new_string(variables->arena, value, position));
 }
 
-void variables_set(struct variables *variables, const char *name, const char *value)
+struct node *variables_own(const struct variables *variables)
 {
-    node_put(variables->arena, variables->map, name, (struct position){0},
-             node_new_string(variables->arena, value, (struct position){0}));
+    return variables->map;
 }
 
 void variables_add_all(struct variables *variables, char *const *environment)
@@ -47,16 +47,14 @@ void variables_add_all(struct variables *variables, char *const *environment)
             variables_add(
                 variables,
                 arena_strndup(variables->arena, *environment, (size_t)(equals - *environment)),
-                arena_strdup(variables->arena, equals + 1));
+                characters_clean(variables->arena, equals + 1));
     }
 }
 
 const char *variables_get(const struct variables *variables, const char *name)
 {
     const char *value = variables->outer ? variables_get(variables->outer, name) : NULL;
-    if (!value)
-        value = node_get_string(variables->map, name, NULL);
-    return value || !variables->fallback ? value : variables_get(variables->fallback, name);
+    return value ? value : node_get_string(variables->map, name, NULL);
 }
 
 static void add_all(const struct variables *variables, struct node *map)
@@ -66,8 +64,6 @@ static void add_all(const struct variables *variables, struct node *map)
     for (size_t i = 0; i < variables->map->count; i++)
         if (!node_find(map, variables->map->pairs[i].key))
             node_put_ranked(variables->arena, map, &variables->map->pairs[i]);
-    if (variables->fallback)
-        add_all(variables->fallback, map);
 }
 
 static int compare_lines(const void *left, const void *right)

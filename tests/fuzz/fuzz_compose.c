@@ -93,9 +93,8 @@ static void check_dotenv(struct text text)
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     _cleanup_(diagnostics_freep) struct diagnostics *diagnostics = diagnostics_new();
     _cleanup_free_ char *copy = xstrndup(text.data, text.length);
-    struct node *map = node_new(arena, NODE_MAP, (struct position){0});
     unsigned file = diagnostics_add_file(diagnostics, ".env", copy, text.length);
-    dotenv_read(arena, diagnostics, file, copy, NULL, map);
+    dotenv_read(arena, diagnostics, file, copy, text.length, variables_new(arena, NULL));
     _cleanup_strbuf_ struct strbuf problems = {0};
     diagnostics_print(diagnostics, NULL, &problems);
 }

@@ -17,6 +17,7 @@ TIMEOUT_S = 20
 
 # CASE: why we refuse what the reference accepts.
 REFUSED_HERE = {
+    'dotenv-nul': 'a NUL would cut the value off for whoever runs it',
     'include-fan': 'includes that multiply are refused before they cost minutes, as the reference lets them',
     'interpolation-deep': 'the depth of nested variables is bounded',
     'ports-too-many': 'ports made by ranges are bounded',

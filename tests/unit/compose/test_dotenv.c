@@ -18,10 +18,11 @@ static struct fixture read_text(const char *text)
     struct fixture fixture = {.arena = arena_new(), .diagnostics = diagnostics_new()};
     struct variables *outer = variables_new(fixture.arena, NULL);
     variables_add(outer, "OUTER", "outside");
-    fixture.map = node_new(fixture.arena, NODE_MAP, (struct position){0});
+    struct variables *variables = variables_new(fixture.arena, outer);
+    fixture.map = variables_own(variables);
     unsigned file = diagnostics_add_file(fixture.diagnostics, ".env", text, strlen(text));
     fixture.result =
-        dotenv_read(fixture.arena, fixture.diagnostics, file, text, outer, fixture.map);
+        dotenv_read(fixture.arena, fixture.diagnostics, file, text, strlen(text), variables);
     return fixture;
 }
 
@@ -61,7 +62,8 @@ static void comments_need_a_blank_before(void **state)
     (void)state;
     assert_value("A=a # b", "A", "a");
     assert_value("A=a#b", "A", "a#b");
-    assert_value("A=# b", "A", "");
+    assert_value("A=# b", "A", "# b");
+    assert_value("A=a\t# b", "A", "a\t# b");
     assert_value("A='a # b' # c", "A", "a # b");
     assert_value("A=\"a\"#c", "A", "a");
 }
@@ -75,6 +77,9 @@ static void quotes_differ(void **state)
     assert_value("A=\"one\ntwo\"\nB=3", "B", "3");
     assert_value("A='one\ntwo'\nB=3", "B", "3");
     assert_value("A=\"back\\slash\"", "A", "back\\slash");
+    assert_value("A='it\\'s' # '", "A", "it's");
+    assert_value("A=\"\\0101\\0351\\0777\\08\\0\"", "A", "A\xc3\xa9\\777\\8\\");
+    assert_value("A='x' B=2", "B", "2");
 }
 
 static void variables_expand(void **state)

@@ -40,11 +40,10 @@ static int tear_down(void **state)
 static const char *expand(struct fixture *fixture, const char *text)
 {
     _cleanup_strbuf_ struct strbuf out = {0};
-    size_t offset = 0;
-    const char *problem = NULL;
-    if (interpolate_text(fixture->interpolation, text, &out, &offset, &problem) == 0)
+    struct interpolate_text request = {.text = text};
+    if (interpolate_text(fixture->interpolation, &request, &out) == 0)
         return arena_strdup(fixture->arena, strbuf_text(&out));
-    return arena_printf(fixture->arena, "!%zu %s", offset, problem);
+    return arena_printf(fixture->arena, "!%zu %s", request.offset, request.problem);
 }
 
 static void every_form_expands(void **state)

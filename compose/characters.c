@@ -1,0 +1,65 @@
+/* See compose/characters.h. */
+#include "compose/characters.h"
+
+#include <locale.h>
+#include <wctype.h>
+
+#define REPLACEMENT 0xfffd
+
+size_t characters_decode(const char *text, uint32_t *ret_code)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    *ret_code = *c;
+    if (*c < 0x80)
+        return 1;
+    size_t length = *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : 4;
+    *ret_code = REPLACEMENT;
+    if (strnlen(text, length) < length || !str_is_utf8(text, length))
+        return 1;
+    uint32_t code = *c & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (c[i] & 0x3fU);
+    *ret_code = code;
+    return length;
+}
+
+void characters_add(struct strbuf *out, uint32_t code)
+{
+    static const unsigned char heads[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    strbuf_add_char(out, (char)(heads[more] | (code >> (6 * more))));
+    while (more-- > 0)
+        strbuf_add_char(out, (char)(0x80 | (code >> (6 * more) & 0x3f)));
+}
+
+size_t characters_space(const char *text)
+{
+    uint32_t code = 0;
+    size_t length = characters_decode(text, &code);
+    bool is_space = (code >= '\t' && code <= '\r') || code == ' ' || code == 0x85 || code == 0xa0 ||
+                    code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
+                    code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
+    return is_space ? length : 0;
+}
+
+size_t characters_letter(const char *text)
+{
+    uint32_t code = 0;
+    size_t length = characters_decode(text, &code);
+    locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    bool is_letter = code != REPLACEMENT && (!unicode || iswalnum_l((wint_t)code, unicode));
+    if (unicode)
+        freelocale(unicode);
+    return is_letter ? length : 0;
+}
+
+const char *characters_clean(struct arena *arena, const char *text)
+{
+    _cleanup_strbuf_ struct strbuf out = {0};
+    while (*text) {
+        uint32_t code = 0;
+        text += characters_decode(text, &code);
+        characters_add(&out, code);
+    }
+    return arena_strndup(arena, strbuf_text(&out), out.length);
+}
