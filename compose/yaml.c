@@ -7,16 +7,25 @@
 
 /* --- placing a finished node ---------------------------------------------------------------- */
 
+static bool is_mapping(const struct node *node)
+{
+    return node->kind == NODE_MAP || node->kind == NODE_BAD; /* which was reported */
+}
+
+/* Mappings, of which the first to have a key gives its value. */
+static bool is_merge_source(const struct node *source)
+{
+    for (size_t i = 0; source->kind == NODE_LIST && i < source->count; i++)
+        if (!is_mapping(source->items[i]))
+            return false;
+    return source->kind == NODE_LIST || is_mapping(source);
+}
+
 /* One source of a merge key: what the map has already wins. */
 static void merge_one(struct reader *reader, struct node *map, const struct node *source,
                       struct node *inherited)
 {
-    if (source->kind != NODE_MAP) {
-        complain_at(reader, source->position, "write `<<: *anchor` or `<<: [*one, *two]`",
-                    "a merge key takes a mapping, not %s", node_kind_name(source->kind));
-        return;
-    }
-    for (size_t i = 0; i < source->count; i++)
+    for (size_t i = 0; source->kind == NODE_MAP && i < source->count; i++)
         if (!node_find(map, source->pairs[i].key) && !node_find(inherited, source->pairs[i].key))
             node_put_ranked(reader->arena, inherited, &source->pairs[i]);
 }
@@ -29,9 +38,15 @@ static void apply_merge_key(struct reader *reader, struct node *map)
     if (!pair || pair->rank != RANK_MERGE)
         return;
     const struct node *source = pair->value;
+    struct position position = pair->position;
     struct node *inherited = node_new(reader->arena, NODE_MAP, map->position);
     node_remove(map, "<<");
-    if (source->kind == NODE_LIST)
+    if (!is_merge_source(source))
+        complain_at(reader, position, "write `<<: *anchor` or `<<: [*one, *two]`",
+                    "a merge key takes a mapping, not %s",
+                    source->kind == NODE_LIST ? "a list of other values"
+                                              : node_kind_name(source->kind));
+    else if (source->kind == NODE_LIST)
         for (size_t i = 0; i < source->count; i++)
             merge_one(reader, map, source->items[i], inherited);
     else
@@ -168,6 +183,10 @@ static struct node scalar_node(struct reader *reader, const yaml_event_t *event,
         complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
         length = strlen(value);
     }
+    if (event->start_mark.line != event->end_mark.line &&
+        (event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
+         event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE))
+        reader->quotes = (struct yaml_quotes){true, event->start_mark, event->end_mark};
     node.text = is_key ? value : arena_strndup(reader->arena, value, length);
     node.has_dollar = !is_key && memchr(value, '$', length);
     return node;
@@ -297,7 +316,8 @@ static void read_events(struct reader *reader, const char *text, size_t length)
         yaml_event_t event;
         if (!yaml_parser_parse(&reader->parser, &event)) {
             reader->failed = true;
-            yaml_report(&reader->parser, reader->diagnostics, reader->file, text, length);
+            yaml_report(&reader->parser, &reader->quotes, reader->diagnostics, reader->file, text,
+                        length);
             return;
         }
         ended = event.type == YAML_STREAM_END_EVENT;
@@ -338,5 +358,5 @@ struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnosti
     vec_done(&reader.anchors);
     vec_done(&reader.overrides);
     *ret_resets = reader.all_resets;
-    return reader.failed ? NULL : reader.documents;
+    return reader.failed || reader.is_broken ? NULL : reader.documents;
 }

@@ -121,13 +121,29 @@ static void report_copy(struct reader *reader, const char *name, struct position
                 YAML_DEPTH_LIMIT);
 }
 
+/* What follows is read for its own problems only. */
+static void report_unknown(struct reader *reader, const char *name, struct position position)
+{
+    const struct level *level = reader->depth > 0 ? &reader->levels[reader->depth - 1] : NULL;
+    bool is_key = level && level->node->kind == NODE_MAP && !level->key;
+    const char *nearest = node_nearest_key(reader->anchor_names, name);
+    const char *hint = nearest ? arena_printf(reader->arena, "did you mean '*%s'?", nearest)
+                               : "put it in quotes, if it is no alias";
+    complain_at(reader, position, hint, "alias '*%s' has no anchor '&%s' before it", name, name);
+    reader->is_broken = true;
+    struct node *node = node_new(reader->arena, is_key ? NODE_STRING : NODE_BAD, position);
+    if (is_key)
+        node->text = arena_printf(reader->arena, "*%s", name);
+    reader_place(reader, node);
+}
+
 void reader_take_alias(struct reader *reader, const yaml_event_t *event)
 {
     struct position position = reader_position(reader, &event->start_mark);
     const char *name = (const char *)event->data.alias.anchor;
     const struct node_pair *pair = node_find(reader->anchor_names, name);
     if (!pair) {
-        fail_at(reader, position, NULL, "alias '*%s' has no anchor '&%s' before it", name, name);
+        report_unknown(reader, name, position);
         return;
     }
     struct anchor anchor = reader->anchors.items[pair->value->integer - 1];

@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "compose/yaml.h"
+#include "compose/yaml_error.h"
 
 #include <yaml.h>
 
@@ -53,7 +54,9 @@ struct reader {
     struct node *anchor_names;            /* name -> place among the anchors, plus 1 */
     VEC(struct anchor) anchors;
     size_t alias_nodes;
-    bool failed; /* nothing sensible can be read any more */
+    struct yaml_quotes quotes;
+    bool is_broken; /* an alias leads nowhere: there will be no documents */
+    bool failed;    /* nothing sensible can be read any more */
 };
 
 static inline struct position reader_position(const struct reader *reader, const yaml_mark_t *mark)
