@@ -17,17 +17,21 @@ const struct node_pair **print_sorted(const struct node *map, print_compare_fn *
 
 void print_blanks(struct strbuf *out, size_t count)
 {
-    while (count-- > 0)
-        strbuf_add_char(out, ' ');
+    memset(strbuf_reserve(out, count), ' ', count);
+    out->length += count;
+    out->data[out->length] = '\0';
 }
 
 char *print_text(const struct print_options *options, const struct node *node)
 {
     struct strbuf out = {0};
-    for (const char *text = node->text; *text; text++) {
-        if (*text == '$' && options->escape_dollars && !node->is_escaped)
-            strbuf_add_char(&out, '$');
-        strbuf_add_char(&out, *text);
+    const char *text = node->text;
+    while (options->escape_dollars && !node->is_escaped && strchr(text, '$')) {
+        size_t length = strcspn(text, "$") + 1;
+        strbuf_add(&out, text, length);
+        strbuf_add_char(&out, '$');
+        text += length;
     }
+    strbuf_add_str(&out, text);
     return strbuf_take(&out);
 }

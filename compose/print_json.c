@@ -35,11 +35,25 @@ static bool is_escaped(uint32_t code)
            (code >= 0xfffe && code <= 0xffff);
 }
 
+/* How much of the text, from its beginning, stands for itself. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+    while (text[length] >= 0x20 && text[length] < 0x7f && !strchr("\"\\<>&", text[length]))
+        length++;
+    return length;
+}
+
 static void add_string(struct strbuf *out, const char *text)
 {
     static const char letters[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
     strbuf_add_char(out, '"');
-    while (*text) {
+    for (;;) {
+        size_t plain = plain_length(text);
+        strbuf_add(out, text, plain);
+        text += plain;
+        if (!*text)
+            break;
         uint32_t code = 0;
         size_t length = characters_decode(text, &code);
         const char *letter = code < 0x80 ? strchr(letters, (int)code) : NULL;
