@@ -26,7 +26,7 @@ static void complete_dependencies(const struct completion *completion, struct no
 {
     const struct schema_object *rows = schema_find(service_rows(), "depends_on")->object;
     struct node *dependencies = node_get(service, "depends_on");
-    for (size_t i = 0; dependencies && i < dependencies->count; i++) {
+    for (size_t i = 0; node_is(dependencies, NODE_MAP) && i < dependencies->count; i++) {
         struct node *entry = dependencies->pairs[i].value;
         if (entry->kind != NODE_MAP)
             continue;
@@ -36,20 +36,28 @@ static void complete_dependencies(const struct completion *completion, struct no
     }
 }
 
-static void complete_networks(const struct completion *completion, const struct node_pair *pair)
+static bool joins_networks(const struct node *service)
 {
-    struct node *service = pair->value;
     const struct node_pair *networks = node_find(service, "networks");
-    const char *mode = node_get_string(service, "network_mode", "");
-    bool joins = networks && (networks->value->kind != NODE_MAP || networks->value->count > 0);
-    if (joins && mode[0])
-        diagnostics_add(completion->diagnostics, SEVERITY_ERROR, networks->position,
-                        "keep one of them",
+    return networks && (networks->value->kind != NODE_MAP || networks->value->count > 0);
+}
+
+static void check_network_mode(const struct completion *completion, const struct node_pair *pair)
+{
+    if (joins_networks(pair->value) && node_get_string(pair->value, "network_mode", "")[0])
+        diagnostics_add(completion->diagnostics, SEVERITY_ERROR,
+                        node_find(pair->value, "networks")->position, "keep one of them",
                         "service '%s' has both 'network_mode' and 'networks', which exclude each "
                         "other",
                         pair->key);
+}
+
+static void complete_networks(const struct completion *completion, const struct node_pair *pair)
+{
+    struct node *service = pair->value;
     /* An empty network_mode is none, but there. */
-    if (joins || node_find(service, "network_mode") || node_find(service, "provider"))
+    if (joins_networks(service) || node_find(service, "network_mode") ||
+        node_find(service, "provider"))
         return;
     struct node *result = node_new(completion->arena, NODE_MAP, pair->position);
     node_put(completion->arena, result, "default", pair->position,
@@ -108,8 +116,9 @@ static void complete_service(const struct completion *completion, struct node_pa
     struct node *service = pair->value;
     if (service->kind != NODE_MAP)
         return;
-    if (!completion->is_original)
-        complete_environment(completion, service);
+    complete_environment(completion, service);
+    if (!completion->no_consistency)
+        check_network_mode(completion, pair);
     if (!completion->no_normalize) {
         complete_implied_dependencies(completion, service);
         complete_networks(completion, pair);
@@ -117,11 +126,13 @@ static void complete_service(const struct completion *completion, struct node_pa
     complete_dependencies(completion, service);
     complete_scale(completion, service);
     complete_build(completion, service);
+    if (completion->is_original)
+        return;
     complete_lists(completion, service_rows(), service);
     complete_lists(completion, schema_find(service_rows(), "build")->object,
                    node_get(service, "build"));
     const struct node *networks = node_get(service, "networks");
-    for (size_t i = 0; networks && i < networks->count; i++)
+    for (size_t i = 0; node_is(networks, NODE_MAP) && i < networks->count; i++)
         complete_lists(completion, schema_find(service_rows(), "networks")->object,
                        networks->pairs[i].value);
 }
@@ -147,7 +158,9 @@ static void check_networks(const struct completion *completion, const struct nod
 {
     struct node *networks = node_get(service->value, "networks");
     size_t kept = 0;
-    for (size_t i = 0; networks && i < networks->count; i++) {
+    if (!node_is(networks, NODE_MAP))
+        return;
+    for (size_t i = 0; i < networks->count; i++) {
         const struct node_pair *pair = &networks->pairs[i];
         if (node_find(written, pair->key) || streq(pair->key, "default") ||
             completion->no_consistency) {
@@ -162,8 +175,7 @@ static void check_networks(const struct completion *completion, const struct nod
                                       written);
         }
     }
-    if (networks)
-        node_shrink(networks, kept);
+    node_shrink(networks, kept);
 }
 
 static void name_network(const struct completion *completion, const char *key, struct node *network)

@@ -34,12 +34,11 @@ void complete_drop_empty(struct node *tree);
 /* What is checked, and noted, but not kept goes. */
 void complete_forget(struct node *tree);
 /* What a tree's own folder and the caller's variables mean: a relative path is made absolute, `~`
- * is the variable HOME, a bare KEY of an environment or of build arguments takes its value. Twice
- * does no harm. */
+ * is the variable HOME, a bare KEY of an environment takes its value. Twice does no harm. */
 struct host_values {
     struct arena *arena;
     const struct variables *variables; /* NULL: `~` stays */
-    const char *directory;             /* absolute; NULL: paths stay */
+    const char *directory;             /* NULL: paths stay */
     bool bare_keys;                    /* they are filled in */
     /* Those of `environment: [KEY]` only: an include's own variables are asked for no others. */
     bool listed_keys;

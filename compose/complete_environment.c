@@ -73,9 +73,23 @@ static struct variables *service_variables(const struct completion *completion,
     return variables;
 }
 
+/* Where the files are shown, so is what the reference says of each. */
+static void show_required(const struct completion *completion, const struct node *files)
+{
+    const struct schema_object *rows = schema_find(service_rows(), "env_file")->object;
+    for (size_t i = 0; node_is(files, NODE_LIST) && i < files->count; i++)
+        if (node_is(files->items[i], NODE_MAP) && !node_find(files->items[i], "required"))
+            complete_put(completion, rows, files->items[i], "required",
+                         node_new_bool(completion->arena, true, files->items[i]->position));
+}
+
 /* env_file's variables below those of environment, which they may refer to. */
 void complete_environment(const struct completion *completion, struct node *service)
 {
+    if (completion->is_original) {
+        show_required(completion, node_get(service, "env_file"));
+        return;
+    }
     struct node *environment = node_get(service, "environment");
     const struct node *files = node_get(service, "env_file");
     complete_label_files(completion, service);

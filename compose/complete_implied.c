@@ -48,13 +48,24 @@ static const char *linked_service(const struct implied *implied, const char *tex
     return colon && !strchr(colon + 1, ':') ? first_part(implied, text) : text;
 }
 
+/* Always so, but where nothing was interpolated. */
+static bool is_texts(const struct node *list)
+{
+    if (!node_is(list, NODE_LIST))
+        return false;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->kind != NODE_STRING)
+            return false;
+    return true;
+}
+
 void complete_implied_dependencies(const struct completion *completion, struct node *service)
 {
     static const char *const spaces[] = {"network_mode", "ipc", "pid", "uts", "cgroup"};
     struct implied implied = {completion, service};
     const struct node *links = node_get(service, "links");
     const struct node *volumes = node_get(service, "volumes_from");
-    for (size_t i = 0; links && i < links->count; i++)
+    for (size_t i = 0; is_texts(links) && i < links->count; i++)
         add_dependency(&implied, linked_service(&implied, links->items[i]->text),
                        links->items[i]->position, true);
     for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
@@ -64,7 +75,7 @@ void complete_implied_dependencies(const struct completion *completion, struct n
         if (name)
             add_dependency(&implied, name, value->position, true);
     }
-    for (size_t i = 0; volumes && i < volumes->count; i++)
+    for (size_t i = 0; is_texts(volumes) && i < volumes->count; i++)
         if (!str_after_prefix(volumes->items[i]->text, "container:"))
             add_dependency(&implied, first_part(&implied, volumes->items[i]->text),
                            volumes->items[i]->position, false);

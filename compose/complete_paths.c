@@ -70,13 +70,14 @@ static void resolve_build(const struct host_values *host, struct node *build)
              !is_remote(context->value->text))
         resolve_node(host, &context->value);
     const struct node *contexts = node_get(build, "additional_contexts");
-    for (size_t i = 0; contexts && i < contexts->count; i++)
+    for (size_t i = 0; node_is(contexts, NODE_MAP) && i < contexts->count; i++)
         if (node_is(contexts->pairs[i].value, NODE_STRING) && contexts->pairs[i].value->text[0] &&
             !is_remote(contexts->pairs[i].value->text))
             resolve_node(host, &contexts->pairs[i].value);
     struct node *agents = node_get(build, "ssh");
-    for (size_t i = 0; agents && i < agents->count; i++) {
-        const char *text = agents->items[i]->text, *equals = strchr(text, '=');
+    for (size_t i = 0; node_is(agents, NODE_LIST) && i < agents->count; i++) {
+        const char *text = agents->items[i]->text;
+        const char *equals = node_is(agents->items[i], NODE_STRING) ? strchr(text, '=') : NULL;
         if (equals)
             agents->items[i] =
                 node_new_string(host->arena,
@@ -95,7 +96,7 @@ static void resolve_service(const struct host_values *host, struct node *service
     resolve_list(host, node_get(service, "env_file"));
     resolve_list(host, node_get(service, "label_file"));
     resolve_list(host, node_get(node_get(service, "develop"), "watch"));
-    for (size_t i = 0; mounts && i < mounts->count; i++)
+    for (size_t i = 0; node_is(mounts, NODE_LIST) && i < mounts->count; i++)
         if (streq(node_get_string(mounts->items[i], "type", ""), "bind") &&
             !mount_text_is_windows_absolute(node_get_string(mounts->items[i], "source", "")))
             resolve_member(host, mounts->items[i], "source");
@@ -129,8 +130,6 @@ void complete_host_service(const struct host_values *host, struct node *service)
     struct node *environment = node_get(service, "environment");
     if (environment && (host->bare_keys || (host->listed_keys && environment->is_converted)))
         fill_bare(host, environment);
-    if (host->bare_keys)
-        fill_bare(host, node_get(node_get(service, "build"), "args"));
 }
 
 void complete_host_rest(const struct host_values *host, const struct node *tree)

@@ -13,7 +13,7 @@ static const struct schema_object *rows_of(const char *service_key)
 static void complete_args(const struct completion *completion, struct node *build)
 {
     struct node *args = node_get(build, "args");
-    if (!args)
+    if (!node_is(args, NODE_MAP) || completion->is_original)
         return;
     struct node *result = node_new(completion->arena, NODE_MAP, args->position);
     for (size_t i = 0; i < args->count; i++) {
@@ -35,7 +35,7 @@ static void complete_args(const struct completion *completion, struct node *buil
 void complete_build(const struct completion *completion, struct node *service)
 {
     struct node *build = node_get(service, "build");
-    if (!build)
+    if (!node_is(build, NODE_MAP) || completion->no_normalize)
         return;
     const struct schema_object *rows = rows_of("build");
     struct arena *arena = completion->arena;

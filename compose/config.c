@@ -67,7 +67,8 @@ char *compose_print(const struct model *model, enum compose_format format)
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
-    escape_replicas(arena, node_get(tree, "services"));
+    if (!model->is_original)
+        escape_replicas(arena, node_get(tree, "services"));
     write_out_ports(arena, node_get(tree, "services"));
     if (format == COMPOSE_YAML) {
         print_yaml(tree, &options, &out);

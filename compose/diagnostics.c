@@ -119,7 +119,8 @@ static void cut_middle(char *text, size_t length)
     memmove(text + head + 5, text + tail, length - tail + 1);
 }
 
-static char *format_message(struct diagnostics *diagnostics, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *format_message(struct diagnostics *diagnostics,
+                                                                  const char *format, va_list args)
 {
     _cleanup_free_ char *message = xvasprintf(format, args);
     size_t length = strlen(message);

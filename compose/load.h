@@ -66,5 +66,9 @@ void load_apply_extends(const struct load_context *context, const struct load_fi
 int load_apply_include(const struct load_context *context, struct node *document,
                        struct error *err);
 
+/* Where the relative paths of what is extended or included begin: its folder, as seen from the
+ * context's where paths are not resolved. */
+const char *load_paths_begin(const struct load_context *context, const char *directory);
+
 /* Without the folder the caller stands in, for positions. */
 const char *load_shown_path(const struct load *load, const char *path);

@@ -159,11 +159,12 @@ static struct node *find_service(struct extended_file *file, const char *name)
         service = add_document(file, name, i, service);
     if (!service)
         return NULL;
-    complete_host_service(&(struct host_values){.arena = load->arena,
-                                                .variables = file->context->variables,
-                                                .directory = last_folder(file),
-                                                .is_part = true},
-                          service);
+    complete_host_service(
+        &(struct host_values){.arena = load->arena,
+                              .variables = file->context->variables,
+                              .directory = load_paths_begin(file->context, last_folder(file)),
+                              .is_part = true},
+        service);
     node_put(load->arena, file->services, arena_strdup(load->arena, name), service->position,
              service);
     return service;

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/str.h"
 #include "compose/merge.h"
+#include "compose/parse.h"
 #include "compose/reset.h"
 #include "compose/schema.h"
 #include "compose/yaml.h"
@@ -15,6 +16,14 @@ const char *load_shown_path(const struct load *load, const char *path)
 {
     const char *inside = str_after_prefix(path, load->options->working_directory);
     return inside && inside[0] == '/' ? inside + 1 : path;
+}
+
+const char *load_paths_begin(const struct load_context *context, const char *directory)
+{
+    const struct load *load = context->load;
+    return load->options->no_path_resolution
+               ? path_relative(load->arena, context->directory, directory)
+               : directory;
 }
 
 /* --- documents -------------------------------------------------------------------------------- */

@@ -190,8 +190,11 @@ static int include(const struct load_context *context, const struct node *entry,
     struct variables *variables = NULL;
     const struct node *paths = node_get(entry, "path");
     const char *given = node_get_string(entry, "project_directory", "");
-    if (!paths || paths->count == 0)
+    if (!node_is(paths, NODE_LIST) || paths->count == 0)
         return 0;
+    for (size_t i = 0; i < paths->count; i++)
+        if (paths->items[i]->kind != NODE_STRING) /* nothing is interpolated, or reported */
+            return 0;
     const char *first = path_clean(load->arena, context->directory, paths->items[0]->text);
     const char *directory = given[0] ? path_clean(load->arena, context->directory, given)
                                      : path_folder(load->arena, first);
@@ -213,7 +216,7 @@ static int include(const struct load_context *context, const struct node *entry,
         return r == -EINVAL && !(err && err->code) ? 0 : r;
     complete_host_values(&(struct host_values){.arena = load->arena,
                                                .variables = variables,
-                                               .directory = directory,
+                                               .directory = load_paths_begin(context, directory),
                                                .listed_keys = true},
                          tree);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)

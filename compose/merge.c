@@ -208,6 +208,30 @@ static struct node *merge_foreign(const struct merge *merge, const char *name, s
     return base;
 }
 
+/* What was not interpolated may be in its short form still. */
+static struct node *shaped(struct arena *arena, enum merge_rule rule, struct node *node)
+{
+    bool is_map = rule == MERGE_MAP || rule == MERGE_PAIRS;
+    bool is_list = rule == MERGE_APPEND || rule == MERGE_CONCAT || rule == MERGE_DISTINCT;
+    if (is_list && node->kind == NODE_STRING) {
+        struct node *list = node_new(arena, NODE_LIST, node->position);
+        node_append(arena, list, node);
+        return list;
+    }
+    if (!is_map || node->kind != NODE_LIST)
+        return node;
+    struct node *map = node_new(arena, NODE_MAP, node->position);
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *item = node->items[i];
+        const char *text = node_scalar_text(arena, item), *equals = strchr(text, '=');
+        size_t length = equals ? (size_t)(equals - text) : strlen(text);
+        node_put(arena, map, arena_strndup(arena, text, length), item->position,
+                 equals ? node_new_string(arena, equals + 1, item->position)
+                        : node_new(arena, NODE_NULL, item->position));
+    }
+    return map;
+}
+
 /* key is NULL for values the table does not know (x-...). */
 static struct node *merge_value(const struct merge *merge, const struct schema_key *key,
                                 const char *name, struct node *base, struct node *over)
@@ -219,6 +243,8 @@ static struct node *merge_value(const struct merge *merge, const struct schema_k
         return over;
     if (!key)
         return merge_foreign(merge, name, base, over);
+    base = shaped(merge->arena, key->type->merge, base);
+    over = shaped(merge->arena, key->type->merge, over);
     bool is_same_kind = base->kind == over->kind;
     return is_same_kind && (base->kind == NODE_MAP || base->kind == NODE_LIST)
                ? merge_known(merge, key, base, over)

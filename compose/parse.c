@@ -75,29 +75,62 @@ bool parse_is_host_name(const char *text)
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
+/* Where the last part of a cleaned path begins; ".." of a relative one cannot be taken back. */
+static size_t drop_part(const char *path, size_t length)
+{
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    bool is_up = length - start == 2 && strncmp(path + start, "..", 2) == 0;
+    return length == 0 || is_up ? length : start > 1 ? start - 1 : start;
+}
+
 const char *path_clean(struct arena *arena, const char *base, const char *path)
 {
     char *joined =
         path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
     char *out = arena_alloc(arena, strlen(joined) + 2);
-    size_t length = 0;
+    size_t root = joined[0] == '/', length = root;
+    out[0] = '/';
     for (const char *part = joined; *part;) {
         part += strspn(part, "/");
         size_t size = strcspn(part, "/");
-        if (size == 2 && strncmp(part, "..", 2) == 0) {
-            while (length > 0 && out[--length] != '/')
-                continue;
+        bool is_up = size == 2 && strncmp(part, "..", 2) == 0;
+        size_t shorter = is_up ? drop_part(out, length) : length;
+        if (shorter < length || (is_up && root)) {
+            length = shorter;
         } else if (size > 0 && !(size == 1 && *part == '.')) {
-            out[length++] = '/';
+            if (length > root)
+                out[length++] = '/';
             memcpy(out + length, part, size);
             length += size;
         }
         part += size;
     }
     if (length == 0)
-        out[length++] = '/';
+        out[length++] = '.';
     out[length] = '\0';
     return out;
+}
+
+const char *path_relative(struct arena *arena, const char *from, const char *to)
+{
+    size_t same = 0, end = 0;
+    for (; from[same] && from[same] == to[same]; same++)
+        if (from[same] == '/')
+            end = same;
+    if ((!from[same] || from[same] == '/') && (!to[same] || to[same] == '/'))
+        end = same;
+    struct strbuf out = {0};
+    for (const char *c = from + end; *c; c++)
+        if (*c == '/' && c[1])
+            strbuf_add_str(&out, out.length > 0 ? "/.." : "..");
+    const char *rest = to + end + (to[end] == '/');
+    if (*rest)
+        strbuf_addf(&out, "%s%s", out.length > 0 ? "/" : "", rest);
+    const char *result = arena_strdup(arena, out.length > 0 ? strbuf_text(&out) : ".");
+    strbuf_done(&out);
+    return result;
 }
 
 const char *path_folder(struct arena *arena, const char *path)

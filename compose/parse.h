@@ -47,8 +47,10 @@ bool parse_is_ipv6(const char *text);
  * in all. */
 bool parse_is_host_name(const char *text);
 
-/* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). base is absolute; path
- * may be. */
+/* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). path may be absolute;
+ * where base is not either, "." is what comes of nothing. */
 const char *path_clean(struct arena *arena, const char *base, const char *path);
+/* A cleaned absolute path as seen from a folder that is one as well: "../x", "." for itself. */
+const char *path_relative(struct arena *arena, const char *from, const char *to);
 /* The folder of an absolute path. */
 const char *path_folder(struct arena *arena, const char *path);

@@ -28,8 +28,10 @@ const char *schema_path(struct schema *schema)
     return value_path_text(&schema->path);
 }
 
-static void report(struct schema *schema, enum severity severity, const struct node *node,
-                   const char *hint, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void report(struct schema *schema,
+                                                         enum severity severity,
+                                                         const struct node *node, const char *hint,
+                                                         const char *format, va_list args)
 {
     struct diagnostics *diagnostics = schema->diagnostics;
     bool is_full = diagnostics_is_full(diagnostics); /* long values, again and again */
@@ -152,8 +154,8 @@ struct node *schema_parse_value(struct schema *schema, const struct schema_key *
 {
     if (node->kind == NODE_BAD)
         return NULL;
-    if (schema->no_interpolate && !is_container(key) && node->has_dollar)
-        return node;
+    if (schema->no_interpolate && !is_container(key))
+        return schema_parse_original(schema, key, node);
     return key->type->parse(schema, key, node);
 }
 

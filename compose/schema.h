@@ -89,7 +89,7 @@ void schema_walk(const struct schema_object *rows, struct node *map, schema_visi
 struct schema_run {
     struct arena *arena;
     struct diagnostics *diagnostics;
-    bool no_interpolate; /* values that hold a `$` stay as they are */
+    bool no_interpolate; /* values stay as they are written (schema_original.c) */
     bool is_open;        /* out: there is something for schema_finish() to look at */
 };
 

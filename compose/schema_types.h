@@ -9,7 +9,7 @@ struct schema {
     struct arena *arena;
     struct diagnostics *diagnostics;
     struct value_path path; /* of the value at hand: "services.web.ports[0]" */
-    bool no_interpolate;    /* values with a `$` stay as they are */
+    bool no_interpolate;    /* values stay as they are written */
     bool is_final;          /* nothing can be left open any more */
     bool is_open;           /* something was */
     size_t port_count;      /* made from ranges so far: a few bytes of text can ask for millions */
@@ -38,6 +38,9 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
                                  struct node *node);
 struct node *schema_parse_value(struct schema *schema, const struct schema_key *key,
                                 struct node *node);
+/* The same where nothing was interpolated: as it is written. */
+struct node *schema_parse_original(struct schema *schema, const struct schema_key *key,
+                                   struct node *node);
 
 /* What a list of texts holds a second time is reported, and goes. */
 void schema_check_distinct(struct schema *schema, struct node *list);

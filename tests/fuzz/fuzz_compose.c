@@ -1,6 +1,6 @@
 /* YAML -> model. The input is up to three texts with a NUL between them: a Compose file, one over
- * it, and an .env. Whatever loads must print, read back and go over the wire as the same project.
- */
+ * it, and an .env. Whatever loads must print, read back and go over the wire as the same project;
+ * where nothing is interpolated, it must print. */
 #include "compose/compose.h"
 #include "compose/dotenv.h"
 #include "fuzz.h"
@@ -38,7 +38,7 @@ static char *as_file(int *fd, struct text text)
     return xasprintf("/proc/self/fd/%d", *fd);
 }
 
-static struct model *load(char *const *files)
+static struct model *load(char *const *files, bool is_original)
 {
     static char set[] = "SET=value", blank[] = "BLANK=", port[] = "PORT=80";
     _cleanup_(error_done) struct error err = {0};
@@ -49,7 +49,9 @@ static struct model *load(char *const *files)
                                       .project_name = "fuzz",
                                       .project_directory = "/proc/self/nowhere",
                                       .working_directory = "/proc/self",
-                                      .environment = (char *[]){set, blank, port, NULL}};
+                                      .environment = (char *[]){set, blank, port, NULL},
+                                      .no_interpolate = is_original,
+                                      .keep_all = is_original};
     int r = compose_load(&options, diagnostics, &model, &err);
     diagnostics_print(diagnostics, &(struct diagnostics_look){.color = true}, &text);
     if ((r == 0) != (model != NULL) || (r < 0 && !err.code && text.length == 0))
@@ -83,9 +85,25 @@ static void check_output(const struct model *model, enum compose_format format)
     if (strlen(text) > (size_t)1024 * 1024)
         return; /* printed, a file can be larger than one that may be read */
     _cleanup_free_ char *file = as_file(&fd, (struct text){text, strlen(text)});
-    _cleanup_(model_freep) struct model *copy = load((char *[]){file, NULL});
+    _cleanup_(model_freep) struct model *copy = load((char *[]){file, NULL}, false);
+    if (format == COMPOSE_JSON)
+        return; /* it shows, as the reference's does, and leaves out what its readers do not want */
     _cleanup_free_ char *again = copy ? compose_print(copy, format) : NULL;
     require_same("output", text, again);
+}
+
+/* What is not interpolated may be of any kind everywhere. */
+static void check_original(char *const *files)
+{
+    _cleanup_(model_freep) struct model *model = load(files, true);
+    if (!model)
+        return;
+    free(compose_print(model, COMPOSE_YAML));
+    free(compose_print(model, COMPOSE_JSON));
+    free(compose_list_variables(model, COMPOSE_TABLE));
+    free(compose_list_hashes(model, NULL));
+    for (enum compose_list list = 0; list < COMPOSE_LIST_COUNT; list++)
+        free(compose_list(model, list));
 }
 
 static void check_dotenv(struct text text)
@@ -106,8 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_dotenv(take_text(&data, &size));
     _cleanup_free_ char *base = as_file(&first_fd, first);
     _cleanup_free_ char *over = as_file(&second_fd, second);
-    _cleanup_(model_freep) struct model *model =
-        load((char *[]){base, second.length > 0 ? over : NULL, NULL});
+    char *files[] = {base, second.length > 0 ? over : NULL, NULL};
+    check_original(files);
+    _cleanup_(model_freep) struct model *model = load(files, false);
     if (!model)
         return 0;
     check_wire(model);

@@ -184,6 +184,17 @@ static void paths_are_cleaned_as_text(void **state)
     assert_string_equal(path_clean(arena, "/a", "../../.."), "/");
     assert_string_equal(path_clean(arena, "/a", "..b/..."), "/a/..b/...");
     assert_string_equal(path_clean(arena, "/a", ""), "/a");
+    assert_string_equal(path_clean(arena, "a/b", "../c"), "a/c");
+    assert_string_equal(path_clean(arena, ".", "x"), "x");
+    assert_string_equal(path_clean(arena, "a", ".."), ".");
+    assert_string_equal(path_clean(arena, "..", "../../x"), "../../../x");
+    assert_string_equal(path_clean(arena, "a", "/x/../y"), "/y");
+    assert_string_equal(path_relative(arena, "/a/b", "/a/b"), ".");
+    assert_string_equal(path_relative(arena, "/a/b", "/a/b/c/d"), "c/d");
+    assert_string_equal(path_relative(arena, "/a/b", "/a/bc"), "../bc");
+    assert_string_equal(path_relative(arena, "/a/b/c", "/a"), "../..");
+    assert_string_equal(path_relative(arena, "/", "/a"), "a");
+    assert_string_equal(path_relative(arena, "/a", "/"), "..");
 }
 
 int main(void)
