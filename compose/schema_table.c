@@ -165,7 +165,7 @@ static const struct schema_key config_keys[] = {
     WORKS("environment", type_filled, "variable of the caller that holds it"),
     WORKS("content", type_string, "the text itself", .keeps_zero = true),
     WORKS("external", type_external, "true: refused, nobody keeps configs here"),
-    WORKS("labels", type_labels, "labels, for people"),
+    WORKS("labels", type_labels, "labels, for people", .is_distinct = true),
     LATER("template_driver", type_string, "templates in the text"),
 };
 static const struct schema_object config = {"configs.NAME", KEYS(config_keys), true};
@@ -175,7 +175,7 @@ static const struct schema_key secret_keys[] = {
     WORKS("file", type_filled, "a file of the host, relative to the project's folder"),
     WORKS("environment", type_filled, "variable of the caller that holds it"),
     WORKS("external", type_external, "true: refused, nobody keeps secrets here"),
-    WORKS("labels", type_labels, "labels, for people"),
+    WORKS("labels", type_labels, "labels, for people", .is_distinct = true),
     LATER("driver", type_string, "who keeps the secret"),
     LATER("driver_opts", type_driver_options, "options of the driver"),
     LATER("template_driver", type_string, "templates in the text"),
