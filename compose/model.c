@@ -170,9 +170,13 @@ static void build_limits(const struct node *node, struct model_service *service)
     const struct node *limits = node_get(node_get(node_get(node, "deploy"), "resources"), "limits");
     const struct node *cpus =
         node_get(node, "cpus") ? node_get(node, "cpus") : node_get(limits, "cpus");
+    const struct node *limit = node_get(node, "mem_limit");
     const char *memory = node_get_string(node, "mem_limit", node_get_string(limits, "memory", "0"));
     service->cpus = node_is(cpus, NODE_FLOAT) ? cpus->number : 0;
-    parse_bytes(memory, &service->memory_bytes);
+    if (node_is(limit, NODE_INT)) /* too large for a text, or none */
+        service->memory_bytes = limit->integer > 0 ? (uint64_t)limit->integer : 0;
+    else
+        parse_bytes(memory, &service->memory_bytes);
 }
 
 static void build_service(const struct builder *builder, const struct node_pair *pair,

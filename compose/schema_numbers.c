@@ -269,12 +269,14 @@ static struct node *size_of_text(struct schema *schema, const struct node *node)
                            node->position);
 }
 
-/* Canonical: bytes as a string; what is negative stays a number, for no text can say it. */
+#define EXACT_IN_DOUBLE ((int64_t)1 << 53)
+
+/* Canonical: bytes as a string; what no text can say stays a number: texts are read as doubles. */
 static struct node *parse_any_size(struct schema *schema, struct node *node, bool fraction)
 {
     if (node->kind == NODE_STRING)
         return size_of_text(schema, node);
-    if (node->kind == NODE_INT && node->integer < 0)
+    if (node->kind == NODE_INT && (node->integer < 0 || node->integer > EXACT_IN_DOUBLE))
         return node;
     if (node->kind == NODE_INT)
         return node_new_string(schema->arena, node_scalar_text(schema->arena, node),
@@ -293,8 +295,10 @@ static struct node *parse_size(struct schema *schema, const struct schema_key *k
 {
     (void)key;
     struct node *result = parse_any_size(schema, node, false);
-    if (node_is(result, NODE_INT))
+    if (node_is(result, NODE_INT) && node->integer < 0)
         return schema_error(schema, node, NULL, "must not be negative: %s", node->text);
+    if (node_is(result, NODE_INT))
+        return schema_error(schema, node, SIZE_HINT, "is too large a size: '%s'", node->text);
     return result;
 }
 const struct schema_type type_bytes = {"size: number with b, k, m, g", parse_size, MERGE_REPLACE,

@@ -23,7 +23,7 @@ static const struct schema_key build_keys[] = {
     LATER("network", type_string, "network of the build"),
     WORKS("target", type_string, "stage to build; the last without it"),
     LATER_OBJECT("secrets", type_build_secrets, schema_secret_ref, "secrets for the build"),
-    NOTHING("shm_size", type_bytes, "size of /dev/shm"),
+    NOTHING("shm_size", type_whole_limit, "size of /dev/shm"),
     WORKS("tags", type_images, "further names of the result"),
     NOTHING_OBJECT("ulimits", type_ulimits, schema_ulimit, "resource limits"),
     LATER("platforms", type_platforms, "architectures"),
