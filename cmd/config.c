@@ -26,8 +26,7 @@ struct config_values {
 static const struct option_row rows[] = {
     FLAG("environment", 0, environment, "List the variables that values are filled in from"),
     {"format", 0, OPTION_CHOICE, offsetof(struct config_values, format), "yaml|json", NULL, 0, 0,
-     "Output format (default: yaml; --variables: a table); json gives the problems found as JSON "
-     "as well, one a line"},
+     "Output format, of problems too (default: yaml; --variables: a table)"},
     {"hash", 0, OPTION_STRING, offsetof(struct config_values, hash), "SERVICE,...", NULL, 0, 0,
      "List services, '*' is all, each with a hash that changes where it needs a new VM"},
     FLAG("images", 0, images, "List the images, one a service"),
@@ -175,10 +174,12 @@ const struct command command_config = {
         "Reads the files as every command does (overlays merged, variables filled in, short\n"
         "forms written out) and prints the result, or of it only the services named and what\n"
         "they depend on. Every problem found is reported on standard error with file, line and\n"
-        "column; the exit status is then 1. Needs no daemon and no privileges.",
+        "column (with --format json as JSON, one a line); the exit status is then 1. Needs no\n"
+        "daemon and no privileges.",
     .examples = "  vmstead config                       # is my file right?\n"
                 "  vmstead -f compose.yaml -f prod.yaml config --format json\n"
-                "  vmstead config --variables           # what can I set?",
+                "  vmstead config --variables           # what can I set?\n"
+                "  vmstead config --hash '*'            # what changed, service by service?",
     .options = OPTION_ROWS(rows),
     .values_size = sizeof(struct config_values),
     .operand_maximum = OPERANDS_ANY,

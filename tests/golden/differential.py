@@ -66,12 +66,12 @@ def read_lines(path):
         return [line for line in file.read().split('\n') if line]
 
 
-def config(program, folder):
-    """(exit code or None for too long, stdout, stderr)"""
+def config(program, folder, shape='json', arguments=None):
+    """(exit code or None for too long, stdout, stderr); arguments: instead of the case's files"""
     environment = dict(line.split('=', 1) for line in read_lines(os.path.join(folder, 'environment')))
-    files = [word for name in read_lines(os.path.join(folder, 'files')) for word in ('-f', name)]
+    files = arguments or [word for name in read_lines(os.path.join(folder, 'files')) for word in ('-f', name)]
     try:
-        done = subprocess.run([program, *files, 'config', '--format', 'json'], cwd=folder, env=environment,
+        done = subprocess.run([program, *files, 'config', '--format', shape], cwd=folder, env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return None, '', f'(no answer in {TIMEOUT_S} s)'
