@@ -28,11 +28,15 @@ struct completion {
 void complete_tree(const struct completion *completion, struct node *tree,
                    struct node **ret_disabled);
 
-/* Values that say as much as none go. To be done at last. */
+/* `tty: false`, `dns: []`. */
 bool complete_says_nothing(const struct schema_key *key, const struct node *value);
-void complete_drop_empty(struct node *tree);
+/* Values that say as much as none go from a part of the tree, such as a service; and from all but
+ * the services. To be done at last. */
+void complete_drop_empty(const struct schema_object *rows, struct node *map);
+void complete_drop_empty_rest(struct node *tree);
 /* What is checked, and noted, but not kept goes. */
-void complete_forget(struct node *tree);
+void complete_forget(const struct schema_object *rows, struct node *map);
+void complete_forget_rest(struct node *tree);
 /* What a tree's own folder and the caller's variables mean: a relative path is made absolute, `~`
  * is the variable HOME, a bare KEY of an environment takes its value. Twice does no harm. */
 struct host_values {

@@ -51,9 +51,9 @@ static void drop_from(const struct schema_object *rows, struct node *map, void *
     }
 }
 
-void complete_drop_empty(struct node *tree)
+void complete_drop_empty(const struct schema_object *rows, struct node *map)
 {
-    schema_walk(&schema_root, tree, drop_from, NULL);
+    schema_walk(rows, map, drop_from, NULL);
 }
 
 static void forget_from(const struct schema_object *rows, struct node *map, void *data)
@@ -67,25 +67,37 @@ static void forget_from(const struct schema_object *rows, struct node *map, void
     }
 }
 
-static bool can_forget(const struct schema_object *rows)
+void complete_forget(const struct schema_object *rows, struct node *map)
 {
-    for (size_t i = 0; i < rows->count; i++)
-        if (rows->keys[i].is_forgotten ||
-            (rows->keys[i].object && can_forget(rows->keys[i].object)))
-            return true;
-    return false;
+    schema_walk(rows, map, forget_from, NULL);
 }
 
-/* Services are many, and have nothing of the kind. */
-void complete_forget(struct node *tree)
+/* --- all but the services --------------------------------------------------------------------- */
+
+static void each_part(struct node *tree,
+                      void (*visit)(const struct schema_object *rows, struct node *map))
 {
     for (size_t i = 0; i < tree->count; i++) {
         const struct schema_key *key = schema_row(&schema_root, &tree->pairs[i]);
         struct node *section = tree->pairs[i].value;
-        if (!key || !key->object || section->kind != NODE_MAP || !can_forget(key->object))
+        if (!key || !key->object || section->kind != NODE_MAP || streq(key->name, "services"))
             continue;
+        if (!schema_has_entries(key))
+            visit(key->object, section);
         for (size_t j = 0; schema_has_entries(key) && j < section->count; j++)
             if (section->pairs[j].value->kind == NODE_MAP)
-                schema_walk(key->object, section->pairs[j].value, forget_from, NULL);
+                visit(key->object, section->pairs[j].value);
     }
+}
+
+void complete_drop_empty_rest(struct node *tree)
+{
+    each_part(tree, complete_drop_empty);
+    drop_from(&schema_root, tree, NULL);
+}
+
+void complete_forget_rest(struct node *tree)
+{
+    each_part(tree, complete_forget);
+    forget_from(&schema_root, tree, NULL);
 }

@@ -155,9 +155,50 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
     complete_tree(&completion, tree, &load->disabled);
     release_diagnostics(load, tree);
     if (!load->options->no_interpolate)
-        complete_drop_empty(tree);
+        complete_drop_empty_rest(tree);
     *ret_tree = tree;
     return 0;
+}
+
+struct finishing {
+    const struct schema_object *rows;
+    struct notes *notes;
+};
+
+static void before_service(void *data, const struct node_pair *service)
+{
+    const struct finishing *finishing = data;
+    complete_drop_empty(finishing->rows, service->value);
+    notes_add_service(finishing->notes, service);
+}
+
+static void after_service(void *data, const struct node_pair *service)
+{
+    const struct finishing *finishing = data;
+    complete_forget(finishing->rows, service->value);
+}
+
+static struct model *build_model(const struct load *load, struct node *tree, struct notes *notes)
+{
+    struct finishing finishing = {schema_find(&schema_root, "services")->object, notes};
+    struct model_input input = {.tree = tree,
+                                .directory = load->files.directory,
+                                .files = load->files.paths,
+                                .disabled = load->disabled,
+                                .variables = load->variables,
+                                .is_bare = load->options->no_interpolate,
+                                .before_service = before_service,
+                                .after_service = after_service,
+                                .data = &finishing};
+    return model_build(load->arena, load->diagnostics, &input);
+}
+
+/* What was not interpolated is noted, and else left as it is. */
+static void note_bare_services(struct notes *notes, const struct node *tree)
+{
+    const struct node *services = node_get(tree, "services");
+    for (size_t i = 0; node_is(services, NODE_MAP) && i < services->count; i++)
+        notes_add_service(notes, &services->pairs[i]);
 }
 
 int compose_load(const struct compose_options *options, struct diagnostics *diagnostics,
@@ -172,20 +213,18 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
         r = read_tree(&load, &tree, err);
     if (r < 0)
         return r;
-    struct model *model = model_build(arena, diagnostics,
-                                      &(struct model_input){.tree = tree,
-                                                            .directory = load.files.directory,
-                                                            .files = load.files.paths,
-                                                            .disabled = load.disabled,
-                                                            .variables = load.variables,
-                                                            .is_bare = options->no_interpolate});
+    struct notes *notes = notes_new(arena, diagnostics);
+    struct model *model = build_model(&load, tree, notes);
     model->profiles = keys_of(arena, load.profiles);
     model->environment = variables_list(load.variables);
     if (!options->no_consistency && !options->no_interpolate)
         validate_model(model, diagnostics);
-    notes_add(arena, diagnostics, tree);
+    if (options->no_interpolate)
+        note_bare_services(notes, tree);
+    notes_add_rest(notes, tree);
+    notes_say(notes);
     if (!options->no_interpolate)
-        complete_forget(tree);
+        complete_forget_rest(tree);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0)
         return -EINVAL;
     *ret_model = model;

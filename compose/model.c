@@ -276,8 +276,13 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
         build_network(&builder.networks->pairs[model->network_count],
                       &model->networks[model->network_count]);
     model->services = builder_array(&builder, struct model_service, builder.services);
-    for (; model->service_count < builder_count(builder.services); model->service_count++)
-        build_service(&builder, &builder.services->pairs[model->service_count],
-                      &model->services[model->service_count]);
+    for (; model->service_count < builder_count(builder.services); model->service_count++) {
+        const struct node_pair *service = &builder.services->pairs[model->service_count];
+        if (input->before_service)
+            input->before_service(input->data, service);
+        build_service(&builder, service, &model->services[model->service_count]);
+        if (input->after_service)
+            input->after_service(input->data, service);
+    }
     return model;
 }

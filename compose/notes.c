@@ -179,20 +179,24 @@ static bool is_foreign_option(const struct schema_object *object, const struct n
            !schema_is_log_driver(node_get_string(map, "driver", ""));
 }
 
+static void walk_member(struct notes *notes, const struct schema_object *object,
+                        const struct node *map, const struct node_pair *pair)
+{
+    const struct schema_key *key = schema_row(object, pair);
+    size_t depth = value_path_enter(&notes->path, pair->key);
+    if (key && !is_foreign_option(object, map, pair->key))
+        walk_pair(notes, object, key, pair);
+    else if (!key && object == &schema_logging_options)
+        add_note(notes, SEVERITY_INSTEAD, label_of(notes, object, pair->key), pair->position,
+                 "has no effect: only 'max-size' and 'max-file' are known");
+    value_path_leave(&notes->path, depth);
+}
+
 static void walk_object(struct notes *notes, const struct schema_object *object,
                         const struct node *map)
 {
-    for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++) {
-        const struct node_pair *pair = &map->pairs[i];
-        const struct schema_key *key = schema_row(object, pair);
-        size_t depth = value_path_enter(&notes->path, pair->key);
-        if (key && !is_foreign_option(object, map, pair->key))
-            walk_pair(notes, object, key, pair);
-        else if (!key && object == &schema_logging_options)
-            add_note(notes, SEVERITY_INSTEAD, label_of(notes, object, pair->key), pair->position,
-                     "has no effect: only 'max-size' and 'max-file' are known");
-        value_path_leave(&notes->path, depth);
-    }
+    for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++)
+        walk_member(notes, object, map, &map->pairs[i]);
 }
 
 /* --- saying it ------------------------------------------------------------------------------- */
@@ -226,23 +230,46 @@ static void say(struct diagnostics *diagnostics, const struct note *note)
                     strbuf_text(&subject), note->text);
 }
 
-void notes_add(struct arena *arena, struct diagnostics *diagnostics, const struct node *tree)
+struct notes *notes_new(struct arena *arena, struct diagnostics *diagnostics)
 {
-    struct notes notes = {.arena = arena,
-                          .diagnostics = diagnostics,
-                          .section = "",
-                          .entry = "",
-                          .index = node_new(arena, NODE_MAP, tree->position),
-                          .meaningless = node_new(arena, NODE_MAP, tree->position)};
+    struct notes *notes = arena_new0(arena, struct notes);
+    *notes = (struct notes){.arena = arena,
+                            .diagnostics = diagnostics,
+                            .section = "",
+                            .entry = "",
+                            .index = node_new(arena, NODE_MAP, (struct position){0}),
+                            .meaningless = node_new(arena, NODE_MAP, (struct position){0})};
+    return notes;
+}
+
+void notes_add_service(struct notes *notes, const struct node_pair *service)
+{
+    size_t depth = value_path_enter(&notes->path, "services");
+    value_path_enter(&notes->path, service->key);
+    notes->section = "services";
+    notes->entry = service->key;
+    walk_object(notes, schema_find(&schema_root, "services")->object, service->value);
+    notes->section = "";
+    value_path_leave(&notes->path, depth);
+}
+
+void notes_add_rest(struct notes *notes, const struct node *tree)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        if (!streq(tree->pairs[i].key, "services"))
+            walk_member(notes, &schema_root, tree, &tree->pairs[i]);
+}
+
+void notes_say(struct notes *notes)
+{
     _cleanup_strbuf_ struct strbuf names = {0};
-    walk_object(&notes, &schema_root, tree);
-    for (size_t i = 0; i < notes.list.count; i++)
-        say(diagnostics, &notes.list.items[i]);
-    add_names(&names, notes.meaningless, SIZE_MAX);
-    if (notes.meaningless->count > 0)
-        diagnostics_add(diagnostics, SEVERITY_INSTEAD, notes.first, NULL,
+    for (size_t i = 0; i < notes->list.count; i++)
+        say(notes->diagnostics, &notes->list.items[i]);
+    add_names(&names, notes->meaningless, SIZE_MAX);
+    if (notes->meaningless->count > 0)
+        diagnostics_add(notes->diagnostics, SEVERITY_INSTEAD, notes->first, NULL,
                         "%s mean%s nothing to a VM", strbuf_text(&names),
-                        notes.meaningless->count == 1 ? "s" : "");
-    vec_done(&notes.list);
-    value_path_done(&notes.path);
+                        notes->meaningless->count == 1 ? "s" : "");
+    vec_done(&notes->list);
+    value_path_done(&notes->path);
 }

@@ -6,4 +6,11 @@
 #include "compose/diagnostics.h"
 #include "compose/node.h"
 
-void notes_add(struct arena *arena, struct diagnostics *diagnostics, const struct node *tree);
+struct notes;
+
+/* Lives in the arena; notes_say() says it all, and ends it. */
+struct notes *notes_new(struct arena *arena, struct diagnostics *diagnostics);
+void notes_add_service(struct notes *notes, const struct node_pair *service);
+/* All of the tree but its services. */
+void notes_add_rest(struct notes *notes, const struct node *tree);
+void notes_say(struct notes *notes);
