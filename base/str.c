@@ -264,6 +264,18 @@ static size_t edit_distance(const char *a, size_t a_length, const char *b, size_
     return previous[b_length];
 }
 
+size_t str_distance(const char *a, const char *b)
+{
+    return edit_distance(a, strlen(a), b, strlen(b));
+}
+
+/* One is the other's beginning, and enough of it to be recognised. */
+static bool is_beginning(const char *a, const char *b)
+{
+    size_t length = smaller(strlen(a), strlen(b));
+    return length >= 3 && strncmp(a, b, length) == 0;
+}
+
 const char *str_nearest(const char *text, const char *const *candidates, size_t count)
 {
     size_t length = strlen(text);
@@ -278,5 +290,8 @@ const char *str_nearest(const char *text, const char *const *candidates, size_t 
             nearest = candidates[i];
         }
     }
+    for (size_t i = 0; i < count && !nearest; i++)
+        if (is_beginning(text, candidates[i]))
+            nearest = candidates[i];
     return nearest;
 }

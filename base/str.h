@@ -73,6 +73,8 @@ void strv_free(char **vector);
 DEFINE_FREEP(char **, strv_free)
 #define _cleanup_strv_ _cleanup_(strv_freep)
 
-/* The candidate nearest to text by Damerau-Levenshtein distance, or NULL when none is close enough
- * (distance <= 1 + length/4) to be a typing mistake. */
+/* Damerau-Levenshtein: insertions, deletions, substitutions, and swaps of neighbours. */
+size_t str_distance(const char *a, const char *b);
+/* The candidate nearest to text by that distance; where none is close enough (distance <= 1 +
+ * length/4) to be a typing mistake, the first that text begins, or that begins it; NULL: none. */
 const char *str_nearest(const char *text, const char *const *candidates, size_t count);

@@ -142,11 +142,17 @@ static void complete_service(const struct completion *completion, struct node_pa
 void complete_report_undefined(const struct completion *completion,
                                const struct reference *reference, const struct node *written)
 {
+    if (completion->is_incomplete)
+        return;
     const char *nearest = diagnostics_is_full(completion->diagnostics)
                               ? NULL
                               : node_nearest_key(written, reference->name);
-    const char *hint =
-        nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest) : reference->hint;
+    const char *hint = reference->hint;
+    if (nearest)
+        hint = arena_printf(completion->arena, "did you mean '%s'?", nearest);
+    else if (!hint)
+        hint = arena_printf(completion->arena, "define it below '%ss:' of the top level",
+                            reference->kind);
     diagnostics_add(completion->diagnostics, SEVERITY_ERROR, reference->position, hint,
                     "service '%s' refers to undefined %s '%s'", reference->service, reference->kind,
                     reference->name);
@@ -289,7 +295,9 @@ static void report_dependency(const struct completion *completion, const char *s
         profiles  ? arena_printf(completion->arena, "add '--profile %s', or 'required: false'",
                                  profiles->items[0]->text)
         : nearest ? arena_printf(completion->arena, "did you mean '%s'?", nearest)
-                  : NULL;
+                  : "define it below 'services:'";
+    if (completion->is_incomplete)
+        return;
     diagnostics_add(
         completion->diagnostics, required ? SEVERITY_ERROR : SEVERITY_WARNING, pair->position, hint,
         profiles ? "service '%s' depends on service '%s', whose profiles are not enabled"

@@ -19,6 +19,7 @@ struct completion {
     bool is_original;      /* not interpolated: values may be of any kind */
     bool keep_all;         /* nothing is left out */
     bool only_services;    /* all but those, and what they depend on, goes */
+    bool is_incomplete;    /* some file could not be read: what is undefined may stand there */
     bool is_wire;          /* a tree that was completed before: all of its services are enabled */
     /* What `config` can be told to leave out. */
     bool no_normalize, no_path_resolution, no_consistency, no_env_resolution;

@@ -68,10 +68,8 @@ static void report_undefined(const struct completion *completion, const struct s
                              const struct node_pair *service, const struct node *written,
                              const char *name, struct position position)
 {
-    const char *hint = strchr(name, '/')
-                           ? "a folder of the host begins with '/', './' or '~/'"
-                           : arena_printf(completion->arena,
-                                          "define it below '%s:' of the top level", section->name);
+    const char *hint =
+        strchr(name, '/') ? "a folder of the host begins with '/', './' or '~/'" : NULL;
     complete_report_undefined(completion,
                               &(struct reference){.service = service->key,
                                                   .kind = section->kind,

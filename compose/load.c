@@ -144,6 +144,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .profiles = enabled_profiles(load),
                                     .services = load->options->services,
                                     .is_original = load->options->no_interpolate,
+                                    .is_incomplete = load->is_incomplete,
                                     .keep_all = load->options->keep_all,
                                     .only_services = load->options->only_services,
                                     .no_normalize = load->options->no_normalize,

@@ -20,6 +20,7 @@ struct load {
     const char *name;      /* of the project */
     struct node *profiles; /* of all services */
     size_t included;       /* includes so far */
+    bool is_incomplete;    /* one of them could not be read: what is undefined may stand there */
     size_t extended;       /* nodes made by extends so far */
 };
 

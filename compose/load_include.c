@@ -187,6 +187,7 @@ static int include(const struct load_context *context, const struct node *entry,
     static const char *const sections[] = {"services", "volumes", "networks",
                                            "secrets",  "configs", "models"};
     struct load *load = context->load;
+    bool was_incomplete = load->is_incomplete;
     struct variables *variables = NULL;
     const struct node *paths = node_get(entry, "path");
     const char *given = node_get_string(entry, "project_directory", "");
@@ -198,6 +199,7 @@ static int include(const struct load_context *context, const struct node *entry,
     const char *first = path_clean(load->arena, context->directory, paths->items[0]->text);
     const char *directory = given[0] ? path_clean(load->arena, context->directory, given)
                                      : path_folder(load->arena, first);
+    load->is_incomplete = true; /* until all was read */
     if (!check_cycle(context, paths->items[0], first) ||
         !read_variables(context, entry, directory, &variables))
         return 0;
@@ -221,6 +223,7 @@ static int include(const struct load_context *context, const struct node *entry,
                          tree);
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         import_section(context, sections[i], tree, document);
+    load->is_incomplete = was_incomplete;
     return 0;
 }
 

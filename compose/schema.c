@@ -36,6 +36,8 @@ __attribute__((format(printf, 5, 0))) static void report(struct schema *schema,
     struct diagnostics *diagnostics = schema->diagnostics;
     bool is_full = diagnostics_is_full(diagnostics); /* long values, again and again */
     _cleanup_free_ char *message = is_full ? NULL : xvasprintf(format, args);
+    if (node->kind == NODE_STRING && !is_full)
+        hint = schema_text_hint(node->text, hint);
     diagnostics_add(diagnostics, severity, node->position, hint, "'%s' %s",
                     is_full ? "" : schema_path(schema), is_full ? "" : message);
 }
@@ -61,12 +63,13 @@ void schema_engine(struct schema *schema, const struct node *node, const char *h
 
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted)
 {
+    const char *hint = diagnostics_is_full(schema->diagnostics)
+                           ? NULL
+                           : schema_kind_hint(schema->arena, node, wanted);
     if (node->kind == NODE_NULL)
-        return schema_error(schema, node, NULL, "must be %s, but has no value", wanted);
-    bool is_unquoted =
-        node->kind == NODE_TIME || (node_is_scalar(node) && str_after_prefix(wanted, "a string"));
-    return schema_error(schema, node, is_unquoted ? "put it in quotes" : NULL, "must be %s, not %s",
-                        wanted, node_kind_name(node->kind));
+        return schema_error(schema, node, hint, "must be %s, but has no value", wanted);
+    return schema_error(schema, node, hint, "must be %s, not %s", wanted,
+                        node_kind_name(node->kind));
 }
 
 const struct schema_key *schema_find(const struct schema_object *object, const char *name)
@@ -123,24 +126,6 @@ void schema_put(struct schema *schema, const struct schema_object *object, struc
         schema->arena, map,
         &(struct node_pair){
             .key = name, .position = value->position, .rank = (unsigned)rank, .value = value});
-}
-
-static void report_unknown(struct schema *schema, const struct schema_object *object,
-                           const struct node_pair *pair)
-{
-    const char *names[256];
-    size_t count = 0;
-    for (; count < object->count && count < 256; count++)
-        names[count] = object->keys[count].name;
-    const char *nearest =
-        diagnostics_is_full(schema->diagnostics) ? NULL : str_nearest(pair->key, names, count);
-    const char *hint = nearest ? arena_printf(schema->arena, "did you mean '%s'?", nearest) : NULL;
-    if (schema->path.steps.count > 0)
-        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
-                        "unknown key '%s' in '%s'", pair->key, schema_path(schema));
-    else
-        diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
-                        "unknown key '%s'", pair->key);
 }
 
 /* A type whose values are looked at one by one. */
@@ -240,7 +225,7 @@ static void check_finite(struct schema *schema, const struct node *node)
 }
 
 static bool parse_pair(struct schema *schema, const struct schema_object *object,
-                       struct node_pair *pair)
+                       struct node_pair *pair, struct node *mistyped)
 {
     const struct schema_key *key = schema_find(object, pair->key);
     if (!key && object->extensions && str_after_prefix(pair->key, "x-")) {
@@ -249,7 +234,10 @@ static bool parse_pair(struct schema *schema, const struct schema_object *object
         return true;
     }
     if (!key) {
-        report_unknown(schema, object, pair);
+        const char *meant = schema_report_unknown(schema, object, pair);
+        if (meant)
+            node_put(schema->arena, mistyped, meant, pair->position,
+                     node_new(schema->arena, NODE_BAD, pair->value->position));
         return false;
     }
     size_t depth = schema_enter(schema, pair->key);
@@ -261,18 +249,23 @@ static bool parse_pair(struct schema *schema, const struct schema_object *object
     return is_kept;
 }
 
+/* What is mistyped counts as what was meant, with a bad value: nobody shall miss it. */
 struct node *schema_parse_object(struct schema *schema, const struct schema_object *object,
                                  struct node *node)
 {
     if (node->kind != NODE_MAP)
         return schema_wrong_kind(schema, node, "a mapping");
+    struct node mistyped = {.kind = NODE_MAP};
     size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair pair = node->pairs[i];
-        if (parse_pair(schema, object, &pair))
+        if (parse_pair(schema, object, &pair, &mistyped))
             node->pairs[kept++] = pair;
     }
     node_shrink(node, kept);
+    for (size_t i = 0; i < mistyped.count; i++)
+        if (!node_find(node, mistyped.pairs[i].key))
+            schema_put(schema, object, node, mistyped.pairs[i].key, mistyped.pairs[i].value);
     schema->is_open = schema->is_open || (object->needs && !node_find(node, object->needs));
     return node;
 }
@@ -321,8 +314,11 @@ static bool is_file(const struct schema_run *run, const struct node *document)
 struct node *schema_normalise(struct schema_run *run, struct node *document)
 {
     struct schema schema = begin(run);
-    struct node *result =
-        is_file(run, document) ? schema_parse_object(&schema, &schema_root, document) : NULL;
+    struct node *result = NULL;
+    if (is_file(run, document)) {
+        schema_report_misplaced(&schema, document);
+        result = schema_parse_object(&schema, &schema_root, document);
+    }
     end(run, &schema);
     return result ? result : node_new(run->arena, NODE_MAP, document->position);
 }

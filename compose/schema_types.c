@@ -90,6 +90,8 @@ static struct node *parse_named(struct schema *schema, const struct schema_key *
     size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {
         struct node_pair *pair = &node->pairs[i];
+        size_t flat = key->type == &type_services ? schema_report_flat(schema, node, i) : 0;
+        i += flat; /* these were reported */
         if (!check_name(schema, key, pair))
             continue;
         size_t depth = schema_enter(schema, pair->key);

@@ -30,6 +30,18 @@ void schema_engine(struct schema *schema, const struct node *node, const char *h
 /* "must be WANTED, not a list". */
 struct node *schema_wrong_kind(struct schema *schema, const struct node *node, const char *wanted);
 
+/* schema_hints.c: reports the key; returns the one it is a misspelling of, or NULL. */
+const char *schema_report_unknown(struct schema *schema, const struct schema_object *object,
+                                  const struct node_pair *pair);
+/* Services at the top level, which go. */
+void schema_report_misplaced(struct schema *schema, struct node *document);
+/* Keys of a service that stand beside it, behind place, instead of below; how many. */
+size_t schema_report_flat(struct schema *schema, struct node *services, size_t place);
+/* How a value of the wrong kind could be written right; NULL: who knows. */
+const char *schema_kind_hint(struct arena *arena, const struct node *node, const char *wanted);
+/* hint, or what is strange about the text itself. */
+const char *schema_text_hint(const char *text, const char *hint);
+
 /* Puts a value under a key of an object, at the rank the table gives it. */
 void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
                 const char *name, struct node *value);

@@ -66,6 +66,10 @@ static void the_nearest_key_is_a_typing_mistake_away(void **state)
     assert_string_equal(str_nearest("port", keys, ARRAY_SIZE(keys)), "ports");
     assert_null(str_nearest("volumes", keys, ARRAY_SIZE(keys)));
     assert_null(str_nearest("", keys, ARRAY_SIZE(keys)));
+    assert_string_equal(str_nearest("env", keys, ARRAY_SIZE(keys)), "environment");
+    assert_string_equal(str_nearest("image_name", keys, ARRAY_SIZE(keys)), "image");
+    assert_null(str_nearest("en", keys, ARRAY_SIZE(keys)));
+    assert_int_equal(str_distance("ports", "prots"), 1);
 }
 
 static void check_clean(const char *data, size_t length, const char *expected)
