@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/vec.h"
 #include "cmd/command.h"
+#include "cmd/config_digests.h"
 #include "cmd/output.h"
 #include "cmd/project.h"
 #include "compose/compose.h"
@@ -15,6 +16,7 @@ struct config_values {
     const char *format, *output, *hash;
     bool quiet;
     bool services, volumes, networks, models, images, profiles, variables, environment;
+    bool resolve_image_digests, lock_image_digests;
     bool no_interpolate, no_normalize, no_path_resolution, no_consistency, no_env_resolution;
 };
 
@@ -30,6 +32,8 @@ static const struct option_row rows[] = {
     {"hash", 0, OPTION_STRING, offsetof(struct config_values, hash), "SERVICE,...", NULL, 0, 0,
      "List services, '*' is all, each with a hash that changes where it needs a new VM"},
     FLAG("images", 0, images, "List the images, one a service"),
+    FLAG("lock-image-digests", 0, lock_image_digests,
+         "Only the images, by digest: a file to lay over yours; asks their registries"),
     FLAG("models", 0, models, "List the models that services ask for"),
     FLAG("networks", 0, networks, "List the networks in use"),
     FLAG("no-consistency", 0, no_consistency, "Do not check what keys say of each other"),
@@ -41,6 +45,8 @@ static const struct option_row rows[] = {
      "Write to a file instead of standard output"},
     FLAG("profiles", 0, profiles, "List the profiles"),
     FLAG("quiet", 'q', quiet, "Only check, print nothing"),
+    FLAG("resolve-image-digests", 0, resolve_image_digests,
+         "Images by digest; asks their registries"),
     FLAG("services", 0, services, "List the services"),
     FLAG("variables", 0, variables, "List the variables that the files name"),
     FLAG("volumes", 0, volumes, "List the volumes in use"),
@@ -108,8 +114,23 @@ static int list_hashes(const struct model *model, const char *wanted, char **ret
     return r;
 }
 
-static int render(const struct config_values *values, enum compose_list list,
-                  const struct model *model, char **ret_text, struct error *err)
+/* The whole, or of it only the images, by their digests. */
+static int print_pinned(const struct config_values *values, struct model *model,
+                        enum compose_format format, char **ret_text, struct error *err)
+{
+    if (values->no_interpolate)
+        return error_set(err, EINVAL,
+                         "digests are looked up by the images' full names: leave "
+                         "--no-interpolate out");
+    int r = config_pin_images(model, err);
+    if (r == 0)
+        *ret_text = values->lock_image_digests ? compose_print_images(model, format)
+                                               : compose_print(model, format);
+    return r;
+}
+
+static int render(const struct config_values *values, enum compose_list list, struct model *model,
+                  char **ret_text, struct error *err)
 {
     enum compose_format format = wants_json(values) ? COMPOSE_JSON : COMPOSE_YAML;
     if (list != COMPOSE_LIST_COUNT)
@@ -120,6 +141,8 @@ static int render(const struct config_values *values, enum compose_list list,
         *ret_text = NULL; /* the whole takes as long to write as to read */
     else if (values->variables)
         *ret_text = compose_list_variables(model, values->format ? format : COMPOSE_TABLE);
+    else if (values->resolve_image_digests || values->lock_image_digests)
+        return print_pinned(values, model, format, ret_text, err);
     else
         *ret_text = compose_print(model, format);
     return 0;

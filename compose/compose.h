@@ -62,6 +62,11 @@ char *compose_list_hashes(const struct model *model, char *const *names);
  * every `$` stays. */
 char *compose_print(const struct model *model, enum compose_format format);
 
+/* Another image for a service, where it names one, for compose_print(). */
+void compose_set_image(struct model *model, const char *service, const char *image);
+/* The services with their images only: a file over those that were read, which pins them. */
+char *compose_print_images(const struct model *model, enum compose_format format);
+
 /* The canonical form as it goes over the wire to the daemon: JSON, nothing escaped, and its reader:
  * no interpolation, no files. It holds the values of configs and secrets that come from the
  * caller's environment: it must not be stored. */

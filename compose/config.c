@@ -81,6 +81,41 @@ char *compose_print(const struct model *model, enum compose_format format)
     return strbuf_take(&out);
 }
 
+void compose_set_image(struct model *model, const char *service, const char *image)
+{
+    struct node_pair *pair =
+        node_find(node_get(node_get(model->tree, "services"), service), "image");
+    if (pair)
+        pair->value = node_new_string(model_arena(model), arena_strdup(model_arena(model), image),
+                                      pair->value->position);
+}
+
+char *compose_print_images(const struct model *model, enum compose_format format)
+{
+    struct strbuf out = {0};
+    struct print_options options = {.sort = true, .escape_dollars = true};
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    const struct node *services = node_get(model->tree, "services");
+    struct position nowhere = {0};
+    struct node *tree = node_new(arena, NODE_MAP, nowhere);
+    struct node *kept = node_new(arena, NODE_MAP, nowhere);
+    for (size_t i = 0; services && i < services->count; i++) {
+        struct node *service = node_new(arena, NODE_MAP, nowhere);
+        struct node *image = node_get(services->pairs[i].value, "image");
+        if (image)
+            node_put(arena, service, "image", nowhere, image);
+        node_put(arena, kept, services->pairs[i].key, nowhere, service);
+    }
+    node_put(arena, tree, "services", nowhere, kept);
+    if (format == COMPOSE_JSON) {
+        print_json(tree, &options, &out);
+        strbuf_add_char(&out, '\n');
+    } else {
+        print_yaml(tree, &options, &out);
+    }
+    return strbuf_take(&out);
+}
+
 /* {KEY: VALUE} of those whose value comes from the caller's environment. */
 static struct node *source_values(struct arena *arena, const struct model_source *sources,
                                   size_t count)
