@@ -85,8 +85,22 @@ static size_t drop_part(const char *path, size_t length)
     return length == 0 || is_up ? length : start > 1 ? start - 1 : start;
 }
 
+/* An absolute path without "", "." and ".." among its parts. */
+static bool is_clean(const char *path)
+{
+    for (const char *slash = path; *slash == '/'; slash = strchrnul(slash + 1, '/')) {
+        const char *part = slash + 1;
+        bool is_dots = part[0] == '.' && (part[1] == '/' || part[1] == '\0' || part[1] == '.');
+        if (part[0] == '/' || part[0] == '\0' || is_dots)
+            return false;
+    }
+    return path[0] == '/';
+}
+
 const char *path_clean(struct arena *arena, const char *base, const char *path)
 {
+    if (is_clean(path))
+        return path;
     char *joined =
         path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
     char *out = arena_alloc(arena, strlen(joined) + 2);

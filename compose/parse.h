@@ -48,7 +48,8 @@ bool parse_is_ipv6(const char *text);
 bool parse_is_host_name(const char *text);
 
 /* Without "." and ".." and doubled slashes, as text (path/filepath.Clean). path may be absolute;
- * where base is not either, "." is what comes of nothing. */
+ * where base is not either, "." is what comes of nothing. The path itself where it is that already.
+ */
 const char *path_clean(struct arena *arena, const char *base, const char *path);
 /* A cleaned absolute path as seen from a folder that is one as well: "../x", "." for itself. */
 const char *path_relative(struct arena *arena, const char *from, const char *to);

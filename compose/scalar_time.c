@@ -42,10 +42,11 @@ static unsigned days_in(unsigned month, unsigned year)
 
 static bool take_date(const char **text, struct moment *moment)
 {
-    if (strspn(*text, "0123456789") != 4)
-        return false;
-    for (unsigned i = 0; i < 4; i++)
-        moment->year = moment->year * 10 + (unsigned)(*(*text)++ - '0');
+    for (unsigned i = 0; i < 4; i++, (*text)++) {
+        if (!isdigit((unsigned char)**text))
+            return false;
+        moment->year = moment->year * 10 + (unsigned)(**text - '0');
+    }
     return take_char(text, '-') && take_number(text, 1, 12, &moment->month) &&
            take_char(text, '-') &&
            take_number(text, 1, days_in(moment->month, moment->year), &moment->day);

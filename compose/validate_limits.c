@@ -76,8 +76,8 @@ static void check_scale(const struct node *node, const char *service,
 static uint64_t bytes_of(const struct node *node, const char *key)
 {
     uint64_t bytes = 0;
-    const char *text = node_get_string(node, key, "0");
-    return parse_bytes(text, &bytes) == 0 ? bytes : 0;
+    const char *text = node_get_string(node, key, NULL);
+    return text && parse_bytes(text, &bytes) == 0 ? bytes : 0;
 }
 
 /* "20 MiB", "1000 KiB" */
