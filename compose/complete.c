@@ -80,6 +80,15 @@ static bool is_all_text(const struct node *list)
     return true;
 }
 
+/* Texts and mappings: what the types of lists make. */
+static bool is_canonical(const struct node *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->kind != NODE_STRING && list->items[i]->kind != NODE_MAP)
+            return false;
+    return true;
+}
+
 static int compare_items(const void *left, const void *right)
 {
     return strcmp((*(struct node *const *)left)->text, (*(struct node *const *)right)->text);
@@ -93,9 +102,11 @@ static void complete_lists(const struct completion *completion, const struct sch
         struct node *list = map->pairs[i].value;
         const struct schema_key *key =
             node_is(list, NODE_LIST) && list->count > 1 ? schema_row(rows, &map->pairs[i]) : NULL;
-        if (key && key->type->merge == MERGE_APPEND)
+        if (!key || (completion->is_original && !is_canonical(list)))
+            continue;
+        if (key->type->merge == MERGE_APPEND)
             map->pairs[i].value = merge_unique(completion->arena, list);
-        if (key && key->type->merge == MERGE_HOSTS && is_all_text(list))
+        if (key->type->merge == MERGE_HOSTS && is_all_text(list) && !completion->is_original)
             qsort(list->items, list->count, sizeof(*list->items), compare_items);
     }
 }
@@ -126,8 +137,6 @@ static void complete_service(const struct completion *completion, struct node_pa
     complete_dependencies(completion, service);
     complete_scale(completion, service);
     complete_build(completion, service);
-    if (completion->is_original)
-        return;
     complete_lists(completion, service_rows(), service);
     complete_lists(completion, schema_find(service_rows(), "build")->object,
                    node_get(service, "build"));

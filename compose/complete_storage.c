@@ -35,10 +35,15 @@ static void complete_args(const struct completion *completion, struct node *buil
 void complete_build(const struct completion *completion, struct node *service)
 {
     struct node *build = node_get(service, "build");
-    if (!node_is(build, NODE_MAP) || completion->no_normalize)
-        return;
     const struct schema_object *rows = rows_of("build");
     struct arena *arena = completion->arena;
+    if (!node_is(build, NODE_MAP))
+        return;
+    if (!node_find(build, "context")) /* where paths are not resolved */
+        complete_put(completion, rows, build, "context",
+                     node_new_string(arena, ".", build->position));
+    if (completion->no_normalize)
+        return;
     if (!node_get_string(build, "dockerfile", "")[0] &&
         !node_get_string(build, "dockerfile_inline", "")[0])
         complete_put(completion, rows, build, "dockerfile",

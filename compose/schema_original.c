@@ -18,6 +18,8 @@ static bool is_written_out(const struct schema_type *type)
                                                       &type_dns,
                                                       &type_files_list,
                                                       &type_file_refs,
+                                                      &type_build_secrets,
+                                                      &type_flag_text,
                                                       &type_models,
                                                       &type_extends,
                                                       &type_include,
