@@ -35,6 +35,9 @@ bool complete_says_nothing(const struct schema_key *key, const struct node *valu
  * the services. To be done at last. */
 void complete_drop_empty(const struct schema_object *rows, struct node *map);
 void complete_drop_empty_rest(struct node *tree);
+/* Of a tree that was not interpolated: variables and labels of several files are a list, as the
+ * reference prints them. */
+void complete_original_pairs(struct arena *arena, struct node *tree);
 /* What is checked, and noted, but not kept goes. */
 void complete_forget(const struct schema_object *rows, struct node *map);
 void complete_forget_rest(struct node *tree);

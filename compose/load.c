@@ -155,7 +155,9 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
     validate_top(tree, load->diagnostics);
     complete_tree(&completion, tree, &load->disabled);
     release_diagnostics(load, tree);
-    if (!load->options->no_interpolate)
+    if (load->options->no_interpolate)
+        complete_original_pairs(load->arena, tree);
+    else
         complete_drop_empty_rest(tree);
     *ret_tree = tree;
     return 0;

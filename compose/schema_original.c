@@ -3,6 +3,8 @@
  * a `$` does not stop it. What comes of it may be of any kind. */
 #include "compose/schema_types.h"
 
+#include <stdlib.h>
+
 static bool is_written_out(const struct schema_type *type)
 {
     static const struct schema_type *const types[] = {&type_mounts,
@@ -61,9 +63,30 @@ static struct node *parse_with_dollars(struct schema *schema, const struct schem
     return result;
 }
 
+static int by_key(const void *left, const void *right)
+{
+    return strcmp(((const struct node_pair *)left)->key, ((const struct node_pair *)right)->key);
+}
+
+/* In the order that a mapping has where it is merged into a list (complete_original_pairs). */
+static struct node *sorted(struct arena *arena, const struct node *map)
+{
+    struct node *result = node_new(arena, NODE_MAP, map->position);
+    struct node_pair *pairs = arena_array(arena, map->count + 1, sizeof(*pairs));
+    for (size_t i = 0; i < map->count; i++)
+        pairs[i] = map->pairs[i];
+    qsort(pairs, map->count, sizeof(*pairs), by_key);
+    for (size_t i = 0; i < map->count; i++)
+        node_put_ranked(arena, result, &pairs[i]);
+    result->has_dollar = map->has_dollar;
+    return result;
+}
+
 struct node *schema_parse_original(struct schema *schema, const struct schema_key *key,
                                    struct node *node)
 {
+    if (key->type->merge == MERGE_PAIRS && node->kind == NODE_MAP)
+        node = sorted(schema->arena, node);
     size_t count = 0;
     bool in_full = is_written_out(key->type);
     if (node->has_dollar)
