@@ -94,14 +94,18 @@ static bool is_same_place(struct position a, struct position b)
     return a.file == b.file && a.line == b.line && a.column == b.column;
 }
 
-/* An anchor's value is looked at wherever an alias repeats it. */
+/* An anchor's value is looked at wherever an alias repeats it, a service wherever another extends
+ * it: what is wrong with it is wrong once. */
 static bool is_repeated(const struct diagnostics *diagnostics, const struct diagnostic *entry,
                         bool anywhere)
 {
     for (size_t i = diagnostics->entries.count; i-- > 0;) {
         const struct diagnostic *other = &diagnostics->entries.items[i];
-        if ((anywhere || is_same_place(other->position, entry->position)) &&
-            streq(other->message, entry->message))
+        bool is_here = is_same_place(other->position, entry->position);
+        bool is_kind = entry->position.line > 0 && entry->kind && other->kind == entry->kind;
+        if ((anywhere || is_here) && streq(other->message, entry->message))
+            return true;
+        if (is_here && is_kind)
             return true;
     }
     return false;
@@ -162,10 +166,23 @@ static void add(struct diagnostics *diagnostics, struct diagnostic entry, const 
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
 {
+    bool is_bare = str_after_prefix(format, "%s"); /* says anything */
+    struct diagnostic entry = {
+        .severity = severity, .position = position, .kind = is_bare ? NULL : format};
     va_list args;
     va_start(args, format);
-    add(diagnostics, (struct diagnostic){.severity = severity, .position = position}, hint, false,
-        format, args);
+    add(diagnostics, entry, hint, false, format, args);
+    va_end(args);
+}
+
+void diagnostics_add_kind(struct diagnostics *diagnostics, enum severity severity,
+                          struct position position, const char *hint, const char *kind,
+                          const char *format, ...)
+{
+    struct diagnostic entry = {.severity = severity, .position = position, .kind = kind};
+    va_list args;
+    va_start(args, format);
+    add(diagnostics, entry, hint, false, format, args);
     va_end(args);
 }
 

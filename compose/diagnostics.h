@@ -64,10 +64,16 @@ const char *diagnostics_file_name(const struct diagnostics *diagnostics, struct 
 const char *diagnostics_text(const struct diagnostics *diagnostics, struct position position,
                              size_t *ret_length);
 
-/* Adds one; hint may be NULL. The same text at the same place is added once. */
+/* Adds one; hint may be NULL. The same text at the same place is added once, and so is the same
+ * format, whatever its arguments are: one written value has one such problem, however many aliases
+ * repeat it. */
 void diagnostics_add(struct diagnostics *diagnostics, enum severity severity,
                      struct position position, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same where the format says little: kind, a constant, stands for it. */
+void diagnostics_add_kind(struct diagnostics *diagnostics, enum severity severity,
+                          struct position position, const char *hint, const char *kind,
+                          const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* The same of a text that is to be said once, at whichever place. */
 void diagnostics_add_once(struct diagnostics *diagnostics, enum severity severity,
                           struct position position, const char *format, ...)

@@ -17,6 +17,7 @@ struct source {
 struct diagnostic {
     enum severity severity;
     struct position position;
+    const char *kind; /* NULL: none; see diagnostics_add_kind() */
     char *message;
     char *hint;
     size_t order;

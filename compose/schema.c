@@ -38,8 +38,8 @@ __attribute__((format(printf, 5, 0))) static void report(struct schema *schema,
     _cleanup_free_ char *message = is_full ? NULL : xvasprintf(format, args);
     if (node->kind == NODE_STRING && !is_full)
         hint = schema_text_hint(node->text, hint);
-    diagnostics_add(diagnostics, severity, node->position, hint, "'%s' %s",
-                    is_full ? "" : schema_path(schema), is_full ? "" : message);
+    diagnostics_add_kind(diagnostics, severity, node->position, hint, format, "'%s' %s",
+                         is_full ? "" : schema_path(schema), is_full ? "" : message);
 }
 
 struct node *schema_error(struct schema *schema, const struct node *node, const char *hint,
