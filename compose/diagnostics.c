@@ -8,9 +8,9 @@
 
 /* What a hostile file can make us say: of each severity, and in all. */
 #define COUNT_LIMIT 1000
-#define FORMATTED_LIMIT ((size_t)4 * 1024 * 1024)
+#define FORMATTED_LIMIT ((size_t)512 * 1024)
 /* A longer message, of a long value, loses its middle. */
-#define MESSAGE_SIZE 1000
+#define MESSAGE_SIZE 800
 #define MESSAGE_TAIL 200
 
 /* SEVERITY_COUNT: nothing. */

@@ -22,6 +22,7 @@ struct load {
     size_t included;       /* includes so far */
     bool is_incomplete;    /* one of them could not be read: what is undefined may stand there */
     size_t extended;       /* nodes made by extends so far */
+    size_t extended_text;  /* their bytes */
 };
 
 struct load_context {

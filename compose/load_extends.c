@@ -12,6 +12,7 @@
 
 #define EXTENDS_DEPTH 1000
 #define EXTENDS_NODES ((size_t)500000)
+#define EXTENDS_TEXT ((size_t)16 * 1024 * 1024)
 
 /* A service that is being resolved, and who asked for it. */
 struct extension {
@@ -205,9 +206,12 @@ static struct node *find_base(struct extended_file *file, const struct node *ext
         return NULL;
     resolve(&other, service->text, found, &next);
     struct node *copy = node_copy(load->arena, found, SIZE_MAX, EXTENDS_NODES, &load->extended);
+    load->extended_text += copy ? node_text_size(copy) : 0;
     if (!copy)
         report(file, service, NULL, "services that extend others make more than 500000 values");
-    return copy;
+    else if (load->extended_text > EXTENDS_TEXT)
+        report(file, service, NULL, "services that extend others make more than 16 MiB of text");
+    return load->extended_text > EXTENDS_TEXT ? NULL : copy;
 }
 
 /* What could not be extended might have brought an image: its lack is no further problem. */

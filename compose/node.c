@@ -72,6 +72,16 @@ static bool copy_children(struct arena *arena, const struct node *from, struct n
     return true;
 }
 
+size_t node_text_size(const struct node *node)
+{
+    size_t size = node->kind == NODE_STRING ? strlen(node->text) : 0;
+    for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
+        size += node_text_size(node->items[i]);
+    for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++)
+        size += strlen(node->pairs[i].key) + node_text_size(node->pairs[i].value);
+    return size;
+}
+
 struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,
                        size_t *count)
 {

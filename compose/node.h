@@ -81,6 +81,8 @@ struct node *node_new(struct arena *arena, enum node_kind kind, struct position 
 struct node *node_new_string(struct arena *arena, const char *text, struct position position);
 struct node *node_new_int(struct arena *arena, int64_t value, struct position position);
 struct node *node_new_bool(struct arena *arena, bool value, struct position position);
+/* Bytes of all strings and keys. */
+size_t node_text_size(const struct node *node);
 /* A deep copy, positions as they were. Adds the number of nodes to *count; NULL where that exceeds
  * limit or the copy is deeper than depth. */
 struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,

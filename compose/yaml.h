@@ -2,7 +2,8 @@
  * merge keys (`<<`) applied, scalars resolved (compose/scalar.h). The only user of libyaml.
  *
  * Refused, with position: more than YAML_DEPTH_LIMIT nested collections (libyaml needs seconds for
- * them), more than YAML_ALIAS_LIMIT nodes born from aliases, duplicate keys, anything but UTF-8. */
+ * them), more than YAML_ALIAS_LIMIT nodes or YAML_SIZE_LIMIT bytes of text born from aliases,
+ * duplicate keys, anything but UTF-8. */
 #pragma once
 
 #include "compose/node.h"

@@ -116,6 +116,9 @@ static void report_copy(struct reader *reader, const char *name, struct position
     if (reader->alias_nodes > YAML_ALIAS_LIMIT)
         fail_at(reader, position, NULL, "aliases make more than %d values of this file",
                 YAML_ALIAS_LIMIT);
+    else if (reader->alias_text > YAML_SIZE_LIMIT)
+        fail_at(reader, position, NULL, "aliases make more than %zu MiB of text of this file",
+                YAML_SIZE_LIMIT / (1024 * 1024));
     else
         fail_at(reader, position, NULL, "alias '*%s' nests deeper than %d levels", name,
                 YAML_DEPTH_LIMIT);
@@ -153,7 +156,8 @@ void reader_take_alias(struct reader *reader, const yaml_event_t *event)
     }
     struct node *copy = node_copy(reader->arena, anchor.value, YAML_DEPTH_LIMIT - reader->depth + 1,
                                   YAML_ALIAS_LIMIT, &reader->alias_nodes);
-    if (!copy) {
+    reader->alias_text += copy ? node_text_size(copy) : 0;
+    if (!copy || reader->alias_text > YAML_SIZE_LIMIT) {
         report_copy(reader, name, position);
         return;
     }

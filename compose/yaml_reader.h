@@ -53,7 +53,7 @@ struct reader {
     const char *recent_keys[RECENT_KEYS]; /* by hash: most keys are written many times */
     struct node *anchor_names;            /* name -> place among the anchors, plus 1 */
     VEC(struct anchor) anchors;
-    size_t alias_nodes;
+    size_t alias_nodes, alias_text; /* bytes */
     struct yaml_quotes quotes;
     bool is_broken; /* an alias leads nowhere: there will be no documents */
     bool failed;    /* nothing sensible can be read any more */

@@ -95,6 +95,26 @@ static void alias_bombs_are_refused(void **state)
     assert_repeated_refused("x-a: &a {a: 1}\nx-b:\n", "  - {<<: *a}\n", 1000000);
 }
 
+/* Few values, but long. */
+static void text_bombs_are_refused(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *long_value = repeat("", "x", 1000000);
+    _cleanup_strbuf_ struct strbuf aliases = {0}, extends = {0}, wrong = {0};
+    strbuf_addf(&aliases, "x-a: &a %s\nservices:\n", long_value);
+    strbuf_addf(&extends, "services:\n  base: {image: x, command: [%s]}\n", long_value);
+    strbuf_addf(&wrong, "x-a: &a '%.1000s'\nservices:\n", long_value);
+    for (int i = 0; i < 20000; i++) {
+        strbuf_addf(&aliases, "  s%d: {image: x, user: *a}\n", i);
+        strbuf_addf(&extends, "  s%d: {extends: base}\n", i);
+        if (i < 10000)
+            strbuf_addf(&wrong, "  s%d: {image: x, ports: [*a]}\n", i);
+    }
+    assert_refused_quickly(strbuf_text(&aliases));
+    assert_refused_quickly(strbuf_text(&extends));
+    assert_refused_quickly(strbuf_text(&wrong));
+}
+
 static void variable_bombs_are_refused(void **state)
 {
     (void)state;
@@ -121,11 +141,9 @@ static void floods_of_problems_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nesting_is_refused),
-        cmocka_unit_test(alias_bombs_are_refused),
-        cmocka_unit_test(variable_bombs_are_refused),
-        cmocka_unit_test(port_bombs_are_refused),
-        cmocka_unit_test(floods_of_problems_are_refused),
+        cmocka_unit_test(nesting_is_refused),     cmocka_unit_test(alias_bombs_are_refused),
+        cmocka_unit_test(text_bombs_are_refused), cmocka_unit_test(variable_bombs_are_refused),
+        cmocka_unit_test(port_bombs_are_refused), cmocka_unit_test(floods_of_problems_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
