@@ -1,9 +1,6 @@
 /* See compose/characters.h. */
 #include "compose/characters.h"
 
-#include <locale.h>
-#include <wctype.h>
-
 #define REPLACEMENT 0xfffd
 
 size_t characters_decode(const char *text, uint32_t *ret_code)
@@ -42,15 +39,28 @@ size_t characters_space(const char *text)
     return is_space ? length : 0;
 }
 
+/* Where Unicode has nothing but signs, marks and space: what a name is hardly made of. */
+static bool is_sign(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x80, 0xa9},       {0xab, 0xb1},     {0xb4, 0xb4},     {0xb6, 0xb8},
+                  {0xbb, 0xbb},       {0xbf, 0xbf},     {0xd7, 0xd7},     {0xf7, 0xf7},
+                  {0x2000, 0x206f},   {0x20a0, 0x20ff}, {0x2190, 0x245f}, {0x2500, 0x2bff},
+                  {0x2e00, 0x2e7f},   {0x3000, 0x3004}, {0x3008, 0x3020}, {0xd800, 0xf8ff},
+                  {0xfe00, 0xfe6f},   {0xfeff, 0xfeff}, {0xfff0, 0xffff}, {0x1f000, 0x1faff},
+                  {0xe0000, 0x10ffff}};
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
 size_t characters_letter(const char *text)
 {
     uint32_t code = 0;
     size_t length = characters_decode(text, &code);
-    locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    bool is_letter = code != REPLACEMENT && (!unicode || iswalnum_l((wint_t)code, unicode));
-    if (unicode)
-        freelocale(unicode);
-    return is_letter ? length : 0;
+    return code < 0x80 || is_sign(code) ? 0 : length;
 }
 
 const char *characters_clean(struct arena *arena, const char *text)

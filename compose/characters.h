@@ -12,7 +12,7 @@ void characters_add(struct strbuf *out, uint32_t code);
 
 /* Bytes of the character where it is space to Unicode, also a line end; else 0. */
 size_t characters_space(const char *text);
-/* Bytes of the character where it is a letter or a digit in some script; else 0. */
+/* Bytes of the character where it is beyond ASCII and may be a letter or a digit; else 0. */
 size_t characters_letter(const char *text);
 
 /* A copy in which U+FFFD stands for each byte that begins no character. */

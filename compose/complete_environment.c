@@ -32,7 +32,7 @@ static void read_env_file(const struct completion *completion, const char *key,
         diagnostics_add(completion->diagnostics, SEVERITY_ERROR, path_node->position,
                         can_be_missing ? "'required: false' beside 'path:' lets it be missing"
                                        : NULL,
-                        "cannot read %s '%s': %s", key, path_node->text, strerror(-r));
+                        "cannot read %s '%s': %s", key, path_node->text, dotenv_problem(r));
 }
 
 /* label_file's labels below those of labels; a file's lines see what the files before it say. */

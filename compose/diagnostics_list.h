@@ -5,11 +5,13 @@
 #include "base/vec.h"
 #include "compose/diagnostics.h"
 
+#define SOURCE_LINE_STEP 128
+
 struct source {
     char *name;
     char *text;
     size_t length;
-    VEC(size_t) lines; /* offsets of line starts, found when the first line is asked for */
+    VEC(size_t) lines; /* where every 128th begins, found when the first line is asked for */
     /* The place that was asked for last: those of one line come in order, and it may be long. */
     size_t last_line, last_column, last_offset;
 };

@@ -1,6 +1,8 @@
 /* The texts of files by places. See compose/diagnostics.h. */
 #include "compose/diagnostics_list.h"
 
+#include <string.h>
+
 bool diagnostics_is_inside(char byte)
 {
     return ((unsigned char)byte & 0xc0) == 0x80;
@@ -14,26 +16,40 @@ size_t diagnostics_character(const char *text, size_t length)
     return i;
 }
 
+/* Behind the end of the line that text stands in; NULL: it is the last. */
+static const char *next_line(const char *text, const char *end)
+{
+    const char *found = memchr(text, '\n', (size_t)(end - text));
+    return found ? found + 1 : NULL;
+}
+
 static void find_lines(struct source *source)
 {
-    vec_add(&source->lines, 0);
-    for (size_t i = 0; i < source->length; i++)
-        if (source->text[i] == '\n')
-            vec_add(&source->lines, i + 1);
+    const char *line = source->text, *end = line + source->length;
+    for (size_t i = 0; line; i++, line = next_line(line, end))
+        if (i % SOURCE_LINE_STEP == 0)
+            vec_add(&source->lines, (size_t)(line - source->text));
 }
 
 const char *diagnostics_line(struct source *source, size_t line, size_t *ret_length)
 {
     if (source->lines.count == 0)
         find_lines(source);
-    if (line == 0 || line > source->lines.count)
+    size_t step = line > 0 ? (line - 1) / SOURCE_LINE_STEP : source->lines.count;
+    if (step >= source->lines.count)
         return NULL;
-    size_t start = source->lines.items[line - 1];
-    size_t end = line < source->lines.count ? source->lines.items[line] - 1 : source->length;
-    if (end > start && source->text[end - 1] == '\r')
+    const char *start = source->text + source->lines.items[step];
+    const char *end = source->text + source->length;
+    for (size_t i = step * SOURCE_LINE_STEP + 1; i < line && start; i++)
+        start = next_line(start, end);
+    if (!start)
+        return NULL;
+    const char *next = next_line(start, end);
+    end = next ? next - 1 : end;
+    if (end > start && end[-1] == '\r')
         end--;
-    *ret_length = end - start;
-    return source->text + start;
+    *ret_length = (size_t)(end - start);
+    return start;
 }
 
 size_t diagnostics_column(struct source *source, struct position position, const char *line,

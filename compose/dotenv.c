@@ -6,6 +6,7 @@
 #include "compose/characters.h"
 #include "compose/interpolate.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 
@@ -417,4 +418,10 @@ int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics,
     else
         dotenv_read(arena, diagnostics, number, text, length, variables);
     return 0;
+}
+
+const char *dotenv_problem(int error)
+{
+    static_assert(DOTENV_SIZE_LIMIT == 1024 * 1024, "as the text says");
+    return error == -EFBIG ? "it is larger than 1 MiB" : strerror(-error);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #define NESTING_LIMIT 32
+#define WARNED_LIMIT 1000
 #define TEXT_LIMIT ((size_t)1024 * 1024)       /* one value, expanded */
 #define TOTAL_LIMIT ((size_t)16 * 1024 * 1024) /* all that expansion adds */
 
@@ -162,7 +163,7 @@ static void warn_unset(struct expansion *expansion, const char *name, const char
 {
     struct interpolation *owner = expansion->owner;
     size_t offset = (size_t)(at - expansion->start);
-    if (node_find(owner->warned, name) || diagnostics_is_full(owner->diagnostics))
+    if (owner->warned->count == WARNED_LIMIT || node_find(owner->warned, name))
         return;
     node_put(owner->arena, owner->warned, arena_strdup(owner->arena, name), (struct position){0},
              node_new(owner->arena, NODE_NULL, (struct position){0}));
@@ -179,18 +180,20 @@ static int expand(struct expansion *expansion, const char *text, const char *end
  * than the line, and where its count does not come out takes the last. */
 const char *interpolate_closing_brace(const char *text, const char *end)
 {
-    const char *line_end = memchr(text, '\n', (size_t)(end - text));
-    end = line_end ? line_end : end;
     size_t open = 1;
-    for (const char *c = text + 1; c < end; c++) {
+    const char *last = text < end && *text == '}' ? text : NULL;
+    for (const char *c = text + 1; c < end && c[-1] != '\n' && *c != '\n'; c++) {
+        if (*c == '}')
+            last = c;
+        if (*c == '}' && --open == 0)
+            return c;
         if (*c == '{') {
             open++;
             c++;
-        } else if (*c == '}' && --open == 0) {
-            return c;
+            last = c < end && *c == '}' ? c : last;
         }
     }
-    return memrchr(text, '}', (size_t)(end - text));
+    return last;
 }
 
 /* A word that may not count; what is wrong in it does, as in the reference. */
@@ -315,22 +318,27 @@ static int expand(struct expansion *expansion, const char *text, const char *end
     return 0;
 }
 
-/* All that one file's values may become: a line may double what the line before has made. */
-static int take_total(struct expansion *expansion, size_t length)
+/* What all of a file's values become is bounded: a line may double what the line before has made.
+ */
+static int expand_all(struct expansion *expansion, struct strbuf *out)
 {
-    expansion->owner->total += length;
-    return expansion->owner->total <= TOTAL_LIMIT
-               ? 0
-               : fail(expansion, expansion->start, NULL, "the file's values grow beyond 16 MiB");
+    struct interpolation *owner = expansion->owner;
+    const char *text = expansion->start, *dollar = strchr(text, '$');
+    size_t length = strlen(text);
+    if (dollar && length > TEXT_LIMIT)
+        return fail(expansion, dollar, NULL, "a text with variables must not be larger than 1 MiB");
+    int r = owner->total <= TOTAL_LIMIT ? expand(expansion, text, text + length, 0, out) : 0;
+    owner->total += out->length;
+    return owner->total <= TOTAL_LIMIT
+               ? r
+               : fail(expansion, text, NULL, "the file's values grow beyond 16 MiB");
 }
 
 int interpolate_text(struct interpolation *interpolation, struct interpolate_text *text,
                      struct strbuf *out)
 {
     struct expansion expansion = {.owner = interpolation, .start = text->text, .text = text};
-    int r = expand(&expansion, text->text, text->text + strlen(text->text), 0, out);
-    if (r == 0)
-        r = take_total(&expansion, out->length);
+    int r = expand_all(&expansion, out);
     if (r < 0) {
         text->offset = expansion.offset;
         text->problem = expansion.problem;
@@ -342,9 +350,7 @@ static void interpolate_string(struct interpolation *interpolation, struct node 
 {
     _cleanup_strbuf_ struct strbuf out = {0};
     struct expansion expansion = {.owner = interpolation, .start = node->text, .node = node};
-    int r = expand(&expansion, node->text, node->text + strlen(node->text), 0, &out);
-    if (r == 0)
-        r = take_total(&expansion, out.length);
+    int r = expand_all(&expansion, &out);
     if (r == 0) {
         node->text = arena_strndup(interpolation->arena, strbuf_text(&out), out.length);
         return;

@@ -7,6 +7,7 @@
 #include "compose/interpolate.h"
 #include "compose/project.h"
 #include "compose/variables.h"
+#include "compose/yaml.h"
 
 struct load {
     struct arena *arena;
@@ -19,10 +20,11 @@ struct load {
     struct node *disabled; /* names of services */
     const char *name;      /* of the project */
     struct node *profiles; /* of all services */
-    size_t included;       /* includes so far */
-    bool is_incomplete;    /* one of them could not be read: what is undefined may stand there */
-    size_t extended;       /* nodes made by extends so far */
-    size_t extended_text;  /* their bytes */
+    struct yaml_budget budget;
+    size_t included;      /* includes so far */
+    bool is_incomplete;   /* one of them could not be read: what is undefined may stand there */
+    size_t extended;      /* nodes made by extends so far */
+    size_t extended_text; /* their bytes */
 };
 
 struct load_context {
@@ -48,7 +50,7 @@ struct load_file {
 
 /* Reads a file into its documents, once: it may be a pipe. -EINVAL without err: it is no YAML, as
  * was reported. */
-int load_parse_file(const struct load *load, struct load_file *file, struct error *err);
+int load_parse_file(struct load *load, struct load_file *file, struct error *err);
 /* Fills variables in. */
 void load_fill_in(const struct load_context *context, const struct load_file *file);
 

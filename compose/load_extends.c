@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #define EXTENDS_DEPTH 1000
-#define EXTENDS_NODES ((size_t)500000)
+#define EXTENDS_NODES ((size_t)240000)
 #define EXTENDS_TEXT ((size_t)16 * 1024 * 1024)
 
 /* A service that is being resolved, and who asked for it. */
@@ -208,7 +208,7 @@ static struct node *find_base(struct extended_file *file, const struct node *ext
     struct node *copy = node_copy(load->arena, found, SIZE_MAX, EXTENDS_NODES, &load->extended);
     load->extended_text += copy ? node_text_size(copy) : 0;
     if (!copy)
-        report(file, service, NULL, "services that extend others make more than 500000 values");
+        report(file, service, NULL, "services that extend others make more than 240000 values");
     else if (load->extended_text > EXTENDS_TEXT)
         report(file, service, NULL, "services that extend others make more than 16 MiB of text");
     return load->extended_text > EXTENDS_TEXT ? NULL : copy;

@@ -68,7 +68,7 @@ static int report_unreadable(const struct load *load, const struct load_file *fi
     return r;
 }
 
-int load_parse_file(const struct load *load, struct load_file *file, struct error *err)
+int load_parse_file(struct load *load, struct load_file *file, struct error *err)
 {
     char *text = NULL;
     size_t length = 0;
@@ -77,8 +77,8 @@ int load_parse_file(const struct load *load, struct load_file *file, struct erro
     if (r < 0)
         return report_unreadable(load, file, r, err);
     file->number = diagnostics_take_file(load->diagnostics, file->name, text, length);
-    file->documents = yaml_read_tagged(load->arena, load->diagnostics, file->number, text, length,
-                                       &file->document_resets);
+    file->documents = yaml_read_file(load->arena, load->diagnostics, file->number, text, length,
+                                     &load->budget, &file->document_resets);
     return file->documents ? 0 : -EINVAL;
 }
 

@@ -56,7 +56,7 @@ static bool read_env_file(const struct load_context *context, const struct node 
     if (r < 0) {
         diagnostics_add(load->diagnostics, SEVERITY_ERROR,
                         place ? place->position : (struct position){0}, NULL,
-                        "cannot read env_file '%s': %s", file.name, strerror(-r));
+                        "cannot read env_file '%s': %s", file.name, dotenv_problem(r));
         return false;
     }
     return true;

@@ -13,7 +13,9 @@
 /* Splits a command line as the reference's library does (mattn/go-shellwords): blanks, '...',
  * "...", a backslash before any character outside '...'; `...` and $(...) hold a word together, and
  * nothing is expanded. An unquoted ; & | < or > ends it: *ret_used tells where. -EINVAL: a quote, a
- * backtick, a backslash or a parenthesis is left alone. The vector lives in the arena. */
+ * backtick, a backslash or a parenthesis is left alone; -E2BIG: there are more than
+ * PARSE_WORDS_LIMIT words. The vector lives in the arena. */
+#define PARSE_WORDS_LIMIT 20000
 int parse_shell_words(struct arena *arena, const char *text, char ***ret_words, size_t *ret_count,
                       size_t *ret_used);
 

@@ -50,8 +50,9 @@ static void add_char(struct words *words, char c)
 static int take_parenthesis(struct words *words, char c)
 {
     bool counts = !words->single_quoted && !words->double_quoted && !words->in_backticks;
-    if (counts && c == '(' &&
-        (words->in_parentheses || !str_ends_with(strbuf_text(&words->word), "$")))
+    const struct strbuf *word = &words->word;
+    bool behind_dollar = word->length > 0 && word->data[word->length - 1] == '$';
+    if (counts && c == '(' && (words->in_parentheses || !behind_dollar))
         return -EINVAL;
     if (counts)
         words->in_parentheses = !words->in_parentheses;
@@ -82,7 +83,7 @@ static void drop_descriptor(struct words *words)
 /* Returns where it ended; NULL where the text is no command line. */
 static const char *split_words(struct words *words, const char *text)
 {
-    for (; *text; text++) {
+    for (; *text && words->count <= PARSE_WORDS_LIMIT; text++) {
         char c = *text;
         if (c == '\\' && !words->single_quoted) {
             if (*++text == '\0')
@@ -120,6 +121,8 @@ int parse_shell_words(struct arena *arena, const char *text, char ***ret_words, 
     strbuf_done(&words.word);
     if (!end)
         return -EINVAL;
+    if (words.count > PARSE_WORDS_LIMIT)
+        return -E2BIG;
     *ret_words = words.items ? words.items : arena_array(arena, 1, sizeof(char *));
     *ret_count = words.count;
     *ret_used = (size_t)(end - text);

@@ -155,7 +155,8 @@ void project_read_dotenv(struct arena *arena, const struct compose_options *opti
     int r = read_into(arena, options, path, diagnostics, own);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
         diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){0}, NULL,
-                        "cannot read '%s': %s", path, strerror(-r));
+                        "cannot read '%s': %s", shown_path(options->working_directory, path),
+                        dotenv_problem(r));
     add_own(variables, own);
 }
 
@@ -199,7 +200,9 @@ int project_read_env_files(struct arena *arena, const struct compose_options *op
         const char *path = path_clean(arena, options->working_directory, *files);
         int r = read_into(arena, options, path, diagnostics, own);
         if (r < 0)
-            return error_set(err, -r, "couldn't find env file: %s: %s", path, strerror(-r));
+            return error_set(
+                err, -r, r == -EFBIG ? "cannot read '%s': %s" : "couldn't find env file: %s: %s",
+                path, dotenv_problem(r));
     }
     add_own(variables, own);
     return 1;

@@ -8,6 +8,7 @@
 #include "compose/parse.h"
 
 #include <ctype.h>
+#include <errno.h>
 
 /* --- anything, objects, lists --------------------------------------------------------------- */
 
@@ -308,7 +309,10 @@ static struct node *parse_command(struct schema *schema, const struct schema_key
         return schema_wrong_kind(schema, node, "a string or a list of strings");
     char **words = NULL;
     size_t count = 0, used = 0;
-    if (parse_shell_words(schema->arena, node->text, &words, &count, &used) < 0)
+    int r = parse_shell_words(schema->arena, node->text, &words, &count, &used);
+    if (r == -E2BIG)
+        return schema_error(schema, node, NULL, "has more than %d words", PARSE_WORDS_LIMIT);
+    if (r < 0)
         return schema_error(schema, node, "close every quote, or write a list of strings",
                             "is no command line a shell could split");
     if (node->text[used] != '\0')

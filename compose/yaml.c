@@ -121,9 +121,20 @@ static void take_key(struct reader *reader, struct level *level, const struct no
     }
 }
 
+static void take_budget(struct reader *reader, const struct level *level, struct position position)
+{
+    if (reader->children.count - level->first >= YAML_COLLECTION_LIMIT)
+        fail_at(reader, position, NULL, "%s holds more than %d values",
+                node_kind_name(level->node->kind), YAML_COLLECTION_LIMIT);
+    else if (++reader->budget->values > YAML_VALUE_LIMIT)
+        fail_at(reader, position, NULL, "the files hold more than %d values", YAML_VALUE_LIMIT);
+}
+
 /* The value of the key at hand, or the next item. */
 static void add_child(struct reader *reader, struct level *level, struct node *node, unsigned rank)
 {
+    if (reader->budget)
+        take_budget(reader, level, node->position);
     if (rank != RANK_BAD)
         vec_add(&reader->children, ((struct node_pair){.key = level->key,
                                                        .position = level->key_position,
@@ -139,6 +150,8 @@ void reader_leave_out(struct reader *reader, struct node *node)
     struct level *level = &reader->levels[reader->depth - 1];
     if (level->key)
         add_child(reader, level, node, RANK_RESET);
+    else if (reader->budget)
+        take_budget(reader, level, node->position);
 }
 
 void reader_place(struct reader *reader, struct node *node)
@@ -146,6 +159,9 @@ void reader_place(struct reader *reader, struct node *node)
     if (reader->depth == 0) {
         if (node->kind == NODE_NULL) /* where it ends is elsewhere */
             node->position = reader->document_position;
+        if (reader->budget && reader->documents->count == YAML_DOCUMENT_LIMIT)
+            fail_at(reader, node->position, NULL, "the file holds more than %d documents",
+                    YAML_DOCUMENT_LIMIT);
         node_append(reader->arena, reader->documents, node);
         node_append(reader->arena, reader->all_resets, reader->resets);
         reader->resets = node_new(reader->arena, NODE_MAP, node->position);
@@ -326,37 +342,63 @@ static void read_events(struct reader *reader, const char *text, size_t length)
     }
 }
 
-struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
-                       const char *text, size_t length)
+/* libyaml compares each `%TAG` with all others, for minutes where there are many. */
+static void count_directives(struct reader *reader, const char *text, size_t length)
 {
-    struct node *resets;
-    return yaml_read_tagged(arena, diagnostics, file, text, length, &resets);
+    const char *end = text + length, *c = text;
+    for (size_t count = 0; c && !reader->failed; count++) {
+        if (count > YAML_DOCUMENT_LIMIT)
+            fail_at(reader, ((struct position){.file = reader->file, .line = 1, .column = 1}), NULL,
+                    "the file holds more than %d directives", YAML_DOCUMENT_LIMIT);
+        c = memmem(c, (size_t)(end - c), "\n%TAG", 5);
+        c = c ? c + 1 : NULL;
+    }
 }
 
-struct node *yaml_read_tagged(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
-                              const char *text, size_t length, struct node **ret_resets)
+static struct node *read_all(struct reader *reader, const char *text, size_t length)
 {
-    struct position start = {.file = file, .line = 1, .column = 1};
-    struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
-    reader.documents = node_new(arena, NODE_LIST, start);
-    reader.anchor_names = node_new(arena, NODE_MAP, start);
-    reader.resets = node_new(arena, NODE_MAP, start);
-    reader.all_resets = node_new(arena, NODE_LIST, start);
+    struct position start = {.file = reader->file, .line = 1, .column = 1};
+    reader->documents = node_new(reader->arena, NODE_LIST, start);
+    reader->anchor_names = node_new(reader->arena, NODE_MAP, start);
+    reader->resets = node_new(reader->arena, NODE_MAP, start);
+    reader->all_resets = node_new(reader->arena, NODE_LIST, start);
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
         text += 3;
         length -= 3;
     }
-    if (!yaml_parser_initialize(&reader.parser)) {
-        fail_at(&reader, start, NULL, "out of memory");
+    if (!yaml_parser_initialize(&reader->parser)) {
+        fail_at(reader, start, NULL, "out of memory");
         return NULL;
     }
-    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
-    read_events(&reader, text, length);
-    yaml_parser_delete(&reader.parser);
-    vec_done(&reader.children);
-    vec_done(&reader.anchors);
-    vec_done(&reader.overrides);
+    yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)text, length);
+    count_directives(reader, text, length);
+    read_events(reader, text, length);
+    yaml_parser_delete(&reader->parser);
+    vec_done(&reader->children);
+    vec_done(&reader->anchors);
+    vec_done(&reader->overrides);
+    return reader->failed || reader->is_broken ? NULL : reader->documents;
+}
+
+struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
+                       const char *text, size_t length)
+{
+    struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
+    return read_all(&reader, text, length);
+}
+
+struct node *yaml_read_file(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
+                            const char *text, size_t length, struct yaml_budget *budget,
+                            struct node **ret_resets)
+{
+    struct reader reader = {
+        .arena = arena, .diagnostics = diagnostics, .file = file, .budget = budget};
+    budget->size += length;
+    if (budget->size > YAML_TEXT_LIMIT)
+        fail_at(&reader, ((struct position){.file = file}), NULL,
+                "with this file, all files are larger than %zu MiB", YAML_TEXT_LIMIT >> 20);
+    struct node *documents = read_all(&reader, text, length);
     *ret_resets = reader.all_resets;
-    return reader.failed || reader.is_broken ? NULL : reader.documents;
+    return documents;
 }

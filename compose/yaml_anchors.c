@@ -14,22 +14,33 @@ const char *reader_tag_name(const yaml_char_t *tag)
     return core ? core : text && streq(text, "!") ? NULL : text;
 }
 
-/* The keys that lead to the node at hand; NULL in a list: earlier files have no such item. What
- * stands below `<<` belongs to the mapping around it. */
-static struct node *current_path(const struct reader *reader)
+/* The keys that lead to the node at hand; false in a list: earlier files have no such item. What
+ * stands below `<<` belongs to the mapping around it. path may be NULL. */
+static bool walk_path(const struct reader *reader, struct node *path, size_t *ret_length)
 {
-    struct node *path = node_new(reader->arena, NODE_LIST, (struct position){0});
     bool is_merged = false;
+    *ret_length = 0;
     for (size_t i = 0; i < reader->depth; i++) {
         const struct level *level = &reader->levels[i];
         bool is_list = level->node->kind == NODE_LIST;
         if ((is_list && !is_merged) || (!is_list && !level->key))
-            return NULL;
+            return false;
         is_merged = is_list || level->key_rank == RANK_MERGE;
-        if (!is_merged)
+        *ret_length += !is_merged;
+        if (path && !is_merged)
             node_append(reader->arena, path,
                         node_new_string(reader->arena, level->key, level->key_position));
     }
+    return true;
+}
+
+static struct node *current_path(const struct reader *reader)
+{
+    size_t length = 0;
+    if (!walk_path(reader, NULL, &length))
+        return NULL;
+    struct node *path = node_new(reader->arena, NODE_LIST, (struct position){0});
+    walk_path(reader, path, &length);
     return path;
 }
 
@@ -74,9 +85,10 @@ size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name, enum
     if (!name)
         return 0;
     struct position nowhere = {0};
-    const struct node *path = current_path(reader);
+    size_t length = 0;
+    bool is_path = walk_path(reader, NULL, &length);
     vec_add(&reader->anchors, ((struct anchor){.tag = tag,
-                                               .path_length = path ? path->count : 0,
+                                               .path_length = is_path ? length : 0,
                                                .first_override = reader->overrides.count}));
     size_t number = reader->anchors.count;
     node_put(reader->arena, reader->anchor_names, arena_strdup(reader->arena, (const char *)name),

@@ -54,6 +54,7 @@ struct reader {
     struct node *anchor_names;            /* name -> place among the anchors, plus 1 */
     VEC(struct anchor) anchors;
     size_t alias_nodes, alias_text; /* bytes */
+    struct yaml_budget *budget;     /* NULL: there is no limit */
     struct yaml_quotes quotes;
     bool is_broken; /* an alias leads nowhere: there will be no documents */
     bool failed;    /* nothing sensible can be read any more */
