@@ -45,31 +45,21 @@ static void escape_replicas(struct arena *arena, const struct node *services)
     }
 }
 
-/* Ports are texts to whom they are shown. */
-static void write_out_ports(struct arena *arena, const struct node *services)
-{
-    for (size_t i = 0; services && i < services->count; i++) {
-        const struct node *ports = node_get(services->pairs[i].value, "ports");
-        for (size_t j = 0; node_is(ports, NODE_LIST) && j < ports->count; j++) {
-            struct node_pair *pair = node_find(ports->items[j], "published");
-            if (pair && pair->value->kind == NODE_INT)
-                pair->value = node_new_string(arena, node_scalar_text(arena, pair->value),
-                                              pair->value->position);
-        }
-    }
-}
-
 char *compose_print(const struct model *model, enum compose_format format)
 {
     struct strbuf out = {0};
-    struct print_options options = {
-        .sort = true, .by_name = model->is_original, .escape_dollars = !model->is_original};
+    struct print_options options = {.sort = true,
+                                    .top_by_name = true,
+                                    .by_name = model->is_original,
+                                    .escape_dollars = !model->is_original};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
     size_t count = 0;
     struct node *tree = node_copy(arena, model->tree, SIZE_MAX, SIZE_MAX, &count);
+    const struct node *services = node_get(tree, "services");
     if (!model->is_original)
-        escape_replicas(arena, node_get(tree, "services"));
-    write_out_ports(arena, node_get(tree, "services"));
+        escape_replicas(arena, services);
+    for (size_t i = 0; services && i < services->count; i++)
+        print_write_out_ports(arena, services->pairs[i].value);
     if (format == COMPOSE_YAML) {
         print_yaml(tree, &options, &out);
     } else {

@@ -191,6 +191,7 @@ static void add_hash(const struct node_pair *service, struct strbuf *out)
     char digest[HASH_HEX_SIZE];
     size_t count = 0;
     struct node *copy = node_copy(arena, service->value, SIZE_MAX, SIZE_MAX, &count);
+    print_write_out_ports(arena, copy);
     print_prepare_json(arena, schema_find(&schema_root, "services")->object, copy);
     remove_unhashed(copy);
     print_json(copy, &options, &text);

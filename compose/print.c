@@ -35,3 +35,14 @@ char *print_text(const struct print_options *options, const struct node *node)
     strbuf_add_str(&out, text);
     return strbuf_take(&out);
 }
+
+void print_write_out_ports(struct arena *arena, const struct node *service)
+{
+    const struct node *ports = node_get(service, "ports");
+    for (size_t i = 0; node_is(ports, NODE_LIST) && i < ports->count; i++) {
+        struct node_pair *pair = node_find(ports->items[i], "published");
+        if (pair && pair->value->kind == NODE_INT)
+            pair->value =
+                node_new_string(arena, node_scalar_text(arena, pair->value), pair->value->position);
+    }
+}

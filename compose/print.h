@@ -7,8 +7,9 @@
 #include "compose/schema.h"
 
 struct print_options {
-    bool sort;    /* keys by rank, then name; else as they stand */
-    bool by_name; /* with sort: by name alone, as the reference prints what it left as it is */
+    bool sort;        /* keys by rank, then name; else as they stand */
+    bool by_name;     /* with sort: by name alone, as the reference prints what it left as it is */
+    bool top_by_name; /* that of the first level, in JSON */
     bool escape_dollars; /* `$` as `$$` in strings */
     bool is_compact;     /* JSON without a blank */
     unsigned indent;     /* 0: 2 */
@@ -16,6 +17,8 @@ struct print_options {
 
 void print_yaml(const struct node *tree, const struct print_options *options, struct strbuf *out);
 void print_json(const struct node *tree, const struct print_options *options, struct strbuf *out);
+/* Published ports are texts to whom they are shown. */
+void print_write_out_ports(struct arena *arena, const struct node *service);
 /* The reference's JSON has a few members even where they say nothing, and no extensions below the
  * top level. */
 void print_prepare_json(struct arena *arena, const struct schema_object *rows, struct node *tree);

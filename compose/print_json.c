@@ -88,7 +88,7 @@ static void add(struct printer *printer, const struct node *node, size_t depth);
 
 static void add_map(struct printer *printer, const struct node *node, size_t depth)
 {
-    bool by_name = depth == 0 || printer->options->by_name; /* so is the reference's top level */
+    bool by_name = printer->options->by_name || (depth == 0 && printer->options->top_by_name);
     const struct node_pair **pairs = print_sorted(node, !printer->options->sort ? NULL
                                                         : by_name               ? compare_names
                                                                                 : compare_ranks);
