@@ -44,12 +44,14 @@ static bool joins_networks(const struct node *service)
 
 static void check_network_mode(const struct completion *completion, const struct node_pair *pair)
 {
-    if (joins_networks(pair->value) && node_get_string(pair->value, "network_mode", "")[0])
-        diagnostics_add(completion->diagnostics, SEVERITY_ERROR,
-                        node_find(pair->value, "networks")->position, "keep one of them",
-                        "service '%s' has both 'network_mode' and 'networks', which exclude each "
-                        "other",
-                        pair->key);
+    if (!joins_networks(pair->value) || !node_get_string(pair->value, "network_mode", "")[0])
+        return;
+    struct position here = node_find(pair->value, "networks")->position;
+    _cleanup_free_ char *hint = diagnostics_keep_one(
+        completion->diagnostics, here, node_find(pair->value, "network_mode")->position);
+    diagnostics_add(completion->diagnostics, SEVERITY_ERROR, here, hint,
+                    "service '%s' has both 'network_mode' and 'networks', which exclude each other",
+                    pair->key);
 }
 
 static void complete_networks(const struct completion *completion, const struct node_pair *pair)

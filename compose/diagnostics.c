@@ -206,6 +206,27 @@ size_t diagnostics_count(const struct diagnostics *diagnostics, enum severity se
     return diagnostics->counts[severity];
 }
 
+/* --- hints ---------------------------------------------------------------------------------- */
+
+char *diagnostics_other_place(const struct diagnostics *diagnostics, struct position here,
+                              struct position other)
+{
+    if (other.line == 0)
+        return NULL;
+    if (other.file == here.file)
+        return xasprintf("the other one is in line %u", (unsigned)other.line);
+    return xasprintf("the other one is in %s, line %u", diagnostics_file_name(diagnostics, other),
+                     (unsigned)other.line);
+}
+
+char *diagnostics_keep_one(const struct diagnostics *diagnostics, struct position here,
+                           struct position other)
+{
+    bool is_seen = other.file == here.file && other.line == here.line;
+    _cleanup_free_ char *place = is_seen ? NULL : diagnostics_other_place(diagnostics, here, other);
+    return xasprintf("keep one of them%s%s", place ? "; " : "", place ? place : "");
+}
+
 /* --- held back ------------------------------------------------------------------------------ */
 
 void diagnostics_hold(struct diagnostics *diagnostics)

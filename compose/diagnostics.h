@@ -90,6 +90,13 @@ bool diagnostics_has_held(const struct diagnostics *diagnostics);
 /* Ends that: only what was said of one of these places stays. Sorts them. */
 void diagnostics_release(struct diagnostics *diagnostics, struct position *places, size_t count);
 
+/* A hint for what is there twice: where the other one stands; NULL where it was not written. Owned
+ * by the caller, as is the next. */
+char *diagnostics_other_place(const struct diagnostics *diagnostics, struct position here,
+                              struct position other);
+/* The same for two that exclude each other: "keep one of them; the other one is in line 5". */
+char *diagnostics_keep_one(const struct diagnostics *diagnostics, struct position here,
+                           struct position other);
 /* The same as JSON, one object a line: severity, file, line, column, message, hint. */
 void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf *out);
 /* One that is not of the list, in the same form. */

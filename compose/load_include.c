@@ -123,17 +123,14 @@ static bool is_equal(const struct node *a, const struct node *b)
 static void report_conflict(const struct load_context *context, const char *section,
                             const struct node_pair *ours, const struct node_pair *theirs)
 {
-    struct arena *arena = context->load->arena;
     struct diagnostics *diagnostics = context->load->diagnostics;
-    const char *other = diagnostics_file_name(diagnostics, theirs->position);
-    diagnostics_add(
-        diagnostics, SEVERITY_ERROR, ours->position,
-        other ? arena_printf(arena,
-                             "the other one is in %s, line %u; what is included can be changed in "
-                             "a file that is given behind it with -f",
-                             other, theirs->position.line)
-              : NULL,
-        "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
+    _cleanup_free_ char *place =
+        diagnostics_other_place(diagnostics, ours->position, theirs->position);
+    _cleanup_free_ char *hint =
+        xasprintf("%s; what is included can be changed in a file that is given behind it with -f",
+                  place ? place : "rename one of them");
+    diagnostics_add(diagnostics, SEVERITY_ERROR, ours->position, hint,
+                    "'%s.%s' conflicts with the imported one of the same name", section, ours->key);
 }
 
 static void import_section(const struct load_context *context, const char *section,

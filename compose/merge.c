@@ -194,10 +194,9 @@ static struct node *merge_foreign(const struct merge *merge, const char *name, s
     if (base->kind != NODE_MAP && base->kind != NODE_LIST)
         return over;
     if (base->kind != over->kind) {
-        const char *other = diagnostics_file_name(merge->diagnostics, base->position);
-        diagnostics_add(merge->diagnostics, SEVERITY_ERROR, over->position,
-                        arena_printf(merge->arena, "the other one is in %s, line %u", other,
-                                     base->position.line),
+        _cleanup_free_ char *hint =
+            diagnostics_other_place(merge->diagnostics, over->position, base->position);
+        diagnostics_add(merge->diagnostics, SEVERITY_ERROR, over->position, hint,
                         "'%s' is %s here and %s before, which cannot be merged", name,
                         node_kind_name(over->kind), node_kind_name(base->kind));
         return base;

@@ -179,14 +179,13 @@ void schema_check_distinct(struct schema *schema, struct node *list)
             .key = item->text, .position = item->position, .value = item};
         const struct node_pair *earlier =
             node_is_scalar(item) ? node_add(schema->arena, seen, &pair) : NULL;
-        if (earlier)
-            schema_error(schema, item,
-                         arena_printf(schema->arena, "the other one is in %s, line %u",
-                                      diagnostics_file_name(schema->diagnostics, earlier->position),
-                                      earlier->position.line),
-                         "holds '%s' twice", item->text);
-        else
+        if (!earlier) {
             list->items[kept++] = item;
+            continue;
+        }
+        _cleanup_free_ char *hint =
+            diagnostics_other_place(schema->diagnostics, item->position, earlier->position);
+        schema_error(schema, item, hint, "holds '%s' twice", item->text);
     }
     list->count = (uint32_t)kept;
 }

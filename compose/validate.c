@@ -144,17 +144,6 @@ static void check_cycles(const struct model *model, struct diagnostics *diagnost
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-char *validate_other_place(const struct diagnostics *diagnostics, struct position here,
-                           struct position other)
-{
-    if (other.line == 0)
-        return NULL;
-    if (other.file == here.file)
-        return xasprintf("the other one is in line %u", (unsigned)other.line);
-    return xasprintf("the other one is in %s, line %u", diagnostics_file_name(diagnostics, other),
-                     (unsigned)other.line);
-}
-
 /* All of one service, then the next: a large project does not fit the processor's caches. */
 static void check_services(const struct model *model, struct diagnostics *diagnostics)
 {

@@ -28,8 +28,3 @@ void validate_networks(const struct model *model, struct diagnostics *diagnostic
 void validate_endpoints(const struct model *model, struct diagnostics *diagnostics);
 /* volumes, configs and secrets of the top level. */
 void validate_storage(const struct model *model, struct diagnostics *diagnostics);
-
-/* A hint for what is there twice: where the other one stands; NULL where it was not written. Owned
- * by the caller. */
-char *validate_other_place(const struct diagnostics *diagnostics, struct position here,
-                           struct position other);

@@ -84,7 +84,7 @@ static void check_macs(const struct check *check)
             memcmp(first->mac, second->mac, sizeof(first->mac)) != 0)
             continue;
         _cleanup_free_ char *hint =
-            validate_other_place(check->diagnostics, second->position, first->position);
+            diagnostics_other_place(check->diagnostics, second->position, first->position);
         diagnostics_add(check->diagnostics, SEVERITY_WARNING, second->position, hint,
                         "the MAC address of service '%s' in network '%s' is also that of service "
                         "'%s'",

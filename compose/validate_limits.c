@@ -46,10 +46,12 @@ static void check_twin(const struct node *node, const struct twin *twin, const c
                         "write it there, beside the others",
                         "service '%s' has '%s', but 'deploy.resources.%s' without '%s'", service,
                         twin->key, twin->section, twin->deploy_key);
-    else if (other->value->kind != NODE_BAD && !is_same(own->value, other->value))
-        diagnostics_add(diagnostics, SEVERITY_ERROR, own->position, "keep one of them",
-                        "service '%s': '%s' and 'deploy.resources.%s.%s' differ", service,
-                        twin->key, twin->section, twin->deploy_key);
+    if (!other || other->value->kind == NODE_BAD || is_same(own->value, other->value))
+        return;
+    _cleanup_free_ char *hint = diagnostics_keep_one(diagnostics, own->position, other->position);
+    diagnostics_add(diagnostics, SEVERITY_ERROR, own->position, hint,
+                    "service '%s': '%s' and 'deploy.resources.%s.%s' differ", service, twin->key,
+                    twin->section, twin->deploy_key);
 }
 
 static void check_scale(const struct node *node, const char *service,
@@ -59,10 +61,13 @@ static void check_scale(const struct node *node, const char *service,
     const struct node *deploy = node_get(node, "deploy");
     const struct node_pair *replicas = node_find(deploy, "replicas");
     if (scale && replicas && node_is(scale->value, NODE_INT) &&
-        node_is(replicas->value, NODE_INT) && scale->value->integer != replicas->value->integer)
-        diagnostics_add(diagnostics, SEVERITY_ERROR, scale->position, "keep one of them",
+        node_is(replicas->value, NODE_INT) && scale->value->integer != replicas->value->integer) {
+        _cleanup_free_ char *hint =
+            diagnostics_keep_one(diagnostics, scale->position, replicas->position);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, scale->position, hint,
                         "service '%s' has two numbers of VMs: 'scale' and 'deploy.replicas' differ",
                         service);
+    }
     if (replicas && streq(node_get_string(deploy, "mode", ""), "global"))
         diagnostics_add(diagnostics, SEVERITY_WARNING, replicas->position,
                         "remove 'mode: global', which means one for each host",

@@ -174,8 +174,8 @@ static void report_overlap(const struct check *check, const struct pool *a, cons
 {
     const struct pool *first = a < b ? a : b, *second = a < b ? b : a;
     struct position here = node_get(second->config, "subnet")->position;
-    _cleanup_free_ char *hint =
-        validate_other_place(check->diagnostics, here, node_get(first->config, "subnet")->position);
+    _cleanup_free_ char *hint = diagnostics_other_place(
+        check->diagnostics, here, node_get(first->config, "subnet")->position);
     diagnostics_add(check->diagnostics, SEVERITY_ENGINE, here, hint,
                     "subnet '%s' of network '%s' overlaps '%s' of network '%s'",
                     subnet_text(second), key_of(check, second->network), subnet_text(first),
@@ -297,7 +297,7 @@ static void report_twice(const struct check *check, const struct claim *first,
     char text[IP_TEXT_SIZE];
     const char *network = key_of(check, second->network);
     _cleanup_free_ char *hint =
-        validate_other_place(check->diagnostics, second->position, first->position);
+        diagnostics_other_place(check->diagnostics, second->position, first->position);
     _cleanup_free_ char *what =
         second->service ? xasprintf("address '%s' of service '%s'",
                                     ip_address_format(&second->address, text), second->service)

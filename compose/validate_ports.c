@@ -59,7 +59,7 @@ static void report_port(const struct claim *a, const struct claim *b,
     const struct claim *first = a->order < b->order ? a : b;
     const struct claim *second = first == a ? b : a;
     _cleanup_free_ char *hint =
-        validate_other_place(diagnostics, second->position, first->position);
+        diagnostics_other_place(diagnostics, second->position, first->position);
     diagnostics_add(diagnostics, SEVERITY_ENGINE, second->position, hint,
                     "host port %s%s%u/%s of service '%s' is already published by service '%s'",
                     second->host_ip, second->host_ip[0] ? ":" : "", second->port,

@@ -44,7 +44,7 @@ static void check_container_name(const struct model *model, const struct node *n
     const struct node_pair *earlier = node_find(seen, text);
     if (earlier) {
         _cleanup_free_ char *hint =
-            validate_other_place(diagnostics, name->value->position, earlier->position);
+            diagnostics_other_place(diagnostics, name->value->position, earlier->position);
         diagnostics_add(diagnostics, SEVERITY_ERROR, name->value->position, hint,
                         "'%s' is the 'container_name' of service '%s' already", text,
                         earlier->value->text);
@@ -92,8 +92,12 @@ static void check_network_mode(const struct node *node, const struct model_servi
     for (size_t i = 0; (is_shared || is_bare) && i < ARRAY_SIZE(keys); i++) {
         const struct node_pair *pair = node_find(node, keys[i]);
         bool is_mac = streq(keys[i], "mac_address") && streq(mode, "host");
+        _cleanup_free_ char *hint =
+            pair ? diagnostics_keep_one(diagnostics, pair->position,
+                                        node_find(node, "network_mode")->position)
+                 : NULL;
         if (pair && (is_shared || is_mac))
-            diagnostics_add(diagnostics, SEVERITY_ENGINE, pair->position, "keep one of them",
+            diagnostics_add(diagnostics, SEVERITY_ENGINE, pair->position, hint,
                             "service '%s' has both 'network_mode: %s' and '%s', which exclude each "
                             "other",
                             service->name, mode, keys[i]);
@@ -108,11 +112,13 @@ static void check_uts(const struct node *node, const struct model_service *servi
                       struct diagnostics *diagnostics)
 {
     const struct node_pair *hostname = node_find(node, "hostname");
-    if (hostname && streq(node_get_string(node, "uts", ""), "host"))
-        diagnostics_add(diagnostics, SEVERITY_ENGINE, hostname->position, "keep one of them",
-                        "service '%s' has both 'uts: host' and 'hostname', which exclude each "
-                        "other",
-                        service->name);
+    if (!hostname || !streq(node_get_string(node, "uts", ""), "host"))
+        return;
+    _cleanup_free_ char *hint =
+        diagnostics_keep_one(diagnostics, hostname->position, node_find(node, "uts")->position);
+    diagnostics_add(diagnostics, SEVERITY_ENGINE, hostname->position, hint,
+                    "service '%s' has both 'uts: host' and 'hostname', which exclude each other",
+                    service->name);
 }
 
 /* --- what others wait for -------------------------------------------------------------------- */

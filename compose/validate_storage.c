@@ -45,10 +45,14 @@ static void check_build(const struct node *node, const struct model_service *ser
 {
     const struct node *build = node_get(node, "build");
     const struct node_pair *text = node_find(build, "dockerfile_inline");
-    if (text && node_find(build, "dockerfile"))
-        diagnostics_add(diagnostics, SEVERITY_ERROR, text->position, "keep one of them",
+    const struct node_pair *file = node_find(build, "dockerfile");
+    if (text && file) {
+        _cleanup_free_ char *hint =
+            diagnostics_keep_one(diagnostics, text->position, file->position);
+        diagnostics_add(diagnostics, SEVERITY_ERROR, text->position, hint,
                         "the build of service '%s' has both 'dockerfile' and 'dockerfile_inline'",
                         service->name);
+    }
     check_platforms(node, service, diagnostics);
     if (build && service->bootstrap)
         diagnostics_add(diagnostics, SEVERITY_ERROR, node_find(node, "build")->position,
@@ -103,7 +107,7 @@ static const struct node *check_tmpfs(const struct node *node, const struct mode
                 continue;
             }
             _cleanup_free_ char *hint =
-                validate_other_place(diagnostics, item->position, earlier->position);
+                diagnostics_other_place(diagnostics, item->position, earlier->position);
             diagnostics_add(diagnostics, SEVERITY_ERROR, item->position, hint,
                             "service '%s' mounts two things at '%s'", service->name, target);
             node_put(arena, reported, target, item->position, lists[i]->items[j]);
@@ -129,7 +133,7 @@ static void check_targets(const struct model_service *service, const struct node
         if (streq(claims[i].target, claims[i - 1].target) &&
             !node_find(reported, claims[i].target)) {
             _cleanup_free_ char *hint =
-                validate_other_place(diagnostics, claims[i].position, claims[i - 1].position);
+                diagnostics_other_place(diagnostics, claims[i].position, claims[i - 1].position);
             diagnostics_add(diagnostics, SEVERITY_ENGINE, claims[i].position, hint,
                             "service '%s' has a %s and a %s at '%s'", service->name,
                             claims[i - 1].kind, claims[i].kind, claims[i].target);
