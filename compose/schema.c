@@ -253,7 +253,7 @@ struct node *schema_parse_object(struct schema *schema, const struct schema_obje
                                  struct node *node)
 {
     if (node->kind != NODE_MAP)
-        return schema_wrong_kind(schema, node, "a mapping");
+        return schema_wrong_object(schema, object, node);
     struct node mistyped = {.kind = NODE_MAP};
     size_t kept = 0;
     for (size_t i = 0; i < node->count; i++) {

@@ -97,6 +97,8 @@ static struct node *parse_device(struct schema *schema, const struct schema_key 
     static const char *const needed[] = {"source", "target"};
     if (item->kind != NODE_STRING && item->kind != NODE_MAP)
         return schema_wrong_kind(schema, item, "a string or a mapping");
+    if (item->kind == NODE_MAP && schema_report_split(schema, key->object, item))
+        return NULL;
     struct node *entry = item->kind == NODE_STRING ? parse_device_text(schema, key, item)
                                                    : schema_parse_object(schema, key->object, item);
     for (size_t i = 0; entry && i < ARRAY_SIZE(needed); i++) {

@@ -230,7 +230,7 @@ static struct node *parse_env_file(struct schema *schema, const struct schema_ke
             schema_wrong_kind(schema, item, "a path or a mapping with a path");
         }
         if (entry && !node_find(entry, "path"))
-            schema_error(schema, item, NULL, "needs a 'path'");
+            schema_error(schema, item, "add 'path: FILE'", "needs a 'path'");
         else if (entry)
             node_append(schema->arena, result, entry);
         schema_leave(schema, depth);

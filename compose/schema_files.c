@@ -16,7 +16,7 @@ static struct node *parse_extends(struct schema *schema, const struct schema_key
     struct node *entry = schema_parse_object(schema, key->object, node);
     const struct node_pair *service = node_find(entry, "service");
     if (!service || service->value->kind == NODE_NULL)
-        return schema_error(schema, node, NULL, "needs a 'service'");
+        return schema_error(schema, node, "add 'service: NAME'", "needs a 'service'");
     return entry;
 }
 const struct schema_type type_extends = {"name of a service, or mapping", parse_extends,
@@ -38,7 +38,7 @@ static struct node *parse_include_item(struct schema *schema, const struct schem
     entry = schema_parse_object(schema, key->object, item);
     const struct node *paths = node_get(entry, "path");
     if (entry && (!node_find(entry, "path") || (paths && paths->count == 0)))
-        return schema_error(schema, item, NULL, "needs a 'path'");
+        return schema_error(schema, item, "add 'path: FILE'", "needs a 'path'");
     return entry;
 }
 
@@ -64,7 +64,7 @@ static struct node *parse_hook(struct schema *schema, const struct schema_key *k
 {
     struct node *entry = schema_parse_object(schema, key->object, item);
     if (entry && !node_find(entry, "command"))
-        return schema_error(schema, item, NULL, "needs a 'command'");
+        return schema_error(schema, item, "add 'command: [PROGRAM, ...]'", "needs a 'command'");
     return entry;
 }
 const struct schema_type type_hook = {"mapping", parse_hook, MERGE_OBJECT, false};

@@ -15,17 +15,26 @@ static const struct schema_object *service_object(void)
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
-/* Other words of other versions, programs and habits. */
-static const struct {
-    const char *key, *hint;
-} service_words[] = {
-    {"cmd", "did you mean 'command'?"},
-    {"env", "did you mean 'environment'?"},
-    {"log_driver", "write 'logging: {driver: ...}'"},
-    {"log_opt", "write 'logging: {options: ...}'"},
-    {"name", "did you mean 'container_name'?"},
-    {"net", "did you mean 'network_mode'?"},
-    {"volume_driver", "write 'driver' of the volume, at the top level"},
+/* Other words of other versions, programs and habits, and what they are here. */
+static const struct word {
+    const char *title, *key;  /* which object's, unknown to it */
+    const char *meant, *hint; /* a key of the object, or another way to say it */
+} words[] = {
+    {"services.NAME", "cmd", "command", NULL},
+    {"services.NAME", "env", "environment", NULL},
+    {"services.NAME", "log_driver", NULL, "write 'logging: {driver: ...}'"},
+    {"services.NAME", "log_opt", NULL, "write 'logging: {options: ...}'"},
+    {"services.NAME", "name", "container_name", NULL},
+    {"services.NAME", "net", "network_mode", NULL},
+    {"services.NAME", "volume_driver", NULL, "write 'driver' of the volume, at the top level"},
+    {"services.NAME.build", "file", "dockerfile", NULL},
+    {"services.NAME.build", "path", "context", NULL},
+    {"services.NAME.healthcheck", "cmd", "test", NULL},
+    {"services.NAME.healthcheck", "command", "test", NULL},
+    {"services.NAME.networks.NETWORK", "ip", "ipv4_address", NULL},
+    {"services.NAME.volumes[]", "destination", "target", NULL},
+    {"services.NAME.volumes[]", "dst", "target", NULL},
+    {"services.NAME.volumes[]", "src", "source", NULL},
 };
 
 /* "deploy.resources" where that has the key; NULL: it is nowhere below. */
@@ -61,37 +70,50 @@ static const char *place_hint(struct arena *arena, const struct schema_object *o
     return below ? arena_printf(arena, "it belongs below '%s'", below) : NULL;
 }
 
-static const char *word_hint(const struct schema_object *object, const char *name)
+static const struct word *find_word(const struct schema_object *object, const char *key)
 {
-    for (size_t i = 0; object == service_object() && i < ARRAY_SIZE(service_words); i++)
-        if (streq(service_words[i].key, name))
-            return service_words[i].hint;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (streq(words[i].title, object->title) && streq(words[i].key, key))
+            return &words[i];
     return NULL;
+}
+
+/* Sets one of both, or none. */
+static void find_meant(struct arena *arena, const struct schema_object *object, const char *key,
+                       const char **ret_meant, const char **ret_hint)
+{
+    const char *names[256];
+    size_t count = 0;
+    for (; count < object->count && count < ARRAY_SIZE(names); count++)
+        names[count] = object->keys[count].name;
+    const struct word *word = find_word(object, key);
+    const char *nearest = str_nearest(key, names, count);
+    *ret_meant = word ? word->meant : NULL;
+    *ret_hint = word ? word->hint : NULL;
+    if (word)
+        return;
+    if (str_after_prefix(key, "X-") && object->extensions)
+        *ret_hint = "extensions begin with a small 'x-'";
+    else if (!nearest || str_distance(key, nearest) > 1)
+        *ret_hint = place_hint(arena, object, key);
+    *ret_meant = *ret_hint ? NULL : nearest;
 }
 
 const char *schema_report_unknown(struct schema *schema, const struct schema_object *object,
                                   const struct node_pair *pair)
 {
-    const char *names[256], *hint = NULL, *nearest = NULL;
-    size_t count = 0;
-    for (; count < object->count && count < ARRAY_SIZE(names); count++)
-        names[count] = object->keys[count].name;
-    if (!diagnostics_is_full(schema->diagnostics)) {
-        nearest = str_nearest(pair->key, names, count);
-        hint = word_hint(object, pair->key);
-        if (!hint && (!nearest || str_distance(pair->key, nearest) > 1))
-            hint = place_hint(schema->arena, object, pair->key);
-        nearest = hint ? NULL : nearest;
-    }
-    if (nearest)
-        hint = arena_printf(schema->arena, "did you mean '%s'?", nearest);
+    const char *meant = NULL, *hint = NULL;
+    if (!diagnostics_is_full(schema->diagnostics))
+        find_meant(schema->arena, object, pair->key, &meant, &hint);
+    if (meant)
+        hint = arena_printf(schema->arena, "did you mean '%s'?", meant);
     if (schema->path.steps.count > 0)
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
                         "unknown key '%s' in '%s'", pair->key, schema_path(schema));
     else
         diagnostics_add(schema->diagnostics, SEVERITY_ERROR, pair->position, hint,
                         "unknown key '%s'", pair->key);
-    return nearest;
+    return meant;
 }
 
 /* --- services in the wrong place ------------------------------------------------------------- */
@@ -188,21 +210,61 @@ static const char *quote(struct arena *arena, const struct node *node)
     return is_plain ? text : arena_printf(arena, "\"%s\"", text);
 }
 
-/* `key:value` or `key value` where a mapping is wanted. */
-static const char *pair_hint(struct arena *arena, const char *text)
+/* `key:value` or `key value` where a mapping is wanted; or the one key that is hardly ever missing.
+ */
+static const char *object_hint(struct arena *arena, const struct schema_object *object,
+                               const struct node *node)
 {
-    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
-    const char *rest = text + length + 1;
-    if (length == 0 || !strchr(": ", text[length]) || text[length] == '\0' || strlen(text) > 80)
+    if (node->kind == NODE_LIST)
+        return node->count > 0 && node->items[0]->kind == NODE_MAP ? "leave out the '-'" : NULL;
+    if (node->kind != NODE_STRING || strlen(node->text) > 80)
         return NULL;
-    rest += strspn(rest, " ");
-    return arena_printf(arena, "write '%.*s: %s', with a blank behind the ':'", (int)length, text,
-                        rest);
+    const char *text = node->text;
+    size_t length = strcspn(text, ": ");
+    const char *name = arena_strndup(arena, text, length);
+    if (text[length] && schema_find(object, name))
+        return arena_printf(arena, "write '%s: %s', with a blank behind the ':'", name,
+                            text + length + 1 + strspn(text + length + 1, " "));
+    const char *first = object == service_object()         ? "image"
+                        : schema_find(object, "file")      ? "file"
+                        : schema_find(object, "test")      ? "test"
+                        : schema_find(object, "condition") ? "condition"
+                                                           : NULL;
+    return first ? arena_printf(arena, "write '%s: %s' below it", first, text)
+                 : "write lines 'KEY: VALUE' below it";
+}
+
+struct node *schema_wrong_object(struct schema *schema, const struct schema_object *object,
+                                 const struct node *node)
+{
+    if (node->kind == NODE_NULL)
+        return schema_wrong_kind(schema, node, "a mapping");
+    const char *hint =
+        diagnostics_is_full(schema->diagnostics) ? NULL : object_hint(schema->arena, object, node);
+    return schema_error(schema, node, hint, "must be a mapping, not %s",
+                        node_kind_name(node->kind));
+}
+
+bool schema_report_split(struct schema *schema, const struct schema_object *object,
+                         const struct node *item)
+{
+    const struct node_pair *pair = item->count == 1 ? &item->pairs[0] : NULL;
+    if (!pair || schema_find(object, pair->key) || !node_is_scalar(pair->value) ||
+        str_after_prefix(pair->key, "x-"))
+        return false;
+    const char *value = node_scalar_text(schema->arena, pair->value);
+    schema_error(schema, item,
+                 arena_printf(schema->arena, "write '%s:%s', without a blank behind the ':'",
+                              pair->key, value),
+                 "must be one text, or a mapping of its own keys, not '%s: %s'", pair->key, value);
+    return true;
 }
 
 static const char *list_hint(struct arena *arena, const struct node *node)
 {
     const char *text = node_is_scalar(node) ? node_scalar_text(arena, node) : NULL;
+    if (node->kind == NODE_MAP)
+        return "begin each item with '- '";
     if (!text || strlen(text) > 80)
         return NULL;
     if (text[0] == '-' && text[1])
@@ -219,30 +281,38 @@ static const char *names_hint(struct arena *arena, const struct node *node)
     return node_is(item, NODE_MAP) ? "write NAME: without a '-' before it" : NULL;
 }
 
+/* A mapping where a text is wanted. */
+static const char *text_hint(struct arena *arena, const struct node *node, const char *wanted)
+{
+    const struct node_pair *pair = node->count == 1 ? &node->pairs[0] : NULL;
+    if (pair && pair->value->kind == NODE_NULL)
+        return arena_printf(arena, "put it in quotes; a variable is written ${%s}", pair->key);
+    if (!pair || !node_is_scalar(pair->value))
+        return NULL;
+    const char *value = node_scalar_text(arena, pair->value);
+    if (str_ends_with(wanted, "KEY=VALUE"))
+        return arena_printf(arena, "write '%s=%s'", pair->key, value);
+    return arena_printf(arena, "put it in quotes: \"%s: %s\"", pair->key, value);
+}
+
 const char *schema_kind_hint(struct arena *arena, const struct node *node, const char *wanted)
 {
     bool wants_list = str_after_prefix(wanted, "a list") || strstr(wanted, "or a list");
+    bool wants_text = str_after_prefix(wanted, "a string");
     if (node->kind == NODE_NULL)
         return "write it below, or remove the key";
-    if (node->kind == NODE_TIME || (node_is_scalar(node) && str_after_prefix(wanted, "a string")))
+    if (node->kind == NODE_TIME || (node_is_scalar(node) && wants_text))
         return "put it in quotes";
-    if (streq(wanted, "a string KEY=VALUE") && node->kind == NODE_MAP && node->count == 1 &&
-        node_is_scalar(node->pairs[0].value))
-        return arena_printf(arena, "write '%s=%s'", node->pairs[0].key,
-                            node_scalar_text(arena, node->pairs[0].value));
-    if (str_after_prefix(wanted, "a string") && node->kind == NODE_MAP && node->count == 1 &&
-        node->pairs[0].value->kind == NODE_NULL)
-        return arena_printf(arena, "put it in quotes; a variable is written ${%s}",
-                            node->pairs[0].key);
+    bool is_variable = node->kind == NODE_MAP && node->count == 1 &&
+                       node->pairs[0].value->kind == NODE_NULL; /* {TAG} */
+    if (wants_text && node->kind == NODE_MAP && (is_variable || !wants_list))
+        return text_hint(arena, node, wanted);
+    if (wants_text && node->kind == NODE_LIST && node->count == 1 && node_is_scalar(node->items[0]))
+        return "leave out the brackets, or the '-'";
     if (wants_list)
         return list_hint(arena, node);
-    if (str_after_prefix(wanted, "a mapping") && node->kind == NODE_STRING) {
-        const char *hint = pair_hint(arena, node->text);
-        return hint ? hint : "write lines 'KEY: VALUE' below it";
-    }
-    if (str_after_prefix(wanted, "a string") && node->kind == NODE_LIST && node->count == 1 &&
-        node_is_scalar(node->items[0]))
-        return "leave out the brackets, or the '-'";
+    if (streq(wanted, "a name") && node->kind == NODE_MAP)
+        return "a list holds names only: leave out each '-' to say more of them";
     if (streq(wanted, "a mapping of names"))
         return names_hint(arena, node);
     if (streq(wanted, "a boolean"))

@@ -118,8 +118,9 @@ static struct node *parse_restart(struct schema *schema, const struct schema_key
                                   struct node *node)
 {
     static const char *const words[] = {"", "no", "always", "unless-stopped", "on-failure"};
-    if (node->kind == NODE_BOOL && !node->boolean)
-        return schema_error(schema, node, "write \"no\", in quotes",
+    if (node->kind == NODE_BOOL)
+        return schema_error(schema, node,
+                            node->boolean ? "write always" : "write \"no\", in quotes",
                             "must be a string, not a boolean");
     node = schema_parse_string(schema, key, node);
     if (!node)
@@ -131,10 +132,14 @@ static struct node *parse_restart(struct schema *schema, const struct schema_key
     const char *number = str_after_prefix(node->text, "on-failure:");
     if (number && str_to_u32(number, &attempts) == 0 && attempts <= INT32_MAX)
         return node;
+    const char *nearest = str_nearest(node->text, words + 1, ARRAY_SIZE(words) - 1);
+    const char *hint = nearest && !number
+                           ? arena_printf(schema->arena, "did you mean '%s'?", nearest)
+                           : RESTART_HINT;
     if (number)
-        schema_engine(schema, node, RESTART_HINT, "has no number of attempts in '%s'", node->text);
+        schema_engine(schema, node, hint, "has no number of attempts in '%s'", node->text);
     else
-        schema_engine(schema, node, RESTART_HINT, "has an unknown value '%s'", node->text);
+        schema_engine(schema, node, hint, "has an unknown value '%s'", node->text);
     return node;
 }
 const struct schema_type type_restart = {"`\"no\"`, `always`, `unless-stopped`, `on-failure[:N]`",

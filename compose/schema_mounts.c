@@ -1,5 +1,6 @@
 /* The types of what is mounted and put into a VM: volumes, tmpfs, configs and secrets.
  * Canonical: lists of mappings in the long form, but for tmpfs, which has only a short one. */
+#include "base/vec.h"
 #include "compose/mount_text.h"
 #include "compose/parse.h"
 #include "compose/schema_types.h"
@@ -28,14 +29,16 @@ static bool has_part(const char *path, const char *part)
     return false;
 }
 
-/* The mount point in the VM, without doubled slashes, `.` and one at the end. */
-static struct node *mount_target(struct schema *schema, const struct node *node, const char *text)
+/* The mount point in the VM, without doubled slashes, `.` and one at the end. hint: for one that is
+ * not absolute. */
+static struct node *mount_target(struct schema *schema, const struct node *node, const char *text,
+                                 const char *hint)
 {
     const char *clean = path_clean(schema->arena, "/", text);
     bool is_above = text[0] == '.' && text[1] == '.';
     if (text[0] != '/') {
         clean = is_above ? text : clean[1] ? clean + 1 : "."; /* as Go's path.Clean() */
-        schema_engine(schema, node, drive_hint(text),
+        schema_engine(schema, node, drive_hint(text) ? drive_hint(text) : hint,
                       "must have an absolute path in the VM, not '%s'", text);
     } else if (streq(clean, "/")) {
         schema_engine(schema, node, NULL, "cannot be mounted over '/'");
@@ -125,6 +128,15 @@ static struct node *expand_mount(struct schema *schema, const struct schema_obje
     return entry;
 }
 
+static const char *option_hint(struct arena *arena, const char *option)
+{
+    static const char *const options[] = {"ro",      "rw",     "nocopy",   "rprivate",
+                                          "rshared", "rslave", "private",  "shared",
+                                          "slave",   "cached", "delegated"};
+    const char *nearest = str_nearest(option, options, ARRAY_SIZE(options));
+    return nearest ? arena_printf(arena, "did you mean '%s'?", nearest) : NULL;
+}
+
 static struct node *parse_short_mount(struct schema *schema, const struct schema_key *key,
                                       struct node *item)
 {
@@ -134,7 +146,8 @@ static struct node *parse_short_mount(struct schema *schema, const struct schema
         return schema_error(schema, item, "use [SOURCE:]TARGET[:ro]", "%s: '%s'", problem,
                             item->text);
     if (mount.unknown)
-        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
+        diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position,
+                        option_hint(schema->arena, mount.unknown),
                         "'%s' has an option without effect: '%s'", schema_path(schema),
                         mount.unknown);
     return expand_mount(schema, key->object, item, &mount);
@@ -151,7 +164,8 @@ static bool check_details(struct schema *schema, const struct node *entry, const
     else if (streq(type, "tmpfs") && source && *source)
         schema_engine(schema, entry, NULL, "of type tmpfs cannot have a 'source'");
     else if (is_bind && !source)
-        return schema_error(schema, entry, NULL, "of type bind needs a 'source'");
+        return schema_error(schema, entry, "add 'source:', a path of the host",
+                            "of type bind needs a 'source'");
     else if (streq(type, "volume") && source && mount_text_is_path(source))
         return schema_error(schema, entry, "use 'type: bind' for a folder of the host",
                             "of type volume must name a volume, not '%s'", source);
@@ -165,13 +179,21 @@ static struct node *check_mount(struct schema *schema, const struct schema_key *
     const struct node *target = node_get(entry, "target");
     if (!type || !target) {
         if (!node_find(entry, "type"))
-            return schema_error(schema, entry, NULL, "needs a 'type'");
-        return node_find(entry, "target") ? NULL
-                                          : schema_error(schema, entry, NULL, "needs a 'target'");
+            return schema_error(schema, entry, "add 'type: bind', 'volume' or 'tmpfs'",
+                                "needs a 'type'");
+        return node_find(entry, "target")
+                   ? NULL
+                   : schema_error(schema, entry, "add 'target:', a path in the VM",
+                                  "needs a 'target'");
     }
     if (!check_details(schema, entry, type))
         return NULL;
-    schema_put(schema, key->object, entry, "target", mount_target(schema, target, target->text));
+    const char *hint =
+        node_find(entry, "source")
+            ? "begin it with '/'"
+            : arena_printf(schema->arena, "write '%s:/PATH', or begin it with '/'", target->text);
+    schema_put(schema, key->object, entry, "target",
+               mount_target(schema, target, target->text, hint));
     return entry;
 }
 
@@ -181,7 +203,9 @@ static struct node *parse_mount(struct schema *schema, const struct schema_key *
     if (item->kind == NODE_STRING)
         item = parse_short_mount(schema, key, item);
     else if (item->kind == NODE_MAP)
-        item = schema_parse_object(schema, key->object, item);
+        item = schema_report_split(schema, key->object, item)
+                   ? NULL
+                   : schema_parse_object(schema, key->object, item);
     else
         return schema_wrong_kind(schema, item, "a string or a mapping");
     return item ? check_mount(schema, key, item) : NULL;
@@ -231,7 +255,7 @@ static void check_tmpfs(struct schema *schema, const struct node *item)
         schema_engine(schema, item, "use PATH[:size=64m,mode=0755]", "%s: '%s'", problem,
                       item->text);
     else
-        mount_target(schema, item, tmpfs.target);
+        mount_target(schema, item, tmpfs.target, "begin it with '/'");
     if (!problem && tmpfs.ignored)
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, item->position, NULL,
                         "'%s' has an option without effect: '%s'", schema_path(schema),
@@ -312,7 +336,7 @@ static struct node *check_file_ref(struct schema *schema, const struct schema_ke
     const char *target = node_get_string(entry, "target", "");
     if (!source || !*source)
         return node_get(entry, "source") || !node_find(entry, "source")
-                   ? schema_error(schema, entry, NULL, "needs a 'source'")
+                   ? schema_error(schema, entry, "add 'source: NAME'", "needs a 'source'")
                    : NULL; /* reported */
     if (has_part(target, "..") || str_ends_with(target, "/"))
         schema_engine(schema, node_get(entry, "target"), NULL,

@@ -260,11 +260,13 @@ static void put_default(struct schema *schema, const struct schema_key *key, str
 static void parse_long(struct schema *schema, const struct schema_key *key, struct node *list,
                        struct node *node)
 {
-    struct node *entry = schema_parse_object(schema, key->object, node);
+    struct node *entry = schema_report_split(schema, key->object, node)
+                             ? NULL
+                             : schema_parse_object(schema, key->object, node);
     if (!entry)
         return;
     if (!node_find(entry, "target")) {
-        schema_error(schema, node, NULL, "needs a 'target'");
+        schema_error(schema, node, "add 'target: PORT', the one in the VM", "needs a 'target'");
         return;
     }
     put_default(schema, key, entry, "mode", "ingress");

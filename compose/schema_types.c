@@ -266,10 +266,11 @@ struct node *schema_parse_free_word(struct schema *schema, struct node *node,
 {
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "a string");
-    for (; *words; words++)
-        if (streq(node->text, *words))
+    for (const char *const *word = words; *word; word++)
+        if (streq(node->text, *word))
             return node;
-    schema_engine(schema, node, NULL, "'%s' is not supported", node->text);
+    schema_engine(schema, node, words_hint(schema->arena, words, node->text),
+                  "'%s' is not supported", node->text);
     return node;
 }
 

@@ -37,6 +37,12 @@ const char *schema_report_unknown(struct schema *schema, const struct schema_obj
 void schema_report_misplaced(struct schema *schema, struct node *document);
 /* Keys of a service that stand beside it, behind place, instead of below; how many. */
 size_t schema_report_flat(struct schema *schema, struct node *services, size_t place);
+/* Where a mapping with the object's keys is wanted. Returns NULL. */
+struct node *schema_wrong_object(struct schema *schema, const struct schema_object *object,
+                                 const struct node *node);
+/* An item of a list that became a mapping by a blank behind a colon, `- data: /x`: reports it. */
+bool schema_report_split(struct schema *schema, const struct schema_object *object,
+                         const struct node *item);
 /* How a value of the wrong kind could be written right; NULL: who knows. */
 const char *schema_kind_hint(struct arena *arena, const struct node *node, const char *wanted);
 /* hint, or what is strange about the text itself. */
