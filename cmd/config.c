@@ -57,6 +57,11 @@ static bool wants_json(const struct config_values *values)
     return values->format && streq(values->format, "json");
 }
 
+static bool has_hash(const struct config_values *values)
+{
+    return values->hash && values->hash[0];
+}
+
 /* What is listed instead of the whole; COMPOSE_LIST_COUNT: the whole, hashes or variables. Where
  * several are asked for, the reference's order decides. */
 static enum compose_list wanted_list(const struct config_values *values)
@@ -67,7 +72,7 @@ static enum compose_list wanted_list(const struct config_values *values)
     } lists[] = {
         {values->services, COMPOSE_SERVICES},       {values->volumes, COMPOSE_VOLUMES},
         {values->networks, COMPOSE_NETWORKS},       {values->models, COMPOSE_MODELS},
-        {values->hash, COMPOSE_LIST_COUNT},         {values->profiles, COMPOSE_PROFILES},
+        {has_hash(values), COMPOSE_LIST_COUNT},     {values->profiles, COMPOSE_PROFILES},
         {values->images, COMPOSE_IMAGES},           {values->variables, COMPOSE_LIST_COUNT},
         {values->environment, COMPOSE_ENVIRONMENT},
     };
@@ -81,8 +86,9 @@ static int load(const struct invocation *invocation, enum compose_list list,
                 struct model **ret_model, struct error *err)
 {
     const struct config_values *values = invocation->values;
-    bool whole = list == COMPOSE_LIST_COUNT && !values->hash;
-    bool is_named = whole || list == COMPOSE_IMAGES || list == COMPOSE_PROFILES;
+    bool whole = list == COMPOSE_LIST_COUNT && !has_hash(values);
+    bool is_named =
+        whole || list == COMPOSE_IMAGES || list == COMPOSE_PROFILES || list == COMPOSE_ENVIRONMENT;
     struct compose_options options = {
         .services = is_named && !values->variables ? invocation->operands : NULL,
         .only_services = whole || list == COMPOSE_IMAGES,
@@ -135,7 +141,7 @@ static int render(const struct config_values *values, enum compose_list list, st
     enum compose_format format = wants_json(values) ? COMPOSE_JSON : COMPOSE_YAML;
     if (list != COMPOSE_LIST_COUNT)
         *ret_text = compose_list(model, list);
-    else if (values->hash)
+    else if (has_hash(values))
         return list_hashes(model, values->hash, ret_text, err);
     else if (values->quiet)
         *ret_text = NULL; /* the whole takes as long to write as to read */

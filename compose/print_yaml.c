@@ -54,8 +54,8 @@ static int compare_rest(const char *key, const char *a, const char *b)
     while ((*a == '0' || *b == '0') && before > key && is_digit(before[-1]))
         is_inside |= *--before != '0';
     size_t a_count = 0, b_count = 0;
-    uint64_t a_number = read_digits(a, is_inside, &a_count);
-    uint64_t b_number = read_digits(b, is_inside, &b_count);
+    int64_t a_number = (int64_t)read_digits(a, is_inside, &a_count); /* Go's run over as well */
+    int64_t b_number = (int64_t)read_digits(b, is_inside, &b_count);
     if (a_number != b_number)
         return a_number < b_number ? -1 : 1;
     if (a_count != b_count)
