@@ -43,6 +43,25 @@ static void print_object(const struct schema_object *object, struct strbuf *out)
             print_object(keys[i]->object, out);
 }
 
+static void print_several_files(struct strbuf *out)
+{
+    strbuf_add_str(
+        out,
+        "\n"
+        "And where several files meet:\n"
+        "\n"
+        "- The forms of a key merge whatever form each file has (`build.ssh`, `gpus`, labels of\n"
+        "  configs, a number and a mapping of `build.ulimits`); there some cannot. A label that two\n"
+        "  files give a volume alike is one, targets `/x` and `/x/` are the same; there both fail.\n"
+        "- A value of the wrong kind is refused where it is written; there a merge may drop it.\n"
+        "- An included definition conflicts with one that means something else, not with one that\n"
+        "  is written otherwise.\n"
+        "- Of a file that is extended only the services that are extended are looked at.\n"
+        "- Files include each other 64 levels deep, 2000 times at most; services extend each other\n"
+        "  in chains of 1000 at most.\n"
+        "- An empty path in `COMPOSE_FILE` is none; there it is the folder, and fails.\n");
+}
+
 void reference_print(struct strbuf *out)
 {
     strbuf_add_str(
@@ -83,5 +102,6 @@ void reference_print(struct strbuf *out)
         "- A `$` in a key is printed as it is: keys are not interpolated, so a doubled one would\n"
         "  not read back. For the same reason a limit below 0 is a number in the YAML.\n"
         "- A string that holds a NUL is refused, for nobody can be given it.\n");
+    print_several_files(out);
     print_object(&schema_root, out);
 }
