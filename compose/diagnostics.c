@@ -140,8 +140,9 @@ static bool is_full(const struct diagnostics *diagnostics, enum severity severit
     return diagnostics->kept[severity] >= COUNT_LIMIT || diagnostics->formatted >= FORMATTED_LIMIT;
 }
 
-static void add(struct diagnostics *diagnostics, struct diagnostic entry, const char *hint,
-                bool once, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void add(struct diagnostics *diagnostics,
+                                                      struct diagnostic entry, const char *hint,
+                                                      bool once, const char *format, va_list args)
 {
     entry.is_held = diagnostics->is_holding && entry.severity >= SEVERITY_ENGINE;
     entry.severity = meanings[diagnostics->purpose][entry.severity];

@@ -247,8 +247,8 @@ void diagnostics_print(const struct diagnostics *diagnostics, const struct diagn
     }
     for (enum severity severity = SEVERITY_ERROR; severity <= SEVERITY_WARNING; severity++)
         if (count_more(diagnostics, severity) > 0)
-            strbuf_addf(out, "(%zu more %ss)\n", count_more(diagnostics, severity),
-                        label(severity));
+            strbuf_addf(out, "(%zu more %s%s)\n", count_more(diagnostics, severity),
+                        label(severity), count_more(diagnostics, severity) > 1 ? "s" : "");
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -297,8 +297,8 @@ void diagnostics_print_json(const struct diagnostics *diagnostics, struct strbuf
     for (enum severity severity = SEVERITY_ERROR; severity <= SEVERITY_WARNING; severity++)
         if (count_more(diagnostics, severity) > 0) {
             add_json_head(severity, out);
-            strbuf_addf(out, ",\"message\":\"%zu more %ss\"}\n", count_more(diagnostics, severity),
-                        label(severity));
+            strbuf_addf(out, ",\"message\":\"%zu more %s%s\"}\n", count_more(diagnostics, severity),
+                        label(severity), count_more(diagnostics, severity) > 1 ? "s" : "");
         }
 }
 

@@ -52,6 +52,8 @@ static struct model *load(char *const *files, bool is_original)
                                       .environment = (char *[]){set, blank, port, NULL},
                                       .no_interpolate = is_original,
                                       .keep_all = is_original};
+    /* What could not run need not be the same when it is read back. */
+    diagnostics_set_purpose(diagnostics, is_original ? PURPOSE_SHOW : PURPOSE_RUN);
     int r = compose_load(&options, diagnostics, &model, &err);
     diagnostics_print(diagnostics, &(struct diagnostics_look){.color = true}, &text);
     if ((r == 0) != (model != NULL) || (r < 0 && !err.code && text.length == 0))
