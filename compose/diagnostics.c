@@ -119,7 +119,8 @@ static void cut_middle(char *text, size_t length)
         head--;
     while (diagnostics_is_inside(text[tail]))
         tail++;
-    memcpy(text + head, " ... ", 5);
+    memset(text + head, '.', 5);
+    text[head] = text[head + 4] = ' ';
     memmove(text + head + 5, text + tail, length - tail + 1);
 }
 

@@ -106,7 +106,7 @@ static void step(struct place *place)
 
 static bool stands_on(const struct place *place, const char *characters)
 {
-    return place->left > 0 && memchr(characters, *place->text, strlen(characters));
+    return place->left > 0 && *place->text && strchr(characters, *place->text);
 }
 
 /* Behind the tag and anchor of a value, and the line that begins a block. */

@@ -27,8 +27,9 @@ static int compare_texts(const void *left, const void *right)
 static void add_lines(char **lines, struct strbuf *out)
 {
     size_t count = strv_length(lines);
-    if (count > 0) /* qsort may not be given NULL, of nothing either */
-        qsort(lines, count, sizeof(*lines), compare_texts);
+    if (!lines) /* qsort may not be given NULL, of nothing either */
+        return;
+    qsort(lines, count, sizeof(*lines), compare_texts);
     for (size_t i = 0; i < count; i++)
         strbuf_addf(out, "%s\n", lines[i]);
 }

@@ -273,7 +273,8 @@ static void merge_map(const struct merge *merge, const struct schema_object *obj
             key = &entry;
         if (earlier)
             pair.value = merge_value(merge, key, pair.key, earlier->value, pair.value);
-        if (over->pairs[i].value->kind == NODE_NULL && pair.value->kind != NODE_NULL)
+        bool is_silent = over->pairs[i].value->kind == NODE_NULL;
+        if (earlier && is_silent && pair.value->kind != NODE_NULL)
             pair.position = earlier->position; /* nothing was said there */
         node_put_ranked(merge->arena, base, &pair);
     }

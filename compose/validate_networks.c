@@ -203,9 +203,10 @@ static void check_overlaps(const struct check *check)
 /* The network's pool of a family; NULL: none. */
 static const struct pool *find_pool(const struct check *check, size_t network, unsigned size)
 {
-    for (size_t i = check->first_pool[network]; i < check->first_pool[network + 1]; i++)
-        if (check->pools.items[i].subnet.address.size == size)
-            return &check->pools.items[i];
+    const struct pool *pools = check->pools.items;
+    for (size_t i = check->first_pool[network]; pools && i < check->first_pool[network + 1]; i++)
+        if (pools[i].subnet.address.size == size)
+            return &pools[i];
     return NULL;
 }
 

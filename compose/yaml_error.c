@@ -40,7 +40,7 @@ static void report_encoding(const yaml_parser_t *parser, struct diagnostics *dia
     if (is_utf16(text, length))
         diagnostics_add(diagnostics, SEVERITY_ERROR, position, "save the file as UTF-8",
                         "the file is UTF-16, not UTF-8");
-    else if (strstr(parser->problem, "control characters"))
+    else if (parser->problem && strstr(parser->problem, "control characters"))
         diagnostics_add(diagnostics, SEVERITY_ERROR, position,
                         "leave it out, or write it as an escape in double quotes",
                         "the character U+%04X is not allowed", (unsigned)parser->problem_value);
