@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "compose/model_build.h"
 
 #include <stdlib.h>
@@ -138,6 +139,81 @@ static void check_twice(const struct model *model, struct diagnostics *diagnosti
     free(claims);
 }
 
+/* --- ranges ---------------------------------------------------------------------------------- */
+
+#define PORTS 65536
+
+/* A range of one service, whose VMs take a port of it each; a single port is one as well. */
+struct range {
+    uint16_t first, last;
+    size_t count;
+    const struct model_service *service;
+    struct position position;
+};
+
+static int compare_ranges(const void *left, const void *right)
+{
+    const struct range *a = left, *b = right;
+    if (a->last != b->last)
+        return a->last < b->last ? -1 : 1;
+    return a->first == b->first ? 0 : a->first > b->first ? -1 : 1; /* the narrower one */
+}
+
+/* The first port from `port` on that nobody has; next: of each port, where to look on. */
+static unsigned find_free(uint32_t *next, unsigned port)
+{
+    while (next[port] != port)
+        port = next[port] = next[next[port]];
+    return port;
+}
+
+/* Those that end first choose first, the lowest port that is free: where that leaves nothing for
+ * one, nothing would. */
+static void check_choice(struct range *ranges, size_t count, struct diagnostics *diagnostics)
+{
+    _cleanup_free_ uint32_t *next = xcalloc(PORTS + 1, sizeof(*next));
+    for (uint32_t i = 0; i <= PORTS; i++)
+        next[i] = i;
+    qsort(ranges, count, sizeof(*ranges), compare_ranges);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < ranges[i].count; j++) {
+            unsigned port = find_free(next, ranges[i].first);
+            if (port <= ranges[i].last) {
+                next[port] = port + 1;
+                continue;
+            }
+            if (ranges[i].first < ranges[i].last)
+                diagnostics_add(diagnostics, SEVERITY_ENGINE, ranges[i].position, NULL,
+                                "no host port of %u-%u is left for service '%s': others publish "
+                                "them",
+                                ranges[i].first, ranges[i].last, ranges[i].service->name);
+            break;
+        }
+}
+
+/* On all addresses and of one protocol; others hardly ever have ranges. */
+static void check_ranges(const struct model *model, bool udp, struct diagnostics *diagnostics)
+{
+    VEC(struct range) ranges = {0};
+    bool has_range = false;
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_service *service = &model->services[i];
+        for (size_t j = 0; j < service->port_count; j++) {
+            const struct model_port *port = &service->ports[j];
+            size_t size = (size_t)(port->published_last - port->published) + 1;
+            if (!port->published || port->host_ip[0] || port->udp != udp ||
+                service->replicas <= 0 || size < (size_t)service->replicas)
+                continue;
+            has_range = has_range || size > 1;
+            vec_add(&ranges, (struct range){port->published, port->published_last,
+                                            (size_t)service->replicas, service, port->position});
+        }
+    }
+    if (has_range)
+        check_choice(ranges.items, ranges.count, diagnostics);
+    vec_done(&ranges);
+}
+
 /* Each of the service's VMs needs a port of its own. */
 static void check_replicas(const struct model_service *service, struct diagnostics *diagnostics)
 {
@@ -154,6 +230,8 @@ static void check_replicas(const struct model_service *service, struct diagnosti
 void validate_ports(const struct model *model, struct diagnostics *diagnostics)
 {
     check_twice(model, diagnostics);
+    check_ranges(model, false, diagnostics);
+    check_ranges(model, true, diagnostics);
     for (size_t i = 0; i < model->service_count; i++)
         check_replicas(&model->services[i], diagnostics);
 }
