@@ -71,16 +71,28 @@ static void take_volume_option(struct mount_text *mount, const char *option)
         mount->unknown = option;
 }
 
+/* The next colon outside of `${...}`, which may be there still. */
+static const char *section_end(const char *text)
+{
+    for (unsigned open = 0; *text; text++) {
+        if (text[0] == '$' && text[1] == '{')
+            open++;
+        else if (*text == '}' && open > 0)
+            open--;
+        else if (*text == ':' && open == 0)
+            return text;
+    }
+    return NULL;
+}
+
 /* `c:/x` is a path of a drive to the reference, on Linux too. */
 static const char *cut_section(struct arena *arena, const char **rest)
 {
     const char *text = *rest;
     size_t letter = drive_letter(text);
-    if (letter == 0)
-        return cut(arena, rest, ':');
-    *rest = text + letter + 1;
-    const char *behind = cut(arena, rest, ':');
-    return arena_printf(arena, "%.*s:%s", (int)letter, text, behind);
+    const char *end = section_end(letter > 0 ? text + letter + 1 : text);
+    *rest = end ? end + 1 : NULL;
+    return end ? arena_strndup(arena, text, (size_t)(end - text)) : text;
 }
 
 const char *mount_text_parse(struct arena *arena, const char *text, struct mount_text *ret_mount)

@@ -35,6 +35,17 @@ static void short_volumes_come_apart(void **state)
     assert_string_equal(take(arena, "vol:/b:ro:rw"), "has too many colons");
 }
 
+static void variables_hold_colons(void **state)
+{
+    (void)state;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    assert_string_equal(take(arena, "${V:-v}:/data:ro"), "${V:-v}>/data ro");
+    assert_string_equal(take(arena, "./a:${T:-/t}"), "./a>${T:-/t}");
+    assert_string_equal(take(arena, "${A:-${B:-c:d}}/e:/f"), "${A:-${B:-c:d}}/e>/f");
+    assert_string_equal(take(arena, "${V:-{v}}:/data"), "${V:-{v}}>/data");
+    assert_string_equal(take(arena, "$V:/data"), "$V>/data");
+}
+
 static void one_letter_is_a_drive(void **state)
 {
     (void)state;
@@ -87,9 +98,8 @@ static void short_tmpfs_come_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_volumes_come_apart),
-        cmocka_unit_test(one_letter_is_a_drive),
-        cmocka_unit_test(folders_are_told_from_names),
+        cmocka_unit_test(short_volumes_come_apart), cmocka_unit_test(variables_hold_colons),
+        cmocka_unit_test(one_letter_is_a_drive),    cmocka_unit_test(folders_are_told_from_names),
         cmocka_unit_test(short_tmpfs_come_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
