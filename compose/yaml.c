@@ -332,8 +332,10 @@ static void read_events(struct reader *reader, const char *text, size_t length)
         yaml_event_t event;
         if (!yaml_parser_parse(&reader->parser, &event)) {
             reader->failed = true;
-            yaml_report(&reader->parser, &reader->quotes, reader->diagnostics, reader->file, text,
-                        length);
+            reader->is_mended = yaml_mend(reader->mended, &reader->parser, text, length);
+            if (!reader->is_mended)
+                yaml_report(&reader->parser, &reader->quotes, reader->diagnostics, reader->file,
+                            text, length);
             return;
         }
         ended = event.type == YAML_STREAM_END_EVENT;
@@ -355,17 +357,14 @@ static void count_directives(struct reader *reader, const char *text, size_t len
     }
 }
 
-static struct node *read_all(struct reader *reader, const char *text, size_t length)
+/* One reading of the text. */
+static struct node *read_once(struct reader *reader, const char *text, size_t length)
 {
     struct position start = {.file = reader->file, .line = 1, .column = 1};
     reader->documents = node_new(reader->arena, NODE_LIST, start);
     reader->anchor_names = node_new(reader->arena, NODE_MAP, start);
     reader->resets = node_new(reader->arena, NODE_MAP, start);
     reader->all_resets = node_new(reader->arena, NODE_LIST, start);
-    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
-        text += 3;
-        length -= 3;
-    }
     if (!yaml_parser_initialize(&reader->parser)) {
         fail_at(reader, start, NULL, "out of memory");
         return NULL;
@@ -381,11 +380,38 @@ static struct node *read_all(struct reader *reader, const char *text, size_t len
     return reader->failed || reader->is_broken ? NULL : reader->documents;
 }
 
+/* Reads the text, again where it was mended. fresh is a reader that has read nothing yet. */
+static struct node *read_all(const struct reader *fresh, const char *text, size_t length,
+                             struct node **ret_resets)
+{
+    struct yaml_mended mended = {0};
+    struct node *documents = NULL;
+    size_t values = fresh->budget ? fresh->budget->values : 0;
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        text += 3;
+        length -= 3;
+    }
+    for (bool goes_on = true; goes_on;) {
+        struct reader reader = *fresh;
+        reader.mended = &mended;
+        if (reader.budget)
+            reader.budget->values = values;
+        documents = read_once(&reader, text, length);
+        *ret_resets = reader.all_resets;
+        goes_on = reader.is_mended;
+        text = goes_on ? strbuf_text(&mended.text) : text;
+        length = goes_on ? mended.text.length : length;
+    }
+    yaml_mended_done(&mended);
+    return documents;
+}
+
 struct node *yaml_read(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
                        const char *text, size_t length)
 {
+    struct node *resets = NULL;
     struct reader reader = {.arena = arena, .diagnostics = diagnostics, .file = file};
-    return read_all(&reader, text, length);
+    return read_all(&reader, text, length, &resets);
 }
 
 struct node *yaml_read_file(struct arena *arena, struct diagnostics *diagnostics, unsigned file,
@@ -395,10 +421,10 @@ struct node *yaml_read_file(struct arena *arena, struct diagnostics *diagnostics
     struct reader reader = {
         .arena = arena, .diagnostics = diagnostics, .file = file, .budget = budget};
     budget->size += length;
-    if (budget->size > YAML_TEXT_LIMIT)
-        fail_at(&reader, ((struct position){.file = file}), NULL,
-                "with this file, all files are larger than %zu MiB", YAML_TEXT_LIMIT >> 20);
-    struct node *documents = read_all(&reader, text, length);
-    *ret_resets = reader.all_resets;
-    return documents;
+    if (budget->size > YAML_TEXT_LIMIT) {
+        diagnostics_add(diagnostics, SEVERITY_ERROR, (struct position){.file = file}, NULL,
+                        "with this file, all files are larger than %zu MiB", YAML_TEXT_LIMIT >> 20);
+        return NULL;
+    }
+    return read_all(&reader, text, length, ret_resets);
 }

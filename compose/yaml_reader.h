@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "compose/yaml.h"
 #include "compose/yaml_error.h"
+#include "compose/yaml_mend.h"
 
 #include <yaml.h>
 
@@ -56,15 +57,18 @@ struct reader {
     size_t alias_nodes, alias_text; /* bytes */
     struct yaml_budget *budget;     /* NULL: there is no limit */
     struct yaml_quotes quotes;
+    struct yaml_mended *mended;
+    bool is_mended; /* the text is to be read again, as mended has it */
     bool is_broken; /* an alias leads nowhere: there will be no documents */
     bool failed;    /* nothing sensible can be read any more */
 };
 
 static inline struct position reader_position(const struct reader *reader, const yaml_mark_t *mark)
 {
-    return (struct position){.file = reader->file,
-                             .line = (unsigned)mark->line + 1,
-                             .column = (unsigned)mark->column + 1};
+    bool is_mended = reader->mended->shifts.count > 0;
+    size_t column = is_mended ? yaml_mended_column(reader->mended, mark) : mark->column;
+    return (struct position){
+        .file = reader->file, .line = (unsigned)mark->line + 1, .column = (unsigned)column + 1};
 }
 
 #define fail_at(reader, position, hint, ...)                                                       \

@@ -23,7 +23,6 @@ REFUSED_HERE = {
     'ports-too-many': 'ports made by ranges are bounded',
     'replica-bad': 'VMSTEAD_REPLICA is ours: known to each VM alone',
     'yaml-bomb': 'nodes born from aliases are bounded; the reference thinks for half a minute',
-    'yaml-colon': 'libyaml wants no : before a , or a bracket; go-yaml takes it as a part of the text',
     'yaml-nul': 'a NUL would cut the string off for whoever runs it',
     'yaml-utf16': 'files are UTF-8, whatever mark they begin with',
 }
