@@ -65,6 +65,41 @@ static void print_several_files(struct strbuf *out)
         "- An empty path in `COMPOSE_FILE` is none; there it is the folder, and fails.\n");
 }
 
+/* What validate*.c and the types of names, networks, ports look at; no table has it. */
+static const char checks[] =
+    "\n## What no key tells alone\n"
+    "\n"
+    "Docker Compose takes most of this and leaves it to its engine to refuse. Here `config` warns\n"
+    "of it, and `up` and all that makes VMs (`create`, `run`, `scale`, `plan`) refuse it, before\n"
+    "anything is made. Values that a later file replaces, services whose profiles are not enabled\n"
+    "and networks that nobody uses do not count.\n"
+    "\n"
+    "- **Subnets**: malformed, host bits set, smaller than /30 or larger than /8, two of one "
+    "family\n"
+    "  in a network, overlapping one another. Gateways, `ip_range` and `aux_addresses` outside of\n"
+    "  the subnet, the network's own or its broadcast address, one twice, or without a subnet.\n"
+    "- **Addresses**: malformed, of the other family, outside of the subnet, of a network without\n"
+    "  one, the gateway's, an auxiliary one, taken twice, or fixed for several replicas.\n"
+    "- **Host ports**: published twice (0.0.0.0 is every address of IPv4, tcp and udp are apart),\n"
+    "  fewer than replicas, or ranges of which nothing is left.\n"
+    "- **Names**: host names, domain names and `dns` that are none; MAC addresses of groups; "
+    "image\n"
+    "  references, platforms, users, groups, signals, volumes; names too long for DNS or a "
+    "folder.\n"
+    "- **Numbers**: less memory or disk than a VM boots with, `mem_reservation` above "
+    "`mem_limit`,\n"
+    "  `memswap_limit` below it, `cpus` beside `cpu_quota`, soft ulimits above hard ones.\n"
+    "- **Keys that exclude each other**: `network_mode: service:...` and `ports`, `hostname`,\n"
+    "  `dns`...; `uts: host` and `hostname`; two mounts, configs or secrets at one place.\n"
+    "- **Conditions that cannot come true**: `service_healthy` on a service without a check,\n"
+    "  `service_completed_successfully` on one that is always started again. An image may bring a\n"
+    "  check: of those `up` tells once the images are known, `config` never.\n"
+    "\n"
+    "Only a warning, everywhere, for engines take it: an alias that is also a service's name or "
+    "no\n"
+    "name at all, a MAC address twice in a network, `ports` with `network_mode: host`, keys of an\n"
+    "external network, `deploy.replicas` with `mode: global`.\n";
+
 void reference_print(struct strbuf *out)
 {
     strbuf_add_str(
@@ -107,4 +142,5 @@ void reference_print(struct strbuf *out)
         "- A string that holds a NUL is refused, for nobody can be given it.\n");
     print_several_files(out);
     print_object(&schema_root, out);
+    strbuf_add_str(out, checks);
 }
