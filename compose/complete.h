@@ -14,6 +14,7 @@ struct completion {
     const struct variables *variables; /* for bare KEYs and `~`; NULL: they stay as they are */
     const char *directory;             /* absolute; relative paths begin here */
     const char *project;
+    size_t *file_values;   /* made by env_file and label_file so far */
     char *const *profiles; /* enabled; "*" is all */
     char *const *services; /* named by the caller: their profiles are enabled too */
     bool is_original;      /* not interpolated: values may be of any kind */

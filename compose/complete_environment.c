@@ -7,9 +7,24 @@
 
 #include <errno.h>
 
+#define FILE_VALUES_LIMIT 250000
+
 static const struct schema_object *service_rows(void)
 {
     return schema_find(&schema_root, "services")->object;
+}
+
+/* One file costs little, but there may be many services that read it. */
+static void take_values(const struct completion *completion, const struct node *path,
+                        const struct dotenv_file *file, size_t count)
+{
+    if (!completion->file_values)
+        return;
+    *completion->file_values += count + file->size / 256;
+    if (*completion->file_values > FILE_VALUES_LIMIT)
+        diagnostics_add(completion->diagnostics, SEVERITY_ERROR, path->position, NULL,
+                        "files of variables make more than %d values of the services",
+                        FILE_VALUES_LIMIT);
 }
 
 static void read_env_file(const struct completion *completion, const char *key,
@@ -24,7 +39,11 @@ static void read_env_file(const struct completion *completion, const char *key,
     struct dotenv_file file = {.path = path,
                                .name = path_node->text,
                                .is_raw = streq(node_get_string(entry, "format", ""), "raw")};
+    if (completion->file_values && *completion->file_values > FILE_VALUES_LIMIT)
+        return; /* reported */
+    size_t before = variables_own(variables)->count;
     int r = dotenv_read_file(completion->arena, completion->diagnostics, &file, variables);
+    take_values(completion, path_node, &file, variables_own(variables)->count - before);
     if (r == -ENOENT && !node_get_bool(entry, "required", true))
         return;
     bool can_be_missing = r == -ENOENT && streq(key, "env_file");

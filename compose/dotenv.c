@@ -2,6 +2,7 @@
  * compose/complete.c). */
 #include "compose/dotenv.h"
 
+#include "base/alloc.h"
 #include "base/fs.h"
 #include "compose/characters.h"
 #include "compose/interpolate.h"
@@ -237,8 +238,13 @@ static int read_plain(struct dotenv *dotenv, const char **text, const char **ret
     const char *comment = memmem(start, (size_t)(end - start), " #", 2);
     *text = end;
     end = trim_spaces(start, comment ? comment : end);
-    return expand(dotenv, start, arena_strndup(dotenv->arena, start, (size_t)(end - start)), false,
-                  ret_value);
+    size_t length = (size_t)(end - start);
+    if (!memchr(start, '$', length)) {
+        *ret_value = arena_strndup(dotenv->arena, start, length);
+        return 0;
+    }
+    _cleanup_free_ char *raw = xstrndup(start, length);
+    return expand(dotenv, start, raw, false, ret_value);
 }
 
 static int read_value(struct dotenv *dotenv, const char *name, const char *text)
@@ -403,8 +409,8 @@ int dotenv_read_raw(struct arena *arena, struct diagnostics *diagnostics, unsign
     return result;
 }
 
-int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics,
-                     const struct dotenv_file *file, struct variables *variables)
+int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics, struct dotenv_file *file,
+                     struct variables *variables)
 {
     _cleanup_error_ struct error err = {0};
     _cleanup_free_ char *text = NULL;
@@ -412,6 +418,7 @@ int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics,
     int r = fs_read_file(file->path, DOTENV_SIZE_LIMIT, &text, &length, &err);
     if (r < 0)
         return r;
+    file->size = length;
     unsigned number = diagnostics_add_file(diagnostics, file->name, text, length);
     if (file->is_raw)
         dotenv_read_raw(arena, diagnostics, number, text, length, variables);

@@ -20,8 +20,9 @@ int dotenv_read_raw(struct arena *arena, struct diagnostics *diagnostics, unsign
 struct dotenv_file {
     const char *path, *name; /* name: as positions show it */
     bool is_raw;
+    size_t size; /* out */
 };
 /* Reads a file. Only what keeps it from being read is returned, as -errno, for dotenv_problem(). */
-int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics,
-                     const struct dotenv_file *file, struct variables *variables);
+int dotenv_read_file(struct arena *arena, struct diagnostics *diagnostics, struct dotenv_file *file,
+                     struct variables *variables);
 const char *dotenv_problem(int error);

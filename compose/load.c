@@ -141,6 +141,7 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
                                     .variables = load->variables,
                                     .directory = load->files.directory,
                                     .project = load->name,
+                                    .file_values = &load->file_values,
                                     .profiles = enabled_profiles(load),
                                     .services = load->options->services,
                                     .is_original = load->options->no_interpolate,

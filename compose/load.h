@@ -23,6 +23,7 @@ struct load {
     struct yaml_budget budget;
     size_t included;      /* includes so far */
     bool is_incomplete;   /* one of them could not be read: what is undefined may stand there */
+    size_t file_values;   /* made by env_file and label_file so far */
     size_t extended;      /* nodes made by extends so far */
     size_t extended_text; /* their bytes */
 };

@@ -72,6 +72,7 @@ REFUSED = {
     'a text that grows': ('compose.yaml', lambda: repeated(A + '    command: "', '$LONG', '"\n', MIB - 100), 'grows beyond 1'),
     'NULs': ('compose.yaml', lambda: repeated(A, '\0'), 'U+0000'),
     'one byte too many': ('compose.yaml', lambda: repeated(A + '# ', 'c', '', 16 * MIB), 'is larger than 16 MiB'),
+    'env_file': ('compose.yaml', lambda: numbered('services:\n', '  s%d: {image: i, env_file: long}\n', 2000), 'files of variables'),
     '.env': ('.env', lambda: repeated('', 'A=1\n'), "cannot read '.env': it is larger than 1 MiB"),
     '.env that doubles': ('.env', lambda: repeated('A=xxxxxxxx\n', 'A=$A$A\n', '', MIB - 100), 'grow'),
     '.env in one line': ('.env', lambda: repeated('', '/="" ', '', MIB - 100), 'in the name of a variable'),
@@ -91,6 +92,8 @@ def run(program, name, pieces):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, 'compose.yaml'), 'w', encoding='utf-8') as file:
             file.write(A)
+        with open(os.path.join(folder, 'long'), 'w', encoding='utf-8') as file:
+            file.writelines(numbered('', 'A%d=\n', 20000))
         with open(os.path.join(folder, name), 'w', encoding='utf-8') as file:
             file.writelines(pieces)
         done = subprocess.run([program, 'config', '-q'], cwd=folder, env={'HOME': '/root', 'LONG': 'x' * 100}, stdin=subprocess.DEVNULL,
