@@ -3,9 +3,6 @@
 
 #include "base/alloc.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 /* With AddressSanitizer every allocation is a block of its own, so that an overrun is seen. */
@@ -19,23 +16,17 @@
 #ifndef BLOCK_SIZE
 #define BLOCK_SIZE ((size_t)32 * 1024)
 #endif
-/* Blocks double up to this. */
-#define LARGEST_BLOCK ((size_t)4 * 1024 * 1024)
+/* Each block is four times as large as the one before, up to this. */
+#define LARGEST_BLOCK ((size_t)8 * 1024 * 1024)
 /* From this size on they are mappings of huge pages: 4 KiB at a time the kernel's work for a large
  * tree is a fifth of all. */
 #define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 
-struct block {
-    struct block *next;
+struct arena_block {
+    struct arena_block *next;
     void *mapping; /* NULL: from malloc */
     size_t mapping_size;
-    size_t size, used;
     max_align_t data[];
-};
-
-struct arena {
-    struct block *blocks; /* the one being filled first */
-    size_t next_size;
 };
 
 struct arena *arena_new(void)
@@ -50,7 +41,7 @@ void arena_free(struct arena *arena)
     if (!arena)
         return;
     while (arena->blocks) {
-        struct block *block = arena->blocks;
+        struct arena_block *block = arena->blocks;
         arena->blocks = block->next;
         if (block->mapping)
             munmap(block->mapping, block->mapping_size);
@@ -60,30 +51,19 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-/* NULL where the kernel gives none. */
-static struct block *map_block(size_t size)
+/* NULL where the kernel gives none. size: whole pages. */
+static struct arena_block *map_block(size_t size)
 {
-    size_t mapping_size = sizeof(struct block) + size + HUGE_PAGE;
+    size_t mapping_size = size + HUGE_PAGE;
     void *mapping =
         mmap(NULL, mapping_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED)
         return NULL;
     size_t skipped = -(uintptr_t)mapping & (HUGE_PAGE - 1);
-    struct block *block = (void *)((char *)mapping + skipped);
-    madvise(block, mapping_size - skipped, MADV_HUGEPAGE);
+    struct arena_block *block = (void *)((char *)mapping + skipped);
+    madvise(block, size, MADV_HUGEPAGE);
     block->mapping = mapping;
     block->mapping_size = mapping_size;
-    return block;
-}
-
-static struct block *add_block(struct arena *arena, size_t size)
-{
-    struct block *block = size >= HUGE_PAGE ? map_block(size) : NULL;
-    if (!block)
-        block = xcalloc(1, sizeof(*block) + size);
-    block->size = size;
-    block->next = arena->blocks;
-    arena->blocks = block;
     return block;
 }
 
@@ -92,23 +72,24 @@ static size_t round_up(size_t size, size_t alignment)
     return (size + alignment - 1) / alignment * alignment;
 }
 
-static void *allocate(struct arena *arena, size_t size, size_t alignment)
+void *arena_alloc_block(struct arena *arena, size_t size)
 {
-    struct block *block = arena->blocks;
-    size_t start = block ? round_up(block->used, alignment) : 0;
-    if (!block || start + size > block->size) {
-        block = add_block(arena, size > arena->next_size ? size : arena->next_size);
-        if (arena->next_size < LARGEST_BLOCK)
-            arena->next_size *= 2;
-        start = 0;
+    size_t needed = sizeof(struct arena_block) + size;
+    size_t block_size = needed > arena->next_size ? needed : arena->next_size;
+    struct arena_block *block = NULL;
+    if (block_size >= HUGE_PAGE) {
+        block_size = round_up(block_size, HUGE_PAGE);
+        block = map_block(block_size);
     }
-    block->used = start + size;
-    return (char *)block->data + start;
-}
-
-void *arena_alloc(struct arena *arena, size_t size)
-{
-    return allocate(arena, size, sizeof(void *));
+    if (!block)
+        block = xcalloc(1, block_size);
+    if (arena->next_size < LARGEST_BLOCK)
+        arena->next_size *= 4;
+    block->next = arena->blocks;
+    arena->blocks = block;
+    arena->next = (char *)block->data + size;
+    arena->end = (char *)block + block_size;
+    return block->data;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)
@@ -117,19 +98,6 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         return xreallocarray(NULL, count, size); /* ends the process as every allocation does */
     return arena_alloc(arena, total);
-}
-
-char *arena_strndup(struct arena *arena, const char *text, size_t length)
-{
-    char *copy = allocate(arena, length + 1, 1);
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    return copy;
-}
-
-char *arena_strdup(struct arena *arena, const char *text)
-{
-    return arena_strndup(arena, text, strlen(text));
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)

@@ -6,21 +6,55 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
-struct arena;
+/* Only for the functions below, which are inline: a large file makes half a million allocations. */
+struct arena {
+    char *next, *end; /* what is free of the block at hand */
+    struct arena_block *blocks;
+    size_t next_size;
+};
 
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 DEFINE_FREEP(struct arena *, arena_free)
 
-/* Zeroed, aligned for any type. */
-void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+/* From a new block, where the one at hand has no room. */
+void *arena_alloc_block(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
+
+/* Zeroed, aligned for pointers and numbers. */
+__attribute__((malloc, returns_nonnull)) static inline void *arena_alloc(struct arena *arena,
+                                                                         size_t size)
+{
+    char *start = arena->next + (-(uintptr_t)arena->next & (sizeof(void *) - 1));
+    if (start >= arena->end || size > (size_t)(arena->end - start))
+        return arena_alloc_block(arena, size);
+    arena->next = start + size;
+    return start;
+}
+
 /* count * size is checked for overflow. */
 void *arena_array(struct arena *arena, size_t count, size_t size)
     __attribute__((malloc, returns_nonnull));
-char *arena_strdup(struct arena *arena, const char *text) __attribute__((returns_nonnull));
-char *arena_strndup(struct arena *arena, const char *text, size_t length)
-    __attribute__((returns_nonnull));
+
+__attribute__((returns_nonnull)) static inline char *arena_strndup(struct arena *arena,
+                                                                   const char *text, size_t length)
+{
+    char *copy = arena->next;
+    if (length < (size_t)(arena->end - copy)) /* texts need no alignment */
+        arena->next += length + 1;
+    else
+        copy = arena_alloc_block(arena, length + 1);
+    return memcpy(copy, text, length); /* what is behind it is zero */
+}
+
+__attribute__((returns_nonnull)) static inline char *arena_strdup(struct arena *arena,
+                                                                  const char *text)
+{
+    return arena_strndup(arena, text, strlen(text));
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
 
