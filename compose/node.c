@@ -24,14 +24,6 @@ const char *node_kind_name(enum node_kind kind)
     return kind_names[kind];
 }
 
-struct node *node_new(struct arena *arena, enum node_kind kind, struct position position)
-{
-    struct node *node = arena_new0(arena, struct node);
-    node->kind = kind;
-    node->position = position;
-    return node;
-}
-
 struct node *node_new_string(struct arena *arena, const char *text, struct position position)
 {
     struct node *node = node_new(arena, NODE_STRING, position);
@@ -95,11 +87,6 @@ struct node *node_copy(struct arena *arena, const struct node *node, size_t dept
     copy->count = copy->capacity = 0;
     copy->index = NULL;
     return copy_children(arena, node, copy, depth, limit, count) ? copy : NULL;
-}
-
-bool node_is_scalar(const struct node *node)
-{
-    return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
 }
 
 /* --- maps ----------------------------------------------------------------------------------- */

@@ -77,7 +77,14 @@ struct node {
 static_assert(sizeof(struct node) == 32 && sizeof(struct node_pair) == 32,
               "a large file makes a million of them");
 
-struct node *node_new(struct arena *arena, enum node_kind kind, struct position position);
+static inline struct node *node_new(struct arena *arena, enum node_kind kind,
+                                    struct position position)
+{
+    struct node *node = arena_new0(arena, struct node);
+    node->kind = kind;
+    node->position = position;
+    return node;
+}
 struct node *node_new_string(struct arena *arena, const char *text, struct position position);
 struct node *node_new_int(struct arena *arena, int64_t value, struct position position);
 struct node *node_new_bool(struct arena *arena, bool value, struct position position);
@@ -92,7 +99,10 @@ static inline bool node_is(const struct node *node, enum node_kind kind) /* fals
 {
     return node && node->kind == kind;
 }
-bool node_is_scalar(const struct node *node); /* a number, bool or string */
+static inline bool node_is_scalar(const struct node *node) /* a number, bool or string */
+{
+    return node && node->kind >= NODE_BOOL && node->kind <= NODE_STRING;
+}
 
 /* Room for so many items or pairs, without a byte more. */
 void node_reserve(struct arena *arena, struct node *node, size_t capacity);

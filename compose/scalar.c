@@ -19,12 +19,11 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
     return false;
 }
 
-/* The first characters of those below. */
-static const char word_begins[] = "~nNtTfF.+-";
+#define LONGEST_WORD 5 /* of those below */
 
 static bool resolve_word(struct node *node, const char *text)
 {
-    if (!strchr(word_begins, text[0]))
+    if (strnlen(text, LONGEST_WORD + 1) > LONGEST_WORD)
         return false;
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
     static const char *const trues[] = {"true", "True", "TRUE"};
@@ -99,16 +98,23 @@ static bool resolve_integer(struct arena *arena, struct node *node, const char *
     return true;
 }
 
+static size_t count_digits(const char *text)
+{
+    size_t count = 0;
+    while (isdigit((unsigned char)text[count]))
+        count++;
+    return count;
+}
+
 /* ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$ */
 static bool is_float(const char *text)
 {
-    const char *digits = "0123456789";
     text += *text == '-' || *text == '+';
-    size_t whole = strspn(text, digits), fraction = 0;
+    size_t whole = count_digits(text), fraction = 0;
     text += whole;
     if (*text == '.') {
         text++;
-        fraction = strspn(text, digits);
+        fraction = count_digits(text);
         text += fraction;
     }
     if (whole == 0 && fraction == 0)
@@ -116,7 +122,7 @@ static bool is_float(const char *text)
     if (*text == 'e' || *text == 'E') {
         text++;
         text += *text == '-' || *text == '+';
-        size_t exponent = strspn(text, digits);
+        size_t exponent = count_digits(text);
         text += exponent;
         if (exponent == 0)
             return false;
@@ -149,24 +155,49 @@ static bool resolve_number(struct arena *arena, struct node *node, const char *t
 {
     if (text[0] == '.')
         return resolve_float(node, text);
-    if (!isdigit((unsigned char)text[0]) && text[0] != '+' && text[0] != '-')
-        return false;
     if (strchr(text, '_')) /* go-yaml allows 1_000 */
         text = without_underscores(arena, text);
     return resolve_integer(arena, node, text) || resolve_float(node, text);
 }
 
+static bool resolve_time(struct arena *arena, struct node *node, const char *text)
+{
+    const char *time = scalar_time(arena, text);
+    if (!time)
+        return false;
+    node->kind = NODE_TIME;
+    node->text = time;
+    return true;
+}
+
+/* What is no string shows it by its first character. */
+static bool resolve_other(struct arena *arena, struct node *node, const char *text)
+{
+    switch (text[0]) {
+    case '\0':
+    case '~':
+    case 'n':
+    case 'N':
+    case 't':
+    case 'T':
+    case 'f':
+    case 'F':
+        return resolve_word(node, text);
+    case '.':
+    case '+':
+    case '-':
+        return resolve_word(node, text) || resolve_number(arena, node, text);
+    default:
+        return isdigit((unsigned char)text[0]) &&
+               (resolve_time(arena, node, text) || resolve_number(arena, node, text));
+    }
+}
+
 void scalar_resolve(struct arena *arena, struct node *node, const char *text)
 {
     node->text = text;
-    if (resolve_word(node, text))
-        return;
-    const char *time = scalar_time(arena, text);
-    if (!time && resolve_number(arena, node, text))
-        return;
-    node->kind = time ? NODE_TIME : NODE_STRING;
-    if (time)
-        node->text = time;
+    if (!resolve_other(arena, node, text))
+        node->kind = NODE_STRING;
 }
 
 /* --- tags ------------------------------------------------------------------------------------- */
@@ -252,9 +283,7 @@ bool scalar_needs_quotes(const char *text)
         return false;
     struct node node = {0};
     _cleanup_(arena_freep) struct arena *arena = arena_new();
-    if (scalar_time(arena, text))
-        return true;
-    if (resolve_word(&node, text) || resolve_number(arena, &node, text) || is_yaml_1_1(text))
+    if (resolve_other(arena, &node, text) || is_yaml_1_1(text))
         return true;
     /* go-yaml writes both bare, but does not read the first as a key, and PyYAML not the other. */
     return streq(text, "<<") || streq(text, "=");

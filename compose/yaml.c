@@ -110,11 +110,13 @@ static void take_key(struct reader *reader, struct level *level, const struct no
     level->key_position = node->position;
     level->key = intern_key(reader, text, level->key_hash);
     level->key_rank = is_plain && streq(level->key, "<<") ? RANK_MERGE : RANK_PLAIN;
+    if (node->kind == NODE_STRING)
+        return;
     if (node->kind == NODE_MAP || node->kind == NODE_LIST) {
         level->key_rank = RANK_BAD;
         complain_at(reader, node->position, NULL, "a key must be a string, not %s",
                     node_kind_name(node->kind));
-    } else if (node->kind != NODE_STRING) {
+    } else {
         complain_at(reader, node->position, "put it in quotes",
                     "a key must be a string, not %s ('%s')", node_kind_name(node->kind),
                     node->text);
@@ -184,49 +186,45 @@ static void resolve(struct reader *reader, struct node *node, const char *tag, b
     if (tag && scalar_resolve_tagged(reader->arena, node, node->text, tag) < 0)
         complain_at(reader, node->position, "leave the tag out", "'%.60s' is no !!%s", node->text,
                     tag);
-    else if (!tag && is_plain)
+    if (!tag && is_plain)
         scalar_resolve(reader->arena, node, node->text);
 }
 
-/* The node, in the arena but for its text where it is a key. */
-static struct node scalar_node(struct reader *reader, const yaml_event_t *event, bool is_key)
+/* The text of a scalar, and its length. */
+static const char *scalar_text(struct reader *reader, const yaml_event_t *event, size_t *ret_length)
 {
     const char *value = (const char *)event->data.scalar.value;
-    size_t length = event->data.scalar.length;
-    struct node node = {.kind = NODE_STRING,
-                        .position = reader_position(reader, &event->start_mark)};
-    if (strlen(value) != length) {
-        complain_at(reader, node.position, NULL, "a string must not hold a NUL character");
-        length = strlen(value);
+    yaml_scalar_style_t style = event->data.scalar.style;
+    bool is_escaped = style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    *ret_length = event->data.scalar.length;
+    if (is_escaped && strlen(value) != *ret_length) { /* "\0" */
+        complain_at(reader, reader_position(reader, &event->start_mark), NULL,
+                    "a string must not hold a NUL character");
+        *ret_length = strlen(value);
     }
     if (event->start_mark.line != event->end_mark.line &&
-        (event->data.scalar.style == YAML_SINGLE_QUOTED_SCALAR_STYLE ||
-         event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE))
+        (is_escaped || style == YAML_SINGLE_QUOTED_SCALAR_STYLE))
         reader->quotes = (struct yaml_quotes){true, event->start_mark, event->end_mark};
-    node.text = is_key ? value : arena_strndup(reader->arena, value, length);
-    node.has_dollar = !is_key && memchr(value, '$', length);
-    return node;
-}
-
-static struct node *keep(struct reader *reader, const struct node *node)
-{
-    struct node *kept = node_new(reader->arena, NODE_STRING, node->position);
-    *kept = *node;
-    return kept;
+    return value;
 }
 
 static void read_key(struct reader *reader, struct level *level, const yaml_event_t *event)
 {
     const char *tag = reader_tag_name(event->data.scalar.tag);
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    struct node node = scalar_node(reader, event, true);
+    size_t length = 0;
+    struct node node = {.kind = NODE_STRING,
+                        .position = reader_position(reader, &event->start_mark),
+                        .text = scalar_text(reader, event, &length)};
     resolve(reader, &node, tag, is_plain);
     take_key(reader, level, &node, is_plain && (!tag || streq(tag, "merge")));
-    node.text = level->key;
-    if (event->data.scalar.anchor) /* most keys need no node */
-        reader_complete_anchor(
-            reader, reader_define_anchor(reader, event->data.scalar.anchor, YAML_TAG_OTHER),
-            keep(reader, &node));
+    if (!event->data.scalar.anchor) /* most keys need no node */
+        return;
+    struct node *kept = node_new(reader->arena, node.kind, node.position);
+    *kept = node;
+    kept->text = level->key;
+    reader_complete_anchor(
+        reader, reader_define_anchor(reader, event->data.scalar.anchor, YAML_TAG_OTHER), kept);
 }
 
 static void read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -236,17 +234,21 @@ static void read_scalar(struct reader *reader, const yaml_event_t *event)
         read_key(reader, level, event);
         return;
     }
-    struct node node = scalar_node(reader, event, false);
-    enum yaml_tag tag = reader_take_tag(reader, event->data.scalar.tag, node.position);
+    size_t length = 0;
+    const char *text = scalar_text(reader, event, &length);
+    struct node *node =
+        node_new(reader->arena, NODE_STRING, reader_position(reader, &event->start_mark));
+    node->text = arena_strndup(reader->arena, text, length);
+    node->has_dollar = memchr(text, '$', length);
+    enum yaml_tag tag = reader_take_tag(reader, event->data.scalar.tag, node->position);
     size_t anchor = reader_define_anchor(reader, event->data.scalar.anchor, tag);
-    resolve(reader, &node, reader_tag_name(event->data.scalar.tag),
+    resolve(reader, node, reader_tag_name(event->data.scalar.tag),
             event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
-    struct node *kept = keep(reader, &node);
-    reader_complete_anchor(reader, anchor, kept);
+    reader_complete_anchor(reader, anchor, node);
     if (tag == YAML_TAG_RESET && level)
-        reader_leave_out(reader, kept);
+        reader_leave_out(reader, node);
     else
-        reader_place(reader, kept);
+        reader_place(reader, node);
 }
 
 static void open_level(struct reader *reader, enum node_kind kind, const yaml_event_t *event,
@@ -348,13 +350,12 @@ static void read_events(struct reader *reader, const char *text, size_t length)
 static void count_directives(struct reader *reader, const char *text, size_t length)
 {
     const char *end = text + length, *c = text;
-    for (size_t count = 0; c && !reader->failed; count++) {
-        if (count > YAML_DOCUMENT_LIMIT)
-            fail_at(reader, ((struct position){.file = reader->file, .line = 1, .column = 1}), NULL,
-                    "the file holds more than %d directives", YAML_DOCUMENT_LIMIT);
-        c = memmem(c, (size_t)(end - c), "\n%TAG", 5);
-        c = c ? c + 1 : NULL;
-    }
+    size_t count = 0;
+    for (; (c = memchr(c, '%', (size_t)(end - c))); c++)
+        count += c > text && c[-1] == '\n' && end - c >= 4 && memcmp(c, "%TAG", 4) == 0;
+    if (count > YAML_DOCUMENT_LIMIT)
+        fail_at(reader, ((struct position){.file = reader->file, .line = 1, .column = 1}), NULL,
+                "the file holds more than %d directives", YAML_DOCUMENT_LIMIT);
 }
 
 /* One reading of the text. */

@@ -7,11 +7,10 @@
 
 /* --- tags ------------------------------------------------------------------------------------- */
 
-const char *reader_tag_name(const yaml_char_t *tag)
+const char *reader_short_tag(const char *tag)
 {
-    const char *text = (const char *)tag;
-    const char *core = text ? str_after_prefix(text, "tag:yaml.org,2002:") : NULL;
-    return core ? core : text && streq(text, "!") ? NULL : text;
+    const char *core = str_after_prefix(tag, "tag:yaml.org,2002:");
+    return core ? core : streq(tag, "!") ? NULL : tag;
 }
 
 /* The keys that lead to the node at hand; false in a list: earlier files have no such item. What
@@ -65,12 +64,9 @@ static void note_here(struct reader *reader, enum yaml_tag tag, struct position 
                         tag == YAML_TAG_RESET ? "!reset" : "!override");
 }
 
-enum yaml_tag reader_take_tag(struct reader *reader, const yaml_char_t *tag,
-                              struct position position)
+enum yaml_tag reader_note_tag(struct reader *reader, const char *name, struct position position)
 {
-    const char *name = reader_tag_name(tag);
-    enum yaml_tag kind = !name || name[0] != '!'    ? YAML_TAG_OTHER
-                         : streq(name, "!reset")    ? YAML_TAG_RESET
+    enum yaml_tag kind = streq(name, "!reset")      ? YAML_TAG_RESET
                          : streq(name, "!override") ? YAML_TAG_OVERRIDE
                                                     : YAML_TAG_OTHER;
     if (kind != YAML_TAG_OTHER)
@@ -80,10 +76,8 @@ enum yaml_tag reader_take_tag(struct reader *reader, const yaml_char_t *tag,
 
 /* --- anchors ---------------------------------------------------------------------------------- */
 
-size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name, enum yaml_tag tag)
+size_t reader_add_anchor(struct reader *reader, const yaml_char_t *name, enum yaml_tag tag)
 {
-    if (!name)
-        return 0;
     struct position nowhere = {0};
     size_t length = 0;
     bool is_path = walk_path(reader, NULL, &length);
@@ -96,10 +90,8 @@ size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name, enum
     return number;
 }
 
-void reader_complete_anchor(struct reader *reader, size_t anchor, struct node *value)
+void reader_end_anchor(struct reader *reader, size_t anchor, struct node *value)
 {
-    if (anchor == 0)
-        return;
     struct anchor *complete = &reader->anchors.items[anchor - 1];
     complete->value = value;
     complete->overrides = reader->overrides.count - complete->first_override;

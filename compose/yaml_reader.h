@@ -84,12 +84,37 @@ static inline struct position reader_position(const struct reader *reader, const
 void reader_place(struct reader *reader, struct node *node);
 void reader_leave_out(struct reader *reader, struct node *node);
 
-/* yaml_anchors.c: NULL: there is none, as also "!" means. */
-const char *reader_tag_name(const yaml_char_t *tag);
-/* Notes the place of a `!reset` or `!override`. */
-enum yaml_tag reader_take_tag(struct reader *reader, const yaml_char_t *tag,
-                              struct position position);
-/* The last definition of a name counts. 0 where there is none. */
-size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name, enum yaml_tag tag);
-void reader_complete_anchor(struct reader *reader, size_t anchor, struct node *value);
+/* --- yaml_anchors.c: tags and anchors, which most values have none of ------------------------- */
+
+const char *reader_short_tag(const char *tag);
+enum yaml_tag reader_note_tag(struct reader *reader, const char *name, struct position position);
+size_t reader_add_anchor(struct reader *reader, const yaml_char_t *name, enum yaml_tag tag);
+void reader_end_anchor(struct reader *reader, size_t anchor, struct node *value);
 void reader_take_alias(struct reader *reader, const yaml_event_t *event);
+
+/* NULL: there is none, as also "!" means. */
+static inline const char *reader_tag_name(const yaml_char_t *tag)
+{
+    return tag ? reader_short_tag((const char *)tag) : NULL;
+}
+
+/* Notes the place of a `!reset` or `!override`. */
+static inline enum yaml_tag reader_take_tag(struct reader *reader, const yaml_char_t *tag,
+                                            struct position position)
+{
+    const char *name = reader_tag_name(tag);
+    return name && name[0] == '!' ? reader_note_tag(reader, name, position) : YAML_TAG_OTHER;
+}
+
+/* The last definition of a name counts. 0 where there is none. */
+static inline size_t reader_define_anchor(struct reader *reader, const yaml_char_t *name,
+                                          enum yaml_tag tag)
+{
+    return name ? reader_add_anchor(reader, name, tag) : 0;
+}
+
+static inline void reader_complete_anchor(struct reader *reader, size_t anchor, struct node *value)
+{
+    if (anchor > 0)
+        reader_end_anchor(reader, anchor, value);
+}
