@@ -323,6 +323,16 @@ static int check_daemon(const struct paths *paths, const char *socket_path, stru
     return 0;
 }
 
+int daemon_describe(cJSON **ret_daemon, struct error *err)
+{
+    _cleanup_(paths_done) struct paths paths = {0};
+    int r = paths_init(&paths, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
+    return call_stranger(socket_path, "GET", "/vmstead/daemon", ret_daemon, err);
+}
+
 static bool has_state(const struct paths *paths)
 {
     _cleanup_free_ char *database = xasprintf("%s/vmstead.db", paths->state);

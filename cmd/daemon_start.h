@@ -19,5 +19,8 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
                 struct client **ret_client, struct error *err);
 /* Has the daemon, if there is one or something for one to know, stop all VMs and leave. */
 int daemon_shutdown(const struct invocation *invocation, struct error *err);
+/* GET /vmstead/daemon of whoever answers, of any version and namespace; starts and replaces nobody.
+ * -ENOENT, -ECONNREFUSED or -ERESTART where none runs. */
+int daemon_describe(cJSON **ret_daemon, struct error *err);
 /* Where the daemon's own program is: beside ours, or in ../libexec/vmstead. Owned by the caller. */
 char *daemon_program(void);

@@ -7,6 +7,7 @@
 #include "network/conntrack.h"
 #include "network/firewall.h"
 #include "network/link.h"
+#include "network/obstacle.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -127,7 +128,7 @@ static void run_on_host(struct run *run)
     if (r == 0 && !any && !link_other_root_exists(run->desired.root_id))
         run->restored = sysctl_restore(&run->restore, &run->error) == 0;
     if (r == 0 && any)
-        run->obstacle = firewall_find_obstacle(run->desired.root_id);
+        run->obstacle = obstacle_describe_first(run->desired.root_id);
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
         if (change->tap[0] && change->phase == CHANGE_APPLYING)
             link_open_tap(change->tap, change->bridge, &change->tap_fd, &change->error);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "network/desired.h"
 
@@ -21,7 +22,10 @@ int firewall_probe(struct error *err);
 int firewall_apply(const struct desired *desired, struct error *err);
 /* Whether a table of this root exists; needs CAP_NET_ADMIN, false without it. */
 bool firewall_exists(const char *root_id);
-/* A foreign chain that drops the VMs' packets by policy and that we could not open: a line for the
- * log naming it and the remedy, or NULL. Its rules are not read: they may accept them. Owned by the
- * caller. */
-char *firewall_find_obstacle(const char *root_id);
+/* The "nftables" array of a JSON listing ("list chains"); NULL where the command fails (nothing to
+ * list). Owned by the caller. */
+cJSON *firewall_list(const char *command);
+/* Docker's chain for rules of others is there. */
+bool firewall_has_docker_chain(void);
+/* The ruleset, loaded in the calling thread's own network namespace. */
+int firewall_try(const struct desired *desired, struct error *err);

@@ -9,9 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define POOL_ADDRESS 0x0a590000u /* 10.89.0.0/16, given out in /24s */
-#define DEFAULT_SUBNET ((struct subnet){.address = 0x0a580000u, .prefix = 16})
-
 int ipam_parse_subnet(const char *network, const char *subnet_text, const char *gateway_text,
                       struct subnet *ret_subnet, uint32_t *ret_gateway, struct error *err)
 {
@@ -62,11 +59,12 @@ int ipam_choose_subnet(struct store *store, const char *root_id, const char *net
                        struct subnet *ret_subnet, struct error *err)
 {
     if (streq(network, IPAM_DEFAULT_NETWORK)) {
-        *ret_subnet = DEFAULT_SUBNET;
-        return ipam_check_subnet(store, root_id, network, DEFAULT_SUBNET, err);
+        *ret_subnet = IPAM_DEFAULT_SUBNET;
+        return ipam_check_subnet(store, root_id, network, IPAM_DEFAULT_SUBNET, err);
     }
     for (uint32_t i = 0; i < 256; i++) {
-        struct subnet candidate = {.address = POOL_ADDRESS + (i << 8), .prefix = 24};
+        struct subnet candidate = {.address = IPAM_POOL.address + (i << 8),
+                                   .prefix = IPAM_POOL_PART};
         struct error busy = {0};
         int r = ipam_check_subnet(store, root_id, network, candidate, &busy);
         if (r == 0)

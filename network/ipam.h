@@ -6,6 +6,12 @@
 #include "base/store.h"
 #include "network/subnet.h"
 
+/* 10.89.0.0/16: networks that ask for no subnet get a /24 of it. */
+#define IPAM_POOL ((struct subnet){.address = 0x0a590000u, .prefix = 16})
+#define IPAM_POOL_PART 24
+/* The one of the host-wide default network. */
+#define IPAM_DEFAULT_SUBNET ((struct subnet){.address = 0x0a580000u, .prefix = 16})
+
 /* The host-wide default network's name; it alone has a subnet of its own: 10.88.0.0/16. */
 #define IPAM_DEFAULT_NETWORK "bridge"
 

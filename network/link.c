@@ -279,8 +279,8 @@ static bool route_destination(struct rtnl_route *route, struct subnet *ret_subne
     return true;
 }
 
-int link_find_overlap(struct subnet subnet, const char *root_id, char **ret_route,
-                      struct error *err)
+int link_list_overlaps(struct subnet subnet, const char *root_id, char ***ret_routes,
+                       struct error *err)
 {
     _cleanup_socket_ struct nl_sock *socket = NULL;
     _cleanup_cache_ struct nl_cache *routes = NULL;
@@ -289,20 +289,31 @@ int link_find_overlap(struct subnet subnet, const char *root_id, char **ret_rout
         return r;
     if ((r = rtnl_route_alloc_cache(socket, AF_INET, 0, &routes)) < 0)
         return netlink_error(err, r, "list", "routes");
-    *ret_route = NULL;
-    for (struct nl_object *object = nl_cache_get_first(routes); object && !*ret_route;
+    char **found = NULL;
+    for (struct nl_object *object = nl_cache_get_first(routes); object;
          object = nl_cache_get_next(object)) {
         struct rtnl_route *route = (struct rtnl_route *)object;
         char ifname[IFNAMSIZ], text[SUBNET_TEXT_SIZE];
         struct subnet destination;
         if (route_destination(route, &destination) && subnet_overlaps(subnet, destination) &&
             !route_of_root(route, root_id, ifname))
-            *ret_route = xasprintf("%s on '%s'", subnet_format(destination, text), ifname);
+            strv_add(&found, xasprintf("%s on '%s'", subnet_format(destination, text), ifname));
     }
+    *ret_routes = found;
     return 0;
 }
 
-static bool have_net_admin(void)
+int link_find_overlap(struct subnet subnet, const char *root_id, char **ret_route,
+                      struct error *err)
+{
+    _cleanup_strv_ char **routes = NULL;
+    int r = link_list_overlaps(subnet, root_id, &routes, err);
+    if (r == 0)
+        *ret_route = routes ? xstrdup(routes[0]) : NULL;
+    return r;
+}
+
+bool link_has_net_admin(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
@@ -312,7 +323,7 @@ static bool have_net_admin(void)
 
 int link_check_privileges(struct error *err)
 {
-    if (!have_net_admin())
+    if (!link_has_net_admin())
         return error_set(err, EPERM,
                          "no right to change networks (CAP_NET_ADMIN is missing): run vmstead as "
                          "root, e.g. with sudo");

@@ -21,5 +21,10 @@ int link_open_tap(const char *tap, const char *bridge, int *ret_fd, struct error
  * not count), as text "10.1.0.0/16 on 'eth0'", owned by the caller; NULL where there is none. */
 int link_find_overlap(struct subnet subnet, const char *root_id, char **ret_route,
                       struct error *err);
+/* The same, all of them; NULL where there is none. Owned by the caller. */
+int link_list_overlaps(struct subnet subnet, const char *root_id, char ***ret_routes,
+                       struct error *err);
+/* CAP_NET_ADMIN. */
+bool link_has_net_admin(void);
 /* CAP_NET_ADMIN and /dev/net/tun, or one error that says what to do. */
 int link_check_privileges(struct error *err);

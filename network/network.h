@@ -32,6 +32,7 @@
  */
 #pragma once
 
+#include "base/check.h"
 #include "base/paths.h"
 #include "base/provider.h"
 #include "base/store.h"
@@ -66,3 +67,7 @@ cJSON *network_describe_ports(struct network *network, const char *instance);
 /* All networks:
  * [{"name","project","key","bridge","subnet","gateway","internal","endpoints":[...]}]. */
 cJSON *network_describe_networks(struct network *network);
+
+/* What `vmstead doctor` looks at here, without a daemon: rights, the kernel's features by making
+ * one of each in a namespace that nobody sees, firewalls, forwarding, subnets, resolvers. */
+const struct check *network_host_checks(size_t *ret_count);

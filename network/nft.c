@@ -1,8 +1,6 @@
 /* The half of firewall.h that talks to the kernel: rulesets of firewall.c run here, in-process. */
 #include "network/firewall.h"
 
-#include "base/json.h"
-
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
@@ -76,8 +74,7 @@ int firewall_probe(struct error *err)
                  : 0;
 }
 
-/* The "nftables" array of a JSON listing; NULL where the command fails (nothing to list). */
-static cJSON *list(const char *command)
+cJSON *firewall_list(const char *command)
 {
     _cleanup_free_ char *output = NULL;
     cJSON *root = NULL;
@@ -97,16 +94,16 @@ bool firewall_exists(const char *root_id)
 {
     char name[32];
     format_table_name(root_id, name);
-    _cleanup_json_ cJSON *items = list("list tables");
+    _cleanup_json_ cJSON *items = firewall_list("list tables");
     cJSON *item;
     cJSON_ArrayForEach(item, items) if (streq(json_string(json_object(item, "table"), "name", ""),
                                               name)) return true;
     return false;
 }
 
-static bool has_docker_chain(void)
+bool firewall_has_docker_chain(void)
 {
-    _cleanup_json_ cJSON *items = list("list chains ip");
+    _cleanup_json_ cJSON *items = firewall_list("list chains ip");
     cJSON *item;
     cJSON_ArrayForEach(item, items)
     {
@@ -133,12 +130,12 @@ static void add_docker_rules(const char *root_id, struct strbuf *commands)
 /* Both rules are there exactly when wanted. */
 static int apply_docker_rules(const char *root_id, bool wanted, struct error *err)
 {
-    if (!has_docker_chain())
+    if (!firewall_has_docker_chain())
         return 0;
     char name[32];
     format_table_name(root_id, name);
     _cleanup_strbuf_ struct strbuf commands = {0};
-    _cleanup_json_ cJSON *items = list("list chain ip filter DOCKER-USER");
+    _cleanup_json_ cJSON *items = firewall_list("list chain ip filter DOCKER-USER");
     unsigned found = 0;
     cJSON *item;
     cJSON_ArrayForEach(item, items)
@@ -165,41 +162,21 @@ int firewall_apply(const struct desired *desired, struct error *err)
     return r < 0 ? r : apply_docker_rules(desired->root_id, desired->networks.count > 0, err);
 }
 
-/* A chain that is asked about every IPv4 packet of its hook and drops what it does not accept. */
-static bool drops_by_policy(const cJSON *chain, const char *hook)
-{
-    const char *family = json_string(chain, "family", "");
-    return streq(json_string(chain, "hook", ""), hook) &&
-           streq(json_string(chain, "policy", ""), "drop") &&
-           (streq(family, "ip") || streq(family, "inet"));
-}
+/* --- a try ---------------------------------------------------------------------------------- */
 
-static char *describe_obstacle(const cJSON *chain, const char *root_id, bool forwarded)
+int firewall_try(const struct desired *desired, struct error *err)
 {
-    _cleanup_free_ char *name =
-        xasprintf("%s %s %s", json_string(chain, "family", ""), json_string(chain, "table", ""),
-                  json_string(chain, "name", ""));
-    return xasprintf("the firewall's chain '%s' drops %s by policy, unless it accepts them "
-                     "elsewhere: nft add rule %s iifname \"vs%s-br*\" accept%s",
-                     name,
-                     forwarded ? "forwarded packets, those of the VMs too"
-                               : "packets to this host, the VMs' questions to its DNS too",
-                     name, root_id, forwarded ? ", and the same with oifname" : "");
-}
-
-char *firewall_find_obstacle(const char *root_id)
-{
-    bool opened = has_docker_chain();
-    _cleanup_json_ cJSON *items = list("list chains");
-    cJSON *item;
-    cJSON_ArrayForEach(item, items)
-    {
-        const cJSON *chain = json_object(item, "chain");
-        bool dockers = opened && streq(json_string(chain, "family", ""), "ip") &&
-                       streq(json_string(chain, "table", ""), "filter");
-        bool forwarded = !dockers && drops_by_policy(chain, "forward");
-        if (forwarded || drops_by_policy(chain, "input"))
-            return describe_obstacle(chain, root_id, forwarded);
+    _cleanup_strbuf_ struct strbuf text = {0};
+    firewall_format(desired, &text);
+    struct nft_ctx *own = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!own)
+        return error_set(err, ENOMEM, "cannot open a connection to nftables");
+    nft_ctx_buffer_error(own);
+    int r = 0;
+    if (nft_run_cmd_from_buffer(own, text.data) != 0) {
+        _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(own));
+        r = error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
     }
-    return NULL;
+    nft_ctx_free(own);
+    return r;
 }

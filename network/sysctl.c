@@ -16,8 +16,7 @@ static char *full_path(const char *path)
     return xasprintf("/proc/sys/net/%s", path);
 }
 
-/* NULL where it cannot be read: no such setting. */
-static char *read_setting(const char *path)
+char *sysctl_read(const char *path)
 {
     _cleanup_free_ char *file = full_path(path);
     char *value = NULL;
@@ -32,7 +31,7 @@ static char *read_setting(const char *path)
 static int write_setting(const char *path, const char *value, struct error *err)
 {
     _cleanup_free_ char *file = full_path(path);
-    _cleanup_free_ char *now = read_setting(path);
+    _cleanup_free_ char *now = sysctl_read(path);
     if (now && streq(now, value))
         return 0;
     _cleanup_close_ int fd = open(file, O_WRONLY | O_CLOEXEC);
@@ -62,7 +61,7 @@ void sysctl_list_done(struct sysctl_list *list)
 /* Takes path. */
 static void collect_one(struct sysctl_list *list, char *path)
 {
-    char *value = read_setting(path);
+    char *value = sysctl_read(path);
     if (value)
         vec_add(list, (struct sysctl_value){.path = path, .value = value});
     else
@@ -73,7 +72,7 @@ int sysctl_collect(struct sysctl_list *ret_list, struct error *err)
 {
     struct sysctl_list list = {0};
     collect_one(&list, xstrdup(BRIDGED));
-    _cleanup_free_ char *forward = read_setting(FORWARD);
+    _cleanup_free_ char *forward = sysctl_read(FORWARD);
     if (forward && streq(forward, "1")) { /* nothing of it will be changed */
         *ret_list = list;
         return 0;
@@ -99,7 +98,7 @@ int sysctl_enable(struct error *err)
     int r = write_setting(FORWARD, "1", err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *bridged = read_setting(BRIDGED); /* absent without br_netfilter */
+    _cleanup_free_ char *bridged = sysctl_read(BRIDGED); /* absent without br_netfilter */
     return bridged ? write_setting(BRIDGED, "0", err) : 0;
 }
 
@@ -107,7 +106,7 @@ int sysctl_restore(const struct sysctl_list *list, struct error *err)
 {
     int r = 0;
     for (size_t i = 0; i < list->count; i++) {
-        _cleanup_free_ char *now = read_setting(list->items[i].path);
+        _cleanup_free_ char *now = sysctl_read(list->items[i].path);
         if (!now)
             continue;
         int one = write_setting(list->items[i].path, list->items[i].value, r == 0 ? err : NULL);

@@ -12,6 +12,10 @@
 int sysctl_write_link(const char *family, const char *link, const char *key, const char *value,
                       struct error *err);
 
+/* Below /proc/sys/net ("ipv4/ip_forward"), without the newline; NULL where it cannot be read: no
+ * such setting. Owned by the caller. */
+char *sysctl_read(const char *path);
+
 struct sysctl_value {
     char *path;  /* below /proc/sys/net: "ipv4/ip_forward" */
     char *value; /* as it was, without the newline */

@@ -51,6 +51,7 @@
  */
 #pragma once
 
+#include "base/check.h"
 #include "base/paths.h"
 #include "base/provider.h"
 #include "base/store.h"
@@ -116,6 +117,8 @@ int runtime_vm_status(struct runtime *runtime, const char *instance, struct vm_s
  * here
  * (...): ..."), else NULL. Known from the first START's end on, at the latest. */
 const char *runtime_acceleration_note(const struct runtime *runtime);
+/* What `vmstead doctor` looks at here: blocking, acceleration a few seconds; without a runtime. */
+const struct check *runtime_host_checks(size_t *ret_count);
 
 /* A signal for the service's main process. -ENOENT: no such instance; -ENOTCONN: it does not run;
  * -EINVAL: no such signal. SIGKILL is runtime_vm_kill(). */
