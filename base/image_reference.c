@@ -5,7 +5,6 @@
 #include "base/str.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 
 static int refuse(const char *text, const char *why, struct error *err)
@@ -59,9 +58,19 @@ static bool is_digest(const char *text)
     return hex && strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_word(char c)
 {
-    return islower((unsigned char)c) || isdigit((unsigned char)c);
+    return (c >= 'a' && c <= 'z') || is_digit(c);
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
 }
 
 /* How many characters join two words: '.', '_', '__', any number of '-'; 0: none do. */
@@ -93,13 +102,12 @@ static bool is_repository(const char *name, size_t length)
     return in_word && length <= 255;
 }
 
-static bool is_tag(const char *tag)
+static bool is_tag(const char *tag, size_t length)
 {
-    size_t length = strlen(tag);
     if (length == 0 || length > 128 || tag[0] == '.' || tag[0] == '-')
         return false;
     for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)tag[i]) && !strchr("._-", tag[i]))
+        if (!is_word(tag[i]) && !is_upper(tag[i]) && !strchr("._-", tag[i]))
             return false;
     return true;
 }
@@ -119,53 +127,88 @@ static bool is_loopback(const char *registry)
 /* HOST, HOST:PORT or [IPv6]:PORT; what stands before the first slash of a name. */
 static bool is_registry(const char *name, size_t length)
 {
-    _cleanup_free_ char *host = xstrndup(name, length);
-    bool is_upper = strpbrk(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
-    return length && (is_upper || strpbrk(host, ".:") || streq(host, "localhost"));
+    for (size_t i = 0; i < length; i++)
+        if (name[i] == '.' || name[i] == ':' || is_upper(name[i]))
+            return true;
+    return length == strlen("localhost") && strncmp(name, "localhost", length) == 0;
 }
 
-static bool registry_is_valid(const char *registry)
+static bool registry_is_valid(const char *registry, size_t length)
 {
-    for (const char *c = registry; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr(".-:[]_", *c))
+    for (size_t i = 0; i < length; i++)
+        if (!is_word(registry[i]) && !is_upper(registry[i]) && !strchr(".-:[]_", registry[i]))
             return false;
     return true;
 }
 
-static int parse_name(const char *text, const char *name, struct image_reference *reference,
-                      struct error *err)
+/* What an image of a registry is called; pieces of the text. NULL: it does not say. */
+struct name {
+    const char *registry, *repository, *tag, *digest;
+    size_t registry_length, repository_length, tag_length;
+};
+
+static int take_apart(const char *text, struct name *ret_name, struct error *err)
 {
-    size_t first = strcspn(name, "/");
-    const char *rest = name;
-    if (name[first] == '/' && is_registry(name, first)) {
-        reference->registry = xstrndup(name, first);
-        rest = name + first + 1;
-    } else {
-        reference->registry = xstrdup("docker.io");
+    const char *behind_scheme = str_after_prefix(text, "docker://");
+    struct name name = {.repository = behind_scheme ? behind_scheme : text};
+    const char *slash = strchr(name.repository, '/');
+    size_t first = slash ? (size_t)(slash - name.repository) : 0;
+    if (slash && is_registry(name.repository, first)) {
+        name.registry = name.repository;
+        name.registry_length = first;
+        name.repository = slash + 1;
     }
-    const char *at = strchr(rest, '@');
-    size_t length = at ? (size_t)(at - rest) : strlen(rest);
-    const char *colon = memchr(rest, ':', length);
-    size_t repository = colon ? (size_t)(colon - rest) : length;
-    _cleanup_free_ char *tag =
-        colon ? xstrndup(colon + 1, length - repository - 1) : xstrdup("latest");
+    const char *at = strchr(name.repository, '@');
+    size_t length = at ? (size_t)(at - name.repository) : strlen(name.repository);
+    const char *colon = memchr(name.repository, ':', length);
+    name.repository_length = colon ? (size_t)(colon - name.repository) : length;
+    name.tag = colon ? colon + 1 : NULL;
+    name.tag_length = colon ? length - name.repository_length - 1 : 0;
+    name.digest = at ? at + 1 : NULL;
     if (at && !is_digest(at + 1))
         return refuse(text, "what follows '@' must be 'sha256:' and 64 hexadecimal digits", err);
-    if (!is_repository(rest, repository) || !registry_is_valid(reference->registry))
+    if (!is_repository(name.repository, name.repository_length) ||
+        !registry_is_valid(name.registry, name.registry_length))
         return refuse(text,
                       "a name is lower-case letters, digits, '.', '_', '-' and '/', as in "
                       "'nginx:1.25' or 'registry.example:5000/team/app'",
                       err);
-    if (tag[0] == '\0')
+    if (name.tag && name.tag_length == 0)
         return refuse(text, "it has no tag behind the ':'", err);
-    if (!is_tag(tag))
+    if (name.tag && !is_tag(name.tag, name.tag_length))
         return refuse(text, "a tag is up to 128 letters, digits, '.', '_' and '-'", err);
-    bool official = streq(reference->registry, "docker.io") && !memchr(rest, '/', repository);
+    *ret_name = name;
+    return 0;
+}
+
+static int parse_name(const char *text, struct image_reference *reference, struct error *err)
+{
+    struct name name;
+    int r = take_apart(text, &name, err);
+    if (r < 0)
+        return r;
+    reference->registry =
+        name.registry ? xstrndup(name.registry, name.registry_length) : xstrdup("docker.io");
+    _cleanup_free_ char *tag = name.tag ? xstrndup(name.tag, name.tag_length) : xstrdup("latest");
+    bool official = streq(reference->registry, "docker.io") &&
+                    !memchr(name.repository, '/', name.repository_length);
     reference->source =
         xasprintf("docker://%s/%s%.*s%s%s", reference->registry, official ? "library/" : "",
-                  (int)repository, rest, at ? "" : ":", at ? at : tag);
+                  (int)name.repository_length, name.repository, name.digest ? "@" : ":",
+                  name.digest ? name.digest : tag);
     reference->loopback = is_loopback(reference->registry);
     return 0;
+}
+
+int image_reference_check(const char *text, struct error *err)
+{
+    bool is_folder;
+    struct name name;
+    if (!local_path(text, &is_folder))
+        return take_apart(text, &name, err);
+    _cleanup_(image_reference_done) struct image_reference reference = {0};
+    _cleanup_free_ char *resolved = image_reference_resolve(text, "/");
+    return image_reference_parse(resolved, &reference, err);
 }
 
 int image_reference_parse(const char *text, struct image_reference *ret_reference,
@@ -174,9 +217,8 @@ int image_reference_parse(const char *text, struct image_reference *ret_referenc
     _cleanup_(image_reference_done) struct image_reference reference = {0};
     bool is_folder;
     const char *local = local_path(text, &is_folder);
-    const char *name = str_after_prefix(text, "docker://");
     int r = local ? parse_local(text, local, is_folder, &reference, err)
-                  : parse_name(text, name ? name : text, &reference, err);
+                  : parse_name(text, &reference, err);
     if (r < 0)
         return r;
     *ret_reference = reference;

@@ -22,6 +22,8 @@ struct image_reference {
  */
 int image_reference_parse(const char *text, struct image_reference *ret_reference,
                           struct error *err);
+/* Whether it is one, wherever a relative path begins. */
+int image_reference_check(const char *text, struct error *err);
 /* The same reference with the relative path of "oci:./DIR" or "docker-archive:./FILE" behind
  * `directory`, which is absolute; any other text as it is. Owned by the caller. */
 char *image_reference_resolve(const char *text, const char *directory);

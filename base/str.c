@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *str_after_prefix(const char *text, const char *prefix)
-{
-    size_t length = strlen(prefix);
-    return strncmp(text, prefix, length) == 0 ? text + length : NULL;
-}
-
 bool str_ends_with(const char *text, const char *suffix)
 {
     size_t text_length = strlen(text), suffix_length = strlen(suffix);
@@ -82,6 +76,18 @@ char *str_clean(const char *data, size_t length)
             strbuf_add(&text, bytes + at, step);
     }
     return strbuf_take(&text);
+}
+
+char *str_put_u64(char *at, uint64_t value)
+{
+    char digits[STR_U64_SIZE];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + value % 10);
+    while (value /= 10);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
 }
 
 int str_to_u64(const char *text, uint64_t *ret_value)

@@ -10,9 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Here and below the first characters tell most texts apart, without a call. */
 static inline bool streq(const char *a, const char *b)
 {
-    return strcmp(a, b) == 0;
+    return *a == *b && strcmp(a, b) == 0;
 }
 
 /* Also true for two NULLs. */
@@ -22,7 +23,12 @@ static inline bool streq_null(const char *a, const char *b)
 }
 
 /* What follows the prefix, or NULL where text does not start with it. */
-const char *str_after_prefix(const char *text, const char *prefix);
+static inline const char *str_after_prefix(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    bool begins = length == 0 || (*text == *prefix && strncmp(text, prefix, length) == 0);
+    return begins ? text + length : NULL;
+}
 bool str_ends_with(const char *text, const char *suffix);
 
 /* Whether the bytes are text in UTF-8 (RFC 3629); NULs are. */
@@ -31,6 +37,11 @@ bool str_is_utf8(const char *data, size_t length);
 /* Bytes of anybody's as text that may stand in JSON and on a terminal: what is no UTF-8 (RFC 3629)
  * becomes '?', a control character but newline and tab a blank. Owned by the caller. */
 char *str_clean(const char *data, size_t length);
+
+/* Writes a number in decimal, at most STR_U64_SIZE characters and no NUL; returns what is behind
+ * it. For where printf() would take longer than all the rest. */
+#define STR_U64_SIZE 20
+char *str_put_u64(char *at, uint64_t value);
 
 /* Whole-string decimal numbers: no sign, no blanks, no trailing text. 0, -EINVAL or -ERANGE. */
 int str_to_u64(const char *text, uint64_t *ret_value);

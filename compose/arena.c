@@ -2,6 +2,7 @@
 #include "compose/arena.h"
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 #include <sys/mman.h>
 
@@ -98,6 +99,12 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         return xreallocarray(NULL, count, size); /* ends the process as every allocation does */
     return arena_alloc(arena, total);
+}
+
+char *arena_u64(struct arena *arena, uint64_t value)
+{
+    char text[STR_U64_SIZE];
+    return arena_strndup(arena, text, (size_t)(str_put_u64(text, value) - text));
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)

@@ -55,6 +55,8 @@ __attribute__((returns_nonnull)) static inline char *arena_strdup(struct arena *
     return arena_strndup(arena, text, strlen(text));
 }
 
+/* A number in decimal. */
+char *arena_u64(struct arena *arena, uint64_t value) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
 

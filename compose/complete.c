@@ -11,8 +11,7 @@
 void complete_put(const struct completion *completion, const struct schema_object *rows,
                   struct node *map, const char *name, struct node *value)
 {
-    struct schema schema = {.arena = completion->arena};
-    schema_put(&schema, rows, map, name, value);
+    schema_put_value(completion->arena, rows, map, name, value);
 }
 
 static const struct schema_object *service_rows(void)

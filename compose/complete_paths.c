@@ -60,12 +60,11 @@ static void resolve_build(const struct host_values *host, struct node *build)
         return;
     struct node_pair *context = node_find(build, "context");
     const struct schema_object *rows = schema_find(service_rows(), "build")->object;
-    struct schema schema = {.arena = host->arena};
     bool is_missing =
         !context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0');
     if (is_missing && !host->is_part)
-        schema_put(&schema, rows, build, "context",
-                   node_new_string(host->arena, host->directory, build->position));
+        schema_put_value(host->arena, rows, build, "context",
+                         node_new_string(host->arena, host->directory, build->position));
     else if (!is_missing && node_is(context->value, NODE_STRING) &&
              !is_remote(context->value->text))
         resolve_node(host, &context->value);

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,10 +269,17 @@ static bool is_unsigned(const char *text)
     return errno == 0 && text[strspn(text, "0123456789")] == '\0';
 }
 
+static void put_integer(char *at, int64_t value)
+{
+    if (value < 0)
+        *at++ = '-';
+    *str_put_u64(at, value < 0 ? 0 - (uint64_t)value : (uint64_t)value) = '\0';
+}
+
 char *node_format_number(const struct node *node, enum number_style style, char *buffer)
 {
     if (node->kind == NODE_INT)
-        snprintf(buffer, NUMBER_SIZE, "%" PRId64, node->integer);
+        put_integer(buffer, node->integer);
     else if (node->text && node->number >= 0x1p63 && is_unsigned(node->text))
         snprintf(buffer, NUMBER_SIZE, "%s", node->text);
     else

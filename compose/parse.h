@@ -33,7 +33,8 @@ int parse_octal_digits(const char *text, int64_t limit, int64_t *ret_value);
  * as the reference has them beside. */
 int parse_duration(const char *text, int64_t *ret_nanoseconds);
 /* As Go prints it: "1h30m0s", "1.5s", "500ms". */
-char *format_duration(struct arena *arena, int64_t nanoseconds);
+#define DURATION_SIZE 32
+char *format_duration(int64_t nanoseconds, char buffer[static DURATION_SIZE]);
 #define DURATION_MILLISECOND INT64_C(1000000)
 
 /* "80" or "8000-8010", 1..65535 (0 allowed where zero), ascending. */

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 
 /* --- numbers -------------------------------------------------------------------------------- */
@@ -58,9 +59,24 @@ static bool is_number(const char *text)
     return text && *text == '\0' && (has_exponent || !is_hex);
 }
 
+/* A whole number that a double holds exactly. */
+static bool parse_plain(const char *text, double *ret_value)
+{
+    uint64_t value = 0;
+    size_t length = 0;
+    for (; isdigit((unsigned char)text[length]); length++)
+        value = value * 10 + (uint64_t)(text[length] - '0');
+    if (length == 0 || length > DBL_DIG || text[length] != '\0')
+        return false;
+    *ret_value = (double)value;
+    return true;
+}
+
 int parse_number(const char *text, double *ret_value)
 {
     char plain[64];
+    if (parse_plain(text, ret_value))
+        return 0;
     size_t length = 0;
     if (!has_good_underscores(text + (*text == '+' || *text == '-')))
         return -EINVAL;
@@ -138,7 +154,7 @@ int parse_bytes(const char *text, uint64_t *ret_bytes)
         return r;
     if (power < 0 || value < 0)
         return -EINVAL;
-    value = ldexp(value, 10 * power);
+    value *= (double)((uint64_t)1 << (10 * power));
     if (value >= 9223372036854775808.0)
         return -ERANGE;
     *ret_bytes = (uint64_t)value;
@@ -229,37 +245,42 @@ int parse_duration(const char *text, int64_t *ret_nanoseconds)
 }
 
 /* A fraction without the zeros at its end: 1500 of 1000 is "1.5". */
-static void add_fraction(struct strbuf *out, uint64_t value, uint64_t unit, const char *name)
+static void put_fraction(char *at, uint64_t value, uint64_t unit, const char *name)
 {
     uint64_t rest = value % unit;
-    strbuf_addf(out, "%llu", (unsigned long long)(value / unit));
+    at = str_put_u64(at, value / unit);
     if (rest > 0)
-        strbuf_add_char(out, '.');
+        *at++ = '.';
     for (; rest > 0; rest %= unit) {
         rest *= 10;
-        strbuf_add_char(out, (char)('0' + rest / unit));
+        *at++ = (char)('0' + rest / unit);
     }
-    strbuf_add_str(out, name);
+    memcpy(at, name, strlen(name) + 1);
 }
 
-char *format_duration(struct arena *arena, int64_t nanoseconds)
+/* The longest is "-2562047h47m16.854775808s". */
+char *format_duration(int64_t nanoseconds, char buffer[static DURATION_SIZE])
 {
-    _cleanup_strbuf_ struct strbuf out = {0};
+    char *at = buffer;
     uint64_t value = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
     uint64_t minutes = value / (60 * SECOND);
     if (nanoseconds < 0)
-        strbuf_add_char(&out, '-');
-    if (minutes >= 60)
-        strbuf_addf(&out, "%lluh", (unsigned long long)(minutes / 60));
-    if (minutes > 0)
-        strbuf_addf(&out, "%llum", (unsigned long long)(minutes % 60));
+        *at++ = '-';
+    if (minutes >= 60) {
+        at = str_put_u64(at, minutes / 60);
+        *at++ = 'h';
+    }
+    if (minutes > 0) {
+        at = str_put_u64(at, minutes % 60);
+        *at++ = 'm';
+    }
     if (value == 0 || value >= SECOND)
-        add_fraction(&out, value % (60 * SECOND), SECOND, "s");
+        put_fraction(at, value % (60 * SECOND), SECOND, "s");
     else if (value >= DURATION_MILLISECOND)
-        add_fraction(&out, value, DURATION_MILLISECOND, "ms");
+        put_fraction(at, value, DURATION_MILLISECOND, "ms");
     else if (value >= 1000)
-        add_fraction(&out, value, 1000, "\u00b5s");
+        put_fraction(at, value, 1000, "\u00b5s");
     else
-        add_fraction(&out, value, 1, "ns");
-    return arena_strdup(arena, strbuf_text(&out));
+        put_fraction(at, value, 1, "ns");
+    return buffer;
 }

@@ -8,21 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 
-size_t schema_enter(struct schema *schema, const char *key)
-{
-    return value_path_enter(&schema->path, key);
-}
-
-size_t schema_enter_item(struct schema *schema, size_t index)
-{
-    return value_path_enter_item(&schema->path, index);
-}
-
-void schema_leave(struct schema *schema, size_t depth)
-{
-    value_path_leave(&schema->path, depth);
-}
-
 const char *schema_path(struct schema *schema)
 {
     return value_path_text(&schema->path);
@@ -117,13 +102,13 @@ const struct schema_key *schema_row(const struct schema_object *object,
     return schema_find(object, pair->key); /* put there without its rank */
 }
 
-void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
-                const char *name, struct node *value)
+void schema_put_value(struct arena *arena, const struct schema_object *object, struct node *map,
+                      const char *name, struct node *value)
 {
     const struct schema_key *key = schema_find(object, name);
     size_t rank = key ? (size_t)(key - object->keys) : object->count;
     node_put_ranked(
-        schema->arena, map,
+        arena, map,
         &(struct node_pair){
             .key = name, .position = value->position, .rank = (unsigned)rank, .value = value});
 }
@@ -223,10 +208,25 @@ static void check_finite(struct schema *schema, const struct node *node)
         check_finite(schema, node->pairs[i].value);
 }
 
+static bool is_row(const struct schema_object *object, const struct schema_key *key)
+{
+    return key >= object->keys && key < object->keys + object->count;
+}
+
+/* As schema_find(). */
+static const struct schema_key *find_row(struct schema *schema, const struct schema_object *object,
+                                         const struct node_pair *pair)
+{
+    const struct schema_key **recent = &schema->recent_rows[pair->hash % SCHEMA_RECENT_ROWS];
+    if (!is_row(object, *recent) || !streq((*recent)->name, pair->key))
+        *recent = schema_find(object, pair->key);
+    return *recent;
+}
+
 static bool parse_pair(struct schema *schema, const struct schema_object *object,
                        struct node_pair *pair, struct node *mistyped)
 {
-    const struct schema_key *key = schema_find(object, pair->key);
+    const struct schema_key *key = find_row(schema, object, pair);
     if (!key && object->extensions && str_after_prefix(pair->key, "x-")) {
         pair->rank = (unsigned)object->count;
         check_finite(schema, pair->value);

@@ -79,6 +79,9 @@ const struct schema_key *schema_find(const struct schema_object *object, const c
 /* The row of a pair of a canonical mapping; NULL for x-... */
 const struct schema_key *schema_row(const struct schema_object *object,
                                     const struct node_pair *pair);
+/* Puts a value under a key of an object, at the rank the table gives it. */
+void schema_put_value(struct arena *arena, const struct schema_object *object, struct node *map,
+                      const char *name, struct node *value);
 /* The key's value is a mapping of names to mappings with the rows of key->object. */
 bool schema_has_entries(const struct schema_key *key);
 /* Calls visit for all mappings below one that have rows, and then for itself. */

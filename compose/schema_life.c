@@ -55,8 +55,10 @@ static struct node *parse_duration_type(struct schema *schema, const struct sche
         schema_engine(schema, node, NULL, "must not be negative: '%s'", node->text);
     if (nanoseconds > 0 && nanoseconds < DURATION_MILLISECOND)
         schema_engine(schema, node, NULL, "must be 0 or at least 1ms, not '%s'", node->text);
-    return node_new_string(schema->arena, format_duration(schema->arena, nanoseconds),
-                           node->position);
+    char text[DURATION_SIZE];
+    if (streq(format_duration(nanoseconds, text), node->text))
+        return node;
+    return node_new_string(schema->arena, arena_strdup(schema->arena, text), node->position);
 }
 const struct schema_type type_duration = {"duration, like 1m30s", parse_duration_type,
                                           MERGE_REPLACE, false};

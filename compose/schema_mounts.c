@@ -31,8 +31,8 @@ static bool has_part(const char *path, const char *part)
 
 /* The mount point in the VM, without doubled slashes, `.` and one at the end. hint: for one that is
  * not absolute. */
-static struct node *mount_target(struct schema *schema, const struct node *node, const char *text,
-                                 const char *hint)
+static const char *mount_target(struct schema *schema, const struct node *node, const char *text,
+                                const char *hint)
 {
     const char *clean = path_clean(schema->arena, "/", text);
     bool is_above = text[0] == '.' && text[1] == '.';
@@ -43,7 +43,7 @@ static struct node *mount_target(struct schema *schema, const struct node *node,
     } else if (streq(clean, "/")) {
         schema_engine(schema, node, NULL, "cannot be mounted over '/'");
     }
-    return node_new_string(schema->arena, clean, node->position);
+    return clean;
 }
 
 static struct node *parse_subpath(struct schema *schema, const struct schema_key *key,
@@ -192,8 +192,10 @@ static struct node *check_mount(struct schema *schema, const struct schema_key *
         node_find(entry, "source")
             ? "begin it with '/'"
             : arena_printf(schema->arena, "write '%s:/PATH', or begin it with '/'", target->text);
-    schema_put(schema, key->object, entry, "target",
-               mount_target(schema, target, target->text, hint));
+    const char *clean = mount_target(schema, target, target->text, hint);
+    if (clean != target->text)
+        schema_put(schema, key->object, entry, "target",
+                   node_new_string(schema->arena, clean, target->position));
     return entry;
 }
 

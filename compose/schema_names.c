@@ -186,9 +186,7 @@ static const char *lower_case_hint(struct arena *arena, const char *text)
 static void check_image(struct schema *schema, const struct node *node)
 {
     _cleanup_error_ struct error err = {0};
-    _cleanup_(image_reference_done) struct image_reference reference = {0};
-    _cleanup_free_ char *text = image_reference_resolve(node->text, "/");
-    if (image_reference_parse(text, &reference, &err) < 0)
+    if (image_reference_check(node->text, &err) < 0)
         schema_engine(schema, node, lower_case_hint(schema->arena, node->text), "%s",
                       error_text(&err));
 }

@@ -264,9 +264,7 @@ static struct node *size_of_text(struct schema *schema, const struct node *node)
     uint64_t bytes = 0;
     if (parse_bytes(node->text, &bytes) < 0)
         return schema_error(schema, node, SIZE_HINT, "must be a size, not '%s'", node->text);
-    return node_new_string(schema->arena,
-                           arena_printf(schema->arena, "%llu", (unsigned long long)bytes),
-                           node->position);
+    return node_new_string(schema->arena, arena_u64(schema->arena, bytes), node->position);
 }
 
 #define EXACT_IN_DOUBLE ((int64_t)1 << 53)

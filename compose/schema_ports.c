@@ -222,7 +222,7 @@ static const char *published_text(struct arena *arena, const struct short_port *
     if (port->published[0] == '\0')
         return "";
     if (target->first != target->last || published->first == published->last)
-        return arena_printf(arena, "%u", published->first + i);
+        return arena_u64(arena, published->first + i);
     return arena_printf(arena, "%u-%u", published->first, published->last);
 }
 

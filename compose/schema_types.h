@@ -4,6 +4,8 @@
 #include "compose/schema.h"
 #include "compose/value_path.h"
 
+#define SCHEMA_RECENT_ROWS 256
+
 /* What one normalisation carries along. */
 struct schema {
     struct arena *arena;
@@ -13,12 +15,26 @@ struct schema {
     bool is_final;          /* nothing can be left open any more */
     bool is_open;           /* something was */
     size_t port_count;      /* made from ranges so far: a few bytes of text can ask for millions */
+    /* The rows found last, by hash: most keys are written many times. */
+    const struct schema_key *recent_rows[SCHEMA_RECENT_ROWS];
 };
 
 /* As the functions of value_path.h, of the schema's path. */
-size_t schema_enter(struct schema *schema, const char *key);
-size_t schema_enter_item(struct schema *schema, size_t index);
-void schema_leave(struct schema *schema, size_t depth);
+static inline size_t schema_enter(struct schema *schema, const char *key)
+{
+    return value_path_enter(&schema->path, key);
+}
+
+static inline size_t schema_enter_item(struct schema *schema, size_t index)
+{
+    return value_path_enter_item(&schema->path, index);
+}
+
+static inline void schema_leave(struct schema *schema, size_t depth)
+{
+    value_path_leave(&schema->path, depth);
+}
+
 const char *schema_path(struct schema *schema);
 
 /* Reports "'PATH' MESSAGE" at the node's place and returns NULL, for `return schema_error(...)`. */
@@ -48,9 +64,12 @@ const char *schema_kind_hint(struct arena *arena, const struct node *node, const
 /* hint, or what is strange about the text itself. */
 const char *schema_text_hint(const char *text, const char *hint);
 
-/* Puts a value under a key of an object, at the rank the table gives it. */
-void schema_put(struct schema *schema, const struct schema_object *object, struct node *map,
-                const char *name, struct node *value);
+static inline void schema_put(struct schema *schema, const struct schema_object *object,
+                              struct node *map, const char *name, struct node *value)
+{
+    schema_put_value(schema->arena, object, map, name, value);
+}
+
 /* A mapping's keys by the object's rows. */
 struct node *schema_parse_object(struct schema *schema, const struct schema_object *object,
                                  struct node *node);

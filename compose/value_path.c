@@ -1,23 +1,6 @@
 /* See compose/value_path.h. */
 #include "compose/value_path.h"
 
-size_t value_path_enter(struct value_path *path, const char *key)
-{
-    vec_add(&path->steps, ((struct value_path_step){.key = key}));
-    return path->steps.count - 1;
-}
-
-size_t value_path_enter_item(struct value_path *path, size_t index)
-{
-    vec_add(&path->steps, ((struct value_path_step){.index = index}));
-    return path->steps.count - 1;
-}
-
-void value_path_leave(struct value_path *path, size_t depth)
-{
-    path->steps.count = depth;
-}
-
 const char *value_path_text(struct value_path *path)
 {
     strbuf_clear(&path->text);

@@ -16,9 +16,23 @@ struct value_path {
 };
 
 /* Both return what value_path_leave() takes to come back. */
-size_t value_path_enter(struct value_path *path, const char *key);
-size_t value_path_enter_item(struct value_path *path, size_t index);
-void value_path_leave(struct value_path *path, size_t depth);
+static inline size_t value_path_enter(struct value_path *path, const char *key)
+{
+    vec_add(&path->steps, ((struct value_path_step){.key = key}));
+    return path->steps.count - 1;
+}
+
+static inline size_t value_path_enter_item(struct value_path *path, size_t index)
+{
+    vec_add(&path->steps, ((struct value_path_step){.index = index}));
+    return path->steps.count - 1;
+}
+
+static inline void value_path_leave(struct value_path *path, size_t depth)
+{
+    path->steps.count = depth;
+}
+
 /* Valid until the next call; "" at the root. */
 const char *value_path_text(struct value_path *path);
 void value_path_done(struct value_path *path);

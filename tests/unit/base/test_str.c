@@ -78,6 +78,20 @@ static void check_clean(const char *data, size_t length, const char *expected)
     assert_string_equal(clean, expected);
 }
 
+static void numbers_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } cases[] = {{0, "0"}, {7, "7"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[STR_U64_SIZE + 1];
+        *str_put_u64(text, cases[i].number) = '\0';
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void anybodys_bytes_become_text(void **state)
 {
     (void)state;
@@ -114,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(numbers_are_written),
         cmocka_unit_test(anybodys_bytes_become_text),
         cmocka_unit_test(base64_is_strict),
         cmocka_unit_test(buffers_grow_and_keep_nuls),

@@ -41,6 +41,7 @@ static void names_become_sources(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_error_ struct error err = {0};
         _cleanup_(image_reference_done) struct image_reference reference = {0};
+        assert_ok(image_reference_check(cases[i].text, &err), &err);
         assert_ok(image_reference_parse(cases[i].text, &reference, &err), &err);
         assert_string_equal(reference.source, cases[i].source);
         assert_string_equal(reference.registry, cases[i].registry);
@@ -125,6 +126,8 @@ static void nonsense_is_refused(void **state)
         struct image_reference reference;
         if (image_reference_parse(cases[i], &reference, &err) != -EINVAL)
             fail_msg("'%s' was not refused", cases[i]);
+        bool is_relative = strstr(cases[i], ":relative") || strstr(cases[i], ":x.tar");
+        assert_int_equal(image_reference_check(cases[i], NULL), is_relative ? 0 : -EINVAL);
         assert_non_null(strstr(err.message, cases[i]));
     }
 }
