@@ -1,4 +1,5 @@
-/* A map from strings to numbers, mostly places in an array. Keys are copied. Zero-initialise. */
+/* A map from strings, or any bytes, to numbers, mostly places in an array. Keys are copied.
+ * Zero-initialise. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -17,5 +18,8 @@ struct strmap {
 void strmap_set(struct strmap *map, const char *key, size_t value);
 /* STRMAP_NONE where there is no such key. */
 size_t strmap_get(const struct strmap *map, const char *key);
+/* The same for keys that may hold NULs. */
+void strmap_set_bytes(struct strmap *map, const void *key, size_t length, size_t value);
+size_t strmap_get_bytes(const struct strmap *map, const void *key, size_t length);
 void strmap_done(struct strmap *map);
 #define _cleanup_strmap_ _cleanup_(strmap_done)

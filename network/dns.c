@@ -1,406 +1,315 @@
-/* See dns.h. A listener is one gateway's two sockets. A query is one question in hand, from UDP or
- * from a TCP connection; it is answered at once from names, or waits for the upstream. A TCP
- * connection has one query at a time and is not read meanwhile. */
+/* See dns.h. A site is a network with its listeners; the host's door is one without a network. A
+ * query is one question that waits for the host's resolvers; all others are answered at once
+ * (dns_respond.h). */
 #include "network/dns.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "network/dns_message.h"
-#include "network/dns_names.h"
+#include "base/vec.h"
+#include "network/dns_listener.h"
+#include "network/dns_respond.h"
 #include "network/dns_upstream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <sys/queue.h>
 
 #define DNS_PORT 53
-#define MESSAGE_SIZE 65535
-#define MAX_QUERIES 4096         /* in flight to upstreams; more are REFUSED */
-#define MAX_CONNECTIONS 128      /* per gateway; more are closed */
-#define CONNECTION_IDLE_MS 10000 /* RFC 7766 section 6.2.3: a server may close idle ones */
-
-struct connection {
-    LIST_ENTRY(connection) link;
-    struct listener *listener;
-    uv_tcp_t tcp;
-    uv_timer_t idle;
-    uv_write_t write;
-    struct strbuf received, reply;
-    struct query *query; /* in hand, or NULL */
-    int handles_open;
-    bool closing;
-};
+#define MAX_QUERIES 4096 /* in flight to resolvers; more are REFUSED */
 
 struct query {
     LIST_ENTRY(query) link;
-    struct listener *listener;
-    struct connection *connection; /* NULL: UDP */
-    struct sockaddr_in from;       /* UDP */
-    struct strbuf message;
-    struct dns_exchange *exchange;
+    struct dns *dns;
+    struct dns_peer peer;
+    struct dns_waiter waiter;
+    size_t limit, length;
+    uint8_t message[];
 };
 
-struct listener {
-    LIST_ENTRY(listener) link;
+struct opened {
+    union dns_socket_address address;
+    struct dns_listener *listener;
+};
+
+struct site {
+    LIST_ENTRY(site) link;
     struct dns *dns;
-    char *network;
-    uv_udp_t udp;
-    uv_tcp_t tcp;
-    int handles_open;
-    LIST_HEAD(, connection) connections;
-    LIST_HEAD(, query) queries;
-    size_t connection_count;
+    char *network; /* NULL: the host's door */
+    uint32_t number;
+    VEC(struct opened) listeners;
 };
 
 struct dns {
     uv_loop_t *loop;
     struct dns_names *names;
     struct dns_upstream *upstream;
-    LIST_HEAD(, listener) listeners;
+    struct dns_listeners *listeners;
+    LIST_HEAD(, site) sites;
+    struct site door;
+    uint16_t door_port; /* 0: none */
+    bool door_refused;  /* said so already */
+    LIST_HEAD(, query) queries;
     size_t query_count;
-    char buffer[MESSAGE_SIZE]; /* for the datagram being read */
 };
 
 /* --- queries -------------------------------------------------------------------------------- */
 
-static void connection_write(struct connection *connection, const void *reply, size_t length);
-static void connection_close(struct connection *connection);
-
 static void query_free(struct query *query)
 {
-    if (query->connection)
-        query->connection->query = NULL;
-    query->listener->dns->query_count--;
+    dns_waiter_leave(&query->waiter);
+    query->dns->query_count--;
     LIST_REMOVE(query, link);
-    strbuf_done(&query->message);
     free(query);
 }
 
-static void send_datagram(struct listener *listener, const struct sockaddr_in *to, void *reply,
-                          size_t length)
+/* A name whose addresses are not told has none. */
+static size_t build_no_data(const struct query *query, uint8_t *reply)
 {
-    uv_buf_t buffer = uv_buf_init(reply, (unsigned)length);
-    /* A full socket buffer drops the answer: the asker comes again, as with any lost datagram. */
-    uv_udp_try_send(&listener->udp, &buffer, 1, (const struct sockaddr *)to);
+    struct dns_request request;
+    enum dns_rcode rcode;
+    if (dns_request_parse(query->message, query->length, &request, &rcode) != DNS_PARSED)
+        return dns_reply_error(query->message, query->length, DNS_SERVFAIL, reply);
+    return dns_reply_build(&request, DNS_NOERROR, NULL, query->limit, reply);
 }
 
-static void on_upstream_answer(void *userdata, const void *answer, size_t length)
+static void on_upstream_answer(struct dns_waiter *waiter, enum dns_upstream_outcome outcome,
+                               const void *answer, size_t length)
 {
-    struct query *query = userdata;
-    _cleanup_strbuf_ struct strbuf reply = {0};
-    if (answer)
-        strbuf_add(&reply, answer, length);
-    else
-        dns_reply_error(query->message.data, query->message.length, DNS_SERVFAIL, &reply);
-    struct connection *connection = query->connection;
-    if (!connection)
-        send_datagram(query->listener, &query->from, reply.data, reply.length);
+    struct query *query = (struct query *)((char *)waiter - offsetof(struct query, waiter));
+    uint8_t reply[DNS_REPLY_MAX];
+    size_t reply_length = 0;
+    switch (outcome) {
+    case DNS_UPSTREAM_ANSWER:
+        if (length > query->limit)
+            reply_length = dns_reply_truncated(query->message, query->length, reply);
+        break;
+    case DNS_UPSTREAM_NONE:
+        reply_length = dns_reply_error(query->message, query->length, DNS_SERVFAIL, reply);
+        break;
+    case DNS_UPSTREAM_REBOUND:
+        reply_length = build_no_data(query, reply);
+        break;
+    }
+    struct dns_peer peer = query->peer;
     query_free(query);
-    if (connection)
-        connection_write(connection, reply.data, reply.length);
+    dns_listener_reply(&peer, reply_length ? reply : answer, reply_length ? reply_length : length);
 }
 
-static struct query *query_forward(struct listener *listener, struct connection *connection,
-                                   const struct sockaddr_in *from, const void *data, size_t length)
+/* An asker that takes more than fits every path is given no more (RFC 6891 section 6.2.5). */
+static void clamp_edns_size(const struct dns_request *request, uint8_t *message)
 {
-    struct query *query = new0(struct query);
-    query->listener = listener;
-    query->connection = connection;
-    query->from = *from;
-    strbuf_add(&query->message, data, length);
-    LIST_INSERT_HEAD(&listener->queries, query, link);
-    listener->dns->query_count++;
-    query->exchange = dns_upstream_ask(listener->dns->upstream, data, length, connection != NULL,
-                                       on_upstream_answer, query);
-    return query;
+    if (!request->edns_size_at)
+        return;
+    message[request->edns_size_at] = (uint8_t)(request->udp_limit >> 8);
+    message[request->edns_size_at + 1] = (uint8_t)request->udp_limit;
 }
 
-/* Answers into reply, or returns false: it is to be forwarded. */
-static bool answer_ourselves(struct listener *listener, const struct sockaddr_in *from,
-                             const struct dns_request *request, size_t limit, struct strbuf *reply)
+static enum dns_handled forward(struct dns *dns, const struct dns_peer *peer,
+                                const struct dns_request *request, uint8_t *reply,
+                                size_t *ret_length)
 {
-    struct dns *dns = listener->dns;
-    struct dns_asker asker = {.address = from->sin_addr, .network = listener->network};
-    struct dns_answer answer;
-    switch (dns_names_lookup(dns->names, &asker, request->name, &answer)) {
-    case DNS_OURS:
-        dns_reply_build(request, DNS_NOERROR, &answer, limit, reply);
-        return true;
-    case DNS_ABSENT:
-    case DNS_REFUSE: /* with no way out, nothing else exists */
-        dns_reply_build(request, DNS_NXDOMAIN, NULL, limit, reply);
-        return true;
-    case DNS_FORWARD:
-        if (dns->query_count < MAX_QUERIES)
-            return false;
-        dns_reply_build(request, DNS_REFUSED, NULL, limit, reply);
-        return true;
+    const struct in6_addr asker = dns_socket_address_ip(&peer->address);
+    bool tcp = peer->connection != NULL;
+    if (dns->query_count >= MAX_QUERIES) {
+        *ret_length = dns_reply_build(request, DNS_REFUSED, NULL, request->udp_limit, reply);
+        return DNS_REPLIED;
     }
-    return true;
+    struct query *query = xcalloc(1, sizeof(*query) + request->length);
+    query->dns = dns;
+    query->peer = *peer;
+    query->waiter.on_answer = on_upstream_answer;
+    query->limit = tcp ? DNS_MESSAGE_MAX : request->udp_limit;
+    query->length = request->length;
+    memcpy(query->message, request->data, request->length);
+    if (!tcp)
+        clamp_edns_size(request, query->message);
+    LIST_INSERT_HEAD(&dns->queries, query, link);
+    dns->query_count++;
+    if (dns_upstream_ask(dns->upstream, &asker, query->message, query->length, tcp,
+                         &query->waiter) == 0)
+        return DNS_WAITS;
+    query_free(query);
+    *ret_length = dns_reply_build(request, DNS_SERVFAIL, NULL, request->udp_limit, reply);
+    return DNS_REPLIED;
 }
 
-/* true: reply holds the answer (or nothing, for what deserves none); false: forward it. */
-static bool handle_message(struct listener *listener, const struct sockaddr_in *from,
-                           const void *data, size_t length, bool tcp, struct strbuf *reply)
+static enum dns_handled on_question(void *userdata, const struct dns_peer *peer, const void *data,
+                                    size_t length, uint8_t *reply, size_t *ret_length)
 {
-    struct dns_request request = {0};
-    if (dns_request_parse(data, length, &request, reply) != DNS_PARSED)
-        return true;
-    size_t limit = tcp ? MESSAGE_SIZE : request.udp_limit;
-    bool answered = answer_ourselves(listener, from, &request, limit, reply);
-    dns_request_done(&request);
-    return answered;
-}
-
-/* --- UDP ------------------------------------------------------------------------------------ */
-
-static void on_datagram_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)suggested;
-    struct listener *listener = handle->data;
-    *buffer = uv_buf_init(listener->dns->buffer, sizeof(listener->dns->buffer));
-}
-
-static void on_datagram(uv_udp_t *udp, ssize_t count, const uv_buf_t *buffer,
-                        const struct sockaddr *from, unsigned flags)
-{
-    struct listener *listener = udp->data;
-    if (count <= 0 || !from || from->sa_family != AF_INET || flags & UV_UDP_PARTIAL)
-        return;
-    const struct sockaddr_in *asker = (const struct sockaddr_in *)from;
-    _cleanup_strbuf_ struct strbuf reply = {0};
-    if (!handle_message(listener, asker, buffer->base, (size_t)count, false, &reply))
-        query_forward(listener, NULL, asker, buffer->base, (size_t)count);
-    else if (reply.length)
-        send_datagram(listener, asker, reply.data, reply.length);
-}
-
-/* --- TCP ------------------------------------------------------------------------------------ */
-
-static void on_connection_closed(uv_handle_t *handle)
-{
-    struct connection *connection = handle->data;
-    if (--connection->handles_open)
-        return;
-    strbuf_done(&connection->received);
-    strbuf_done(&connection->reply);
-    free(connection);
-}
-
-static void connection_close(struct connection *connection)
-{
-    if (connection->closing)
-        return;
-    connection->closing = true;
-    if (connection->query) {
-        dns_exchange_cancel(connection->query->exchange);
-        query_free(connection->query);
+    const struct site *site = userdata;
+    struct dns *dns = site->dns;
+    struct dns_request request;
+    const struct dns_asker asker = {.address = dns_socket_address_ip(&peer->address),
+                                    .network = site->number};
+    switch (dns_respond(dns->names, &asker, data, length, peer->connection != NULL, &request, reply,
+                        ret_length)) {
+    case DNS_ANSWERED:
+        return *ret_length ? DNS_REPLIED : DNS_IGNORED;
+    case DNS_UNWORTHY:
+        return DNS_IGNORED;
+    case DNS_ELSEWHERE:
+        break;
     }
-    LIST_REMOVE(connection, link);
-    connection->listener->connection_count--;
-    uv_close((uv_handle_t *)&connection->tcp, on_connection_closed);
-    uv_close((uv_handle_t *)&connection->idle, on_connection_closed);
+    return forward(dns, peer, &request, reply, ret_length);
 }
 
-static void connection_advance(struct connection *connection);
-
-static void on_reply_written(uv_write_t *request, int status)
+static void on_gone(void *userdata, const struct dns_connection *connection)
 {
-    struct connection *connection = request->handle->data;
-    strbuf_clear(&connection->reply);
-    if (status < 0)
-        connection_close(connection);
-    else
-        connection_advance(connection);
-}
-
-static void connection_write(struct connection *connection, const void *reply, size_t length)
-{
-    const uint8_t size[2] = {(uint8_t)(length >> 8), (uint8_t)length};
-    strbuf_add(&connection->reply, size, 2);
-    strbuf_add(&connection->reply, reply, length);
-    uv_buf_t buffer = uv_buf_init(connection->reply.data, (unsigned)connection->reply.length);
-    if (uv_write(&connection->write, (uv_stream_t *)&connection->tcp, &buffer, 1,
-                 on_reply_written) < 0)
-        connection_close(connection);
-}
-
-static void on_stream_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)suggested;
-    struct connection *connection = handle->data;
-    *buffer = uv_buf_init(strbuf_reserve(&connection->received, 4096), 4096);
-}
-
-static void on_stream_bytes(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
-{
-    (void)buffer;
-    struct connection *connection = stream->data;
-    if (count < 0) {
-        connection_close(connection);
+    const struct site *site = userdata;
+    struct query *query;
+    LIST_FOREACH(query, &site->dns->queries, link)
+    if (query->peer.connection == connection) {
+        query_free(query);
         return;
     }
-    connection->received.length += (size_t)count;
-    uv_timer_again(&connection->idle);
-    connection_advance(connection);
 }
 
-/* Takes the next whole message, if there is one and nothing is in hand. */
-static void connection_advance(struct connection *connection)
+/* --- sites ---------------------------------------------------------------------------------- */
+
+/* Those that wait over TCP go with their connections. */
+static void close_listener(struct dns *dns, struct dns_listener *listener)
 {
-    uv_stream_t *stream = (uv_stream_t *)&connection->tcp;
-    struct strbuf *received = &connection->received;
-    if (connection->closing || connection->query || connection->reply.length)
-        return;
-    const uint8_t *bytes = (const uint8_t *)received->data;
-    size_t length = received->length < 2 ? 0 : (size_t)(bytes[0] << 8 | bytes[1]);
-    if (received->length < 2 || received->length < length + 2) {
-        uv_read_start(stream, on_stream_room, on_stream_bytes);
-        return;
+    struct query *next;
+    for (struct query *query = LIST_FIRST(&dns->queries); query; query = next) {
+        next = LIST_NEXT(query, link);
+        if (query->peer.listener == listener && !query->peer.connection)
+            query_free(query);
     }
-    uv_read_stop(stream);
-    struct sockaddr_in asker = {0};
-    int size = sizeof(asker);
-    uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&asker, &size);
-    _cleanup_strbuf_ struct strbuf reply = {0};
-    bool answered = handle_message(connection->listener, &asker, bytes + 2, length, true, &reply);
-    if (!answered)
-        connection->query =
-            query_forward(connection->listener, connection, &asker, bytes + 2, length);
-    strbuf_drop_front(received, length + 2);
-    if (answered && reply.length)
-        connection_write(connection, reply.data, reply.length);
-    else if (answered)
-        connection_close(connection); /* it does not speak DNS */
+    dns_listener_close(listener);
 }
 
-static void on_connection_idle(uv_timer_t *timer)
+static void site_done(struct site *site)
 {
-    connection_close(timer->data);
+    for (size_t i = 0; i < site->listeners.count; i++)
+        close_listener(site->dns, site->listeners.items[i].listener);
+    vec_done(&site->listeners);
+    free(TAKE_PTR(site->network));
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static struct site *find_site(const struct dns *dns, const char *network)
 {
-    struct listener *listener = server->data;
-    if (status < 0)
-        return;
-    struct connection *connection = new0(struct connection);
-    connection->listener = listener;
-    connection->tcp.data = connection->idle.data = connection;
-    connection->handles_open = 2;
-    uv_tcp_init(listener->dns->loop, &connection->tcp);
-    uv_timer_init(listener->dns->loop, &connection->idle);
-    LIST_INSERT_HEAD(&listener->connections, connection, link);
-    listener->connection_count++;
-    if (uv_accept(server, (uv_stream_t *)&connection->tcp) < 0 ||
-        listener->connection_count > MAX_CONNECTIONS) {
-        connection_close(connection);
-        return;
-    }
-    uv_timer_start(&connection->idle, on_connection_idle, CONNECTION_IDLE_MS, CONNECTION_IDLE_MS);
-    connection_advance(connection);
-}
-
-/* --- networks ------------------------------------------------------------------------------- */
-
-static struct listener *find_listener(const struct dns *dns, const char *network)
-{
-    struct listener *listener;
-    LIST_FOREACH(listener, &dns->listeners, link)
-    if (streq(listener->network, network))
-        return listener;
+    struct site *site;
+    LIST_FOREACH(site, &dns->sites, link)
+    if (streq(site->network, network))
+        return site;
     return NULL;
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static bool parse_gateway(const char *text, uint16_t port, union dns_socket_address *ret_address)
 {
-    struct listener *listener = handle->data;
-    if (--listener->handles_open)
-        return;
-    free(listener->network);
-    free(listener);
+    *ret_address = (union dns_socket_address){.ipv6 = {0}};
+    return uv_ip4_addr(text, port, &ret_address->ipv4) == 0 ||
+           uv_ip6_addr(text, port, &ret_address->ipv6) == 0;
 }
 
-static void listener_close(struct listener *listener)
+static int site_listen(struct site *site, const union dns_socket_address *address)
 {
-    while (!LIST_EMPTY(&listener->connections))
-        connection_close(LIST_FIRST(&listener->connections));
-    while (!LIST_EMPTY(&listener->queries)) {
-        dns_exchange_cancel(LIST_FIRST(&listener->queries)->exchange);
-        query_free(LIST_FIRST(&listener->queries));
-    }
-    LIST_REMOVE(listener, link);
-    uv_close((uv_handle_t *)&listener->udp, on_listener_closed);
-    uv_close((uv_handle_t *)&listener->tcp, on_listener_closed);
-}
-
-static int listener_bind(struct listener *listener, struct in_addr gateway)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(DNS_PORT), .sin_addr = gateway};
-    int r = uv_udp_bind(&listener->udp, (struct sockaddr *)&address, 0);
+    for (size_t i = 0; i < site->listeners.count; i++)
+        if (dns_socket_address_equal(&site->listeners.items[i].address, address))
+            return 0;
+    struct opened opened = {.address = *address};
+    int r = dns_listener_open(site->dns->listeners, address, site, &opened.listener);
     if (r == 0)
-        r = uv_udp_recv_start(&listener->udp, on_datagram_room, on_datagram);
-    if (r == 0)
-        r = uv_tcp_bind(&listener->tcp, (struct sockaddr *)&address, 0);
-    if (r == 0)
-        r = uv_listen((uv_stream_t *)&listener->tcp, 64, on_connection);
+        vec_add(&site->listeners, opened);
     return r;
 }
 
-static struct listener *listener_new(struct dns *dns, const char *network)
+static int site_listen_at(struct site *site, const char *gateway, struct error *err)
 {
-    struct listener *listener = new0(struct listener);
-    listener->dns = dns;
-    listener->network = xstrdup(network);
-    listener->handles_open = 2;
-    listener->udp.data = listener->tcp.data = listener;
-    LIST_INIT(&listener->connections);
-    LIST_INIT(&listener->queries);
-    uv_udp_init(dns->loop, &listener->udp);
-    uv_tcp_init(dns->loop, &listener->tcp);
-    LIST_INSERT_HEAD(&dns->listeners, listener, link);
-    return listener;
-}
-
-int dns_add_network(struct dns *dns, const char *network, const char *gateway, const char *subnet,
-                    struct error *err)
-{
-    struct in_addr address;
-    if (inet_pton(AF_INET, gateway, &address) != 1)
-        return error_set(err, EINVAL, "'%s' is not an IPv4 address", gateway);
-    int r = dns_names_add_network(dns->names, network, address, subnet, err);
-    if (r < 0 || find_listener(dns, network))
-        return r;
-    struct listener *listener = listener_new(dns, network);
-    r = listener_bind(listener, address);
-    if (r == 0)
-        return 0;
-    listener_close(listener);
-    dns_names_remove_network(dns->names, network);
+    union dns_socket_address address;
+    if (!parse_gateway(gateway, DNS_PORT, &address))
+        return error_set(err, EINVAL, "'%s' is not an address", gateway);
+    int r = site_listen(site, &address);
     if (r == UV_EADDRINUSE)
         return error_set(
             err, EADDRINUSE,
             "the DNS server of network '%s' cannot have port 53 of %s: another program "
             "holds it (see `ss -lnp sport = :53`); make it listen on other addresses "
             "only",
-            network, gateway);
-    return error_set(err, -r, "the DNS server of network '%s' cannot listen on %s:53: %s", network,
-                     gateway, uv_strerror(r));
+            site->network, gateway);
+    return r < 0 ? error_set(err, -r, "the DNS server of network '%s' cannot listen on %s:53: %s",
+                             site->network, gateway, uv_strerror(r))
+                 : 0;
+}
+
+/* Those that are not gateways any more. */
+static void close_others(struct site *site, const char *const *gateways)
+{
+    for (size_t i = site->listeners.count; i-- > 0;) {
+        bool wanted = false;
+        for (const char *const *text = gateways; *text; text++) {
+            union dns_socket_address address;
+            wanted |= parse_gateway(*text, DNS_PORT, &address) &&
+                      dns_socket_address_equal(&address, &site->listeners.items[i].address);
+        }
+        if (wanted)
+            continue;
+        close_listener(site->dns, site->listeners.items[i].listener);
+        site->listeners.items[i] = site->listeners.items[--site->listeners.count];
+    }
+}
+
+/* --- the host's door ------------------------------------------------------------------------ */
+
+static uint16_t read_door_port(void)
+{
+    const char *text = getenv("VMSTEAD_DNS_PORT");
+    uint16_t port;
+    return text && str_to_u16(text, &port) == 0 ? port : DNS_HOST_PORT;
+}
+
+static void open_door(struct dns *dns)
+{
+    union dns_socket_address address;
+    if (!dns->door_port || dns->door.listeners.count)
+        return;
+    parse_gateway(DNS_HOST_ADDRESS, dns->door_port, &address);
+    int r = site_listen(&dns->door, &address);
+    if (r < 0 && !dns->door_refused)
+        log_warning("dns: the host's door %s:%u is not ours: %s: the names of this root are "
+                    "answered on its gateways only (another root's daemon? see `ss -lnp sport = "
+                    ":%u`; VMSTEAD_DNS_PORT is another port)",
+                    DNS_HOST_ADDRESS, dns->door_port, uv_strerror(r), dns->door_port);
+    dns->door_refused = r < 0;
+}
+
+/* --- what is told --------------------------------------------------------------------------- */
+
+int dns_add_network(struct dns *dns, const struct dns_network *network, struct error *err)
+{
+    uint32_t number;
+    int r = dns_names_add_network(dns->names, network, &number, err);
+    if (r < 0)
+        return r;
+    struct site *site = find_site(dns, network->name);
+    if (!site) {
+        site = new0(struct site);
+        site->dns = dns;
+        site->network = xstrdup(network->name);
+        site->number = number;
+        LIST_INSERT_HEAD(&dns->sites, site, link);
+    }
+    close_others(site, network->gateways);
+    for (const char *const *gateway = network->gateways; r == 0 && *gateway; gateway++)
+        r = site_listen_at(site, *gateway, err);
+    if (r < 0)
+        dns_remove_network(dns, network->name);
+    else
+        open_door(dns);
+    return r;
 }
 
 void dns_remove_network(struct dns *dns, const char *network)
 {
-    struct listener *listener = find_listener(dns, network);
-    if (listener)
-        listener_close(listener);
+    struct site *site = find_site(dns, network);
     dns_names_remove_network(dns->names, network);
-}
-
-void dns_set_forwarding(struct dns *dns, const char *network, bool forwards)
-{
-    dns_names_set_forwarding(dns->names, network, forwards);
+    if (!site)
+        return;
+    LIST_REMOVE(site, link);
+    site_done(site);
+    free(site);
+    if (LIST_EMPTY(&dns->sites))
+        site_done(&dns->door);
 }
 
 void dns_set_endpoint(struct dns *dns, const struct dns_endpoint *endpoint)
@@ -413,20 +322,28 @@ void dns_remove_endpoint(struct dns *dns, const char *network, const char *insta
     dns_names_remove_endpoint(dns->names, network, instance);
 }
 
-void dns_set_running(struct dns *dns, const char *instance, bool running)
+void dns_set_presence(struct dns *dns, const char *instance, enum instance_presence presence)
 {
-    log_debug("dns: '%s' is %s", instance, running ? "named" : "not named any more");
-    dns_names_set_running(dns->names, instance, running);
+    static const char *const words[] = {
+        [INSTANCE_GONE] = "gone", [INSTANCE_STARTING] = "starting", [INSTANCE_SERVING] = "serving"};
+    log_debug("dns: '%s' is %s", instance, words[presence]);
+    dns_names_set_presence(dns->names, instance, presence);
 }
 
 int dns_new(uv_loop_t *loop, const char *resolv_conf, struct dns **ret_dns, struct error *err)
 {
+    static const struct dns_listener_callbacks callbacks = {.on_question = on_question,
+                                                            .on_gone = on_gone};
     (void)err;
     struct dns *dns = new0(struct dns);
     dns->loop = loop;
     dns->names = dns_names_new();
     dns->upstream = dns_upstream_new(loop, resolv_conf, dns->names);
-    LIST_INIT(&dns->listeners);
+    dns->listeners = dns_listeners_new(loop, &callbacks);
+    dns->door.dns = dns;
+    dns->door_port = read_door_port();
+    LIST_INIT(&dns->sites);
+    LIST_INIT(&dns->queries);
     *ret_dns = dns;
     return 0;
 }
@@ -436,9 +353,15 @@ void dns_free(struct dns *dns)
 {
     if (!dns)
         return;
-    while (!LIST_EMPTY(&dns->listeners))
-        listener_close(LIST_FIRST(&dns->listeners));
+    site_done(&dns->door);
+    struct site *next;
+    for (struct site *site = LIST_FIRST(&dns->sites); site; site = next) {
+        next = LIST_NEXT(site, link);
+        site_done(site);
+        free(site);
+    }
     dns_upstream_free(dns->upstream);
+    dns_listeners_free(dns->listeners);
     dns_names_free(dns->names);
     free(dns);
 }

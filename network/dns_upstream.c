@@ -1,89 +1,63 @@
-/* See dns_upstream.h. One exchange is one question: a list of attempts, one per nameserver asked so
- * far, and one timer that first brings in the next nameserver and at last ends it. */
+/* See dns_upstream.h. An exchange is one question on its way: who waits for it, an attempt per
+ * nameserver asked so far, and one timer that first brings in the next nameserver and at last ends
+ * it. */
 #include "network/dns_upstream.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "network/dns_call.h"
+#include "network/dns_flight.h"
 #include "network/dns_message.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
-#include <sys/queue.h>
+#include <errno.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define MAX_NAMESERVERS 3 /* resolv.conf(5): MAXNS */
-#define MESSAGE_SIZE 65535
+#define BUCKETS 256
+
+enum attempt_state { ASKED, ANSWERED, FAILED };
 
 struct attempt {
-    struct dns_exchange *exchange; /* NULL: closing */
-    union {
-        uv_handle_t handle;
-        uv_udp_t udp;
-        uv_tcp_t tcp;
-    };
-    uv_connect_t connect;
-    uv_write_t write;
-    uv_udp_send_t send;
-    struct strbuf received;
+    struct dns_exchange *exchange;
+    enum attempt_state state;
+    uint64_t asked_ms;
+    struct dns_flight flight; /* over UDP */
+    struct dns_call *call;    /* over TCP; NULL: none */
 };
 
 struct dns_exchange {
     LIST_ENTRY(dns_exchange) link;
     struct dns_upstream *upstream;
-    struct strbuf query; /* two bytes of length (for TCP), then the message with our id */
-    uint8_t asker_id[2];
+    LIST_HEAD(, dns_waiter) waiters;
+    uint8_t *query; /* with our id */
+    size_t length;
     bool tcp;
-    dns_upstream_fn *on_answer;
-    void *userdata;
     uv_timer_t timer;
     uint64_t started_ms;
-    struct attempt *attempts[MAX_NAMESERVERS];
-    size_t attempt_count, failed_count;
+    struct dns_order order;
+    struct attempt attempts[DNS_MAX_RESOLVERS];
+    size_t attempt_count;
+    struct strbuf poor_answer; /* of somebody who cannot; given where nobody can */
 };
 
 struct dns_upstream {
     uv_loop_t *loop;
     char *resolv_conf;
     const struct dns_names *names;
-    struct sockaddr_storage servers[MAX_NAMESERVERS];
-    size_t server_count;
+    struct dns_resolvers resolvers;
     struct stat read_status; /* of resolv.conf when it was read */
-    LIST_HEAD(, dns_exchange) exchanges;
+    struct dns_flights *flights;
+    LIST_HEAD(, dns_exchange) exchanges[BUCKETS]; /* by question */
+    uint64_t warned_ms;
 };
 
 /* --- resolv.conf ---------------------------------------------------------------------------- */
 
-static void add_server(struct dns_upstream *upstream, const char *text)
-{
-    struct sockaddr_storage *server = &upstream->servers[upstream->server_count];
-    *server = (struct sockaddr_storage){0};
-    if (uv_ip4_addr(text, 53, (struct sockaddr_in *)server) == 0) {
-        if (dns_names_is_gateway(upstream->names, ((struct sockaddr_in *)server)->sin_addr))
-            return;
-    } else if (uv_ip6_addr(text, 53, (struct sockaddr_in6 *)server) != 0) {
-        return;
-    }
-    upstream->server_count++;
-}
-
-static void read_servers(struct dns_upstream *upstream)
-{
-    _cleanup_free_ char *text = NULL;
-    upstream->server_count = 0;
-    if (fs_read_file(upstream->resolv_conf, 1 << 16, &text, NULL, NULL) < 0)
-        return;
-    char *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) && upstream->server_count < MAX_NAMESERVERS;) {
-        char address[128];
-        if (sscanf(line, " nameserver %127s", address) == 1)
-            add_server(upstream, address);
-    }
-}
-
-static void read_servers_when_changed(struct dns_upstream *upstream)
+static void read_resolvers_when_changed(struct dns_upstream *upstream)
 {
     struct stat now = {0};
     (void)stat(upstream->resolv_conf, &now);
@@ -91,8 +65,34 @@ static void read_servers_when_changed(struct dns_upstream *upstream)
     if (now.st_ino == then->st_ino && now.st_size == then->st_size &&
         now.st_mtim.tv_sec == then->st_mtim.tv_sec && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
         return;
+    _cleanup_free_ char *text = NULL;
     upstream->read_status = now;
-    read_servers(upstream);
+    bool readable = fs_read_file(upstream->resolv_conf, 1 << 16, &text, NULL, NULL) == 0;
+    dns_resolvers_read(&upstream->resolvers, readable ? text : "");
+}
+
+/* Without our own gateways. */
+static void choose_servers(struct dns_upstream *upstream, struct dns_order *order)
+{
+    read_resolvers_when_changed(upstream);
+    dns_resolvers_order(&upstream->resolvers, clock_monotonic_ms(), order);
+    size_t kept = 0;
+    for (size_t i = 0; i < order->count; i++) {
+        struct in6_addr address = dns_socket_address_ip(&order->servers[i]);
+        if (!dns_names_is_gateway(upstream->names, &address))
+            order->servers[kept++] = order->servers[i];
+    }
+    order->count = kept;
+}
+
+/* At most one line a second: who sends what is not ours to say. */
+static bool may_warn(struct dns_upstream *upstream)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (upstream->warned_ms && now_ms < upstream->warned_ms + 1000)
+        return false;
+    upstream->warned_ms = now_ms;
+    return true;
 }
 
 struct dns_upstream *dns_upstream_new(uv_loop_t *loop, const char *resolv_conf,
@@ -102,7 +102,7 @@ struct dns_upstream *dns_upstream_new(uv_loop_t *loop, const char *resolv_conf,
     upstream->loop = loop;
     upstream->resolv_conf = xstrdup(resolv_conf);
     upstream->names = names;
-    LIST_INIT(&upstream->exchanges);
+    upstream->flights = dns_flights_new(loop);
     return upstream;
 }
 
@@ -110,190 +110,190 @@ void dns_upstream_free(struct dns_upstream *upstream)
 {
     if (!upstream)
         return;
-    while (!LIST_EMPTY(&upstream->exchanges))
-        dns_exchange_cancel(LIST_FIRST(&upstream->exchanges));
+    dns_flights_free(upstream->flights);
     free(upstream->resolv_conf);
     free(upstream);
 }
 
-/* --- an exchange ---------------------------------------------------------------------------- */
+/* --- the end of an exchange ----------------------------------------------------------------- */
 
-static void on_attempt_closed(uv_handle_t *handle)
+static void attempt_stop(struct attempt *attempt)
 {
-    struct attempt *attempt = handle->data;
-    strbuf_done(&attempt->received);
-    free(attempt);
+    dns_flight_land(&attempt->flight);
+    if (attempt->call)
+        dns_call_cancel(TAKE_PTR(attempt->call));
 }
 
-static void attempt_close(struct attempt *attempt)
+static void attempt_set_state(struct attempt *attempt, enum attempt_state state)
 {
-    attempt->exchange = NULL;
-    uv_close(&attempt->handle, on_attempt_closed);
+    struct dns_exchange *exchange = attempt->exchange;
+    attempt->state = state;
+    attempt_stop(attempt);
+    dns_resolvers_note(&exchange->upstream->resolvers,
+                       &exchange->order.servers[attempt - exchange->attempts], state == ANSWERED,
+                       clock_monotonic_ms());
 }
 
 static void on_exchange_closed(uv_handle_t *handle)
 {
     struct dns_exchange *exchange = handle->data;
-    strbuf_done(&exchange->query);
+    strbuf_done(&exchange->poor_answer);
+    free(exchange->query);
     free(exchange);
 }
 
-void dns_exchange_cancel(struct dns_exchange *exchange)
+/* Who was silent for as long as the next one waits has failed. */
+static void exchange_close(struct dns_exchange *exchange)
 {
-    for (size_t i = 0; i < exchange->attempt_count; i++)
-        if (exchange->attempts[i])
-            attempt_close(exchange->attempts[i]);
+    uint64_t now_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < exchange->attempt_count; i++) {
+        struct attempt *attempt = &exchange->attempts[i];
+        if (attempt->state == ASKED && now_ms >= attempt->asked_ms + DNS_UPSTREAM_NEXT_MS)
+            attempt_set_state(attempt, FAILED);
+        else
+            attempt_stop(attempt);
+    }
     LIST_REMOVE(exchange, link);
     uv_close((uv_handle_t *)&exchange->timer, on_exchange_closed);
 }
 
-static void exchange_end(struct dns_exchange *exchange, uint8_t *answer, size_t length)
+static enum dns_upstream_outcome inspect(struct dns_exchange *exchange, const void *answer,
+                                         size_t length)
 {
-    dns_upstream_fn *on_answer = exchange->on_answer;
-    void *userdata = exchange->userdata;
-    if (answer)
-        memcpy(answer, exchange->asker_id, 2);
-    on_answer(userdata, answer, length);
-    dns_exchange_cancel(exchange);
+    struct dns_upstream *upstream = exchange->upstream;
+    struct dns_name name;
+    struct in6_addr address;
+    char name_text[DNS_NAME_MAX + 1], address_text[INET6_ADDRSTRLEN];
+    if (!answer)
+        return DNS_UPSTREAM_NONE;
+    switch (dns_answer_inspect(answer, length, upstream->names, &address)) {
+    case DNS_ANSWER_GOOD:
+        return DNS_UPSTREAM_ANSWER;
+    case DNS_ANSWER_BROKEN:
+        return DNS_UPSTREAM_NONE;
+    case DNS_ANSWER_POINTS_IN:
+        break;
+    }
+    dns_name_read(exchange->query + DNS_HEADER_SIZE, exchange->length - DNS_HEADER_SIZE, &name);
+    if (may_warn(upstream))
+        log_warning("dns: the answer for '%s' was dropped: its address %s is in a network of ours "
+                    "(a name from outside must not lead to a VM)",
+                    dns_name_format(&name, name_text), dns_address_format(&address, address_text));
+    return DNS_UPSTREAM_REBOUND;
 }
 
-static void exchange_advance(struct dns_exchange *exchange);
+static void exchange_end(struct dns_exchange *exchange, const void *answer, size_t length)
+{
+    enum dns_upstream_outcome outcome = inspect(exchange, answer, length);
+    bool given = outcome == DNS_UPSTREAM_ANSWER;
+    _cleanup_free_ uint8_t *copy = given ? xmemdup(answer, length) : NULL;
+    for (struct dns_waiter *waiter; (waiter = LIST_FIRST(&exchange->waiters));) {
+        LIST_REMOVE(waiter, link);
+        waiter->exchange = NULL;
+        if (copy)
+            memcpy(copy, waiter->id, 2);
+        waiter->on_answer(waiter, outcome, copy, given ? length : 0);
+    }
+    exchange_close(exchange);
+}
 
+void dns_waiter_leave(struct dns_waiter *waiter)
+{
+    struct dns_exchange *exchange = waiter->exchange;
+    if (!exchange)
+        return;
+    LIST_REMOVE(waiter, link);
+    waiter->exchange = NULL;
+    if (LIST_EMPTY(&exchange->waiters))
+        exchange_close(exchange);
+}
+
+/* --- attempts ------------------------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer);
+
+/* Not from within who calls: the timer brings the next one in at once. */
 static void attempt_failed(struct attempt *attempt)
 {
-    struct dns_exchange *exchange = attempt->exchange;
-    for (size_t i = 0; i < exchange->attempt_count; i++)
-        if (exchange->attempts[i] == attempt)
-            exchange->attempts[i] = NULL;
-    attempt_close(attempt);
-    exchange->failed_count++;
-    /* Not from within uv_udp_send's caller: the timer brings the next one in at once. */
-    uv_timer_start(&exchange->timer, exchange->timer.timer_cb, 0, 0);
+    attempt_set_state(attempt, FAILED);
+    uv_timer_start(&attempt->exchange->timer, on_timer, 0, 0);
 }
 
-static bool is_our_answer(const struct dns_exchange *exchange, const void *data, size_t length)
-{
-    const char *query = exchange->query.data + 2;
-    return length >= 2 && memcmp(data, query, 2) == 0 &&
-           dns_is_answer_to(data, length, query, exchange->query.length - 2);
-}
-
-/* --- over UDP ------------------------------------------------------------------------------- */
-
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)suggested;
-    struct attempt *attempt = handle->data;
-    *buffer = uv_buf_init(strbuf_reserve(&attempt->received, MESSAGE_SIZE), MESSAGE_SIZE);
-}
-
-static void on_datagram(uv_udp_t *udp, ssize_t count, const uv_buf_t *buffer,
-                        const struct sockaddr *from, unsigned flags)
-{
-    (void)flags;
-    struct attempt *attempt = udp->data;
-    if (!attempt->exchange || (count == 0 && !from))
-        return;
-    if (count < 0)
-        attempt_failed(attempt); /* an ICMP error: nobody is there */
-    else if (is_our_answer(attempt->exchange, buffer->base, (size_t)count))
-        exchange_end(attempt->exchange, (uint8_t *)buffer->base, (size_t)count);
-}
-
-static int start_udp(struct attempt *attempt, const struct sockaddr *server)
+static void attempt_answered(struct attempt *attempt, const void *data, size_t length)
 {
     struct dns_exchange *exchange = attempt->exchange;
-    uv_buf_t message = uv_buf_init(exchange->query.data + 2, (unsigned)exchange->query.length - 2);
-    int r = uv_udp_connect(&attempt->udp, server);
-    if (r == 0)
-        r = uv_udp_recv_start(&attempt->udp, on_room, on_datagram);
-    if (r == 0)
-        r = uv_udp_try_send(&attempt->udp, &message, 1, NULL);
-    return r < 0 ? r : 0;
-}
-
-/* --- over TCP ------------------------------------------------------------------------------- */
-
-static void on_bytes(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
-{
-    (void)buffer;
-    struct attempt *attempt = stream->data;
-    if (!attempt->exchange)
-        return;
-    if (count < 0) {
-        attempt_failed(attempt);
+    enum dns_rcode rcode = dns_answer_rcode(data);
+    if (rcode != DNS_SERVFAIL && rcode != DNS_NOTIMP && rcode != DNS_REFUSED) {
+        _cleanup_free_ void *copy = xmemdup(data, length); /* it may be the flight's buffer */
+        attempt_set_state(attempt, ANSWERED);
+        exchange_end(exchange, copy, length);
         return;
     }
-    struct strbuf *received = &attempt->received;
-    received->length += (size_t)count;
-    if (received->length < 2)
-        return;
-    uint8_t *bytes = (uint8_t *)received->data;
-    size_t length = (size_t)(bytes[0] << 8 | bytes[1]);
-    if (received->length < length + 2)
-        return;
-    if (is_our_answer(attempt->exchange, bytes + 2, length))
-        exchange_end(attempt->exchange, bytes + 2, length);
+    strbuf_clear(&exchange->poor_answer);
+    strbuf_add(&exchange->poor_answer, data, length);
+    attempt_failed(attempt);
+}
+
+static struct attempt *attempt_of(struct dns_flight *flight)
+{
+    return (struct attempt *)((char *)flight - offsetof(struct attempt, flight));
+}
+
+static void on_flight_answer(struct dns_flight *flight, const void *data, size_t length)
+{
+    attempt_answered(attempt_of(flight), data, length);
+}
+
+static void on_flight_lost(struct dns_flight *flight)
+{
+    attempt_failed(attempt_of(flight));
+}
+
+static void on_call_end(void *userdata, const void *data, size_t length)
+{
+    struct attempt *attempt = userdata;
+    attempt->call = NULL;
+    if (data)
+        attempt_answered(attempt, data, length);
     else
         attempt_failed(attempt);
 }
 
-static void on_written(uv_write_t *request, int status)
-{
-    struct attempt *attempt = request->handle->data;
-    if (attempt->exchange && status < 0)
-        attempt_failed(attempt);
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct attempt *attempt = request->handle->data;
-    if (!attempt->exchange)
-        return;
-    struct strbuf *query = &attempt->exchange->query;
-    uv_buf_t message = uv_buf_init(query->data, (unsigned)query->length);
-    uv_stream_t *stream = (uv_stream_t *)&attempt->tcp;
-    if (status < 0 || uv_read_start(stream, on_room, on_bytes) < 0 ||
-        uv_write(&attempt->write, stream, &message, 1, on_written) < 0)
-        attempt_failed(attempt);
-}
-
-/* --- one after the other -------------------------------------------------------------------- */
-
 static void ask_next_server(struct dns_exchange *exchange)
 {
     struct dns_upstream *upstream = exchange->upstream;
-    const struct sockaddr *server =
-        (const struct sockaddr *)&upstream->servers[exchange->attempt_count];
-    struct attempt *attempt = new0(struct attempt);
+    const union dns_socket_address *server = &exchange->order.servers[exchange->attempt_count];
+    struct attempt *attempt = &exchange->attempts[exchange->attempt_count++];
     attempt->exchange = exchange;
-    exchange->attempts[exchange->attempt_count++] = attempt;
-    int r;
-    if (exchange->tcp) {
-        uv_tcp_init(upstream->loop, &attempt->tcp);
-        attempt->handle.data = attempt;
-        r = uv_tcp_connect(&attempt->connect, &attempt->tcp, server, on_connected);
-    } else {
-        uv_udp_init(upstream->loop, &attempt->udp);
-        attempt->handle.data = attempt;
-        r = start_udp(attempt, server);
-    }
+    attempt->asked_ms = clock_monotonic_ms();
+    attempt->flight = (struct dns_flight){.query = exchange->query,
+                                          .length = exchange->length,
+                                          .on_answer = on_flight_answer,
+                                          .on_lost = on_flight_lost};
+    int r = exchange->tcp ? dns_call_start(upstream->loop, server, exchange->query,
+                                           exchange->length, on_call_end, attempt, &attempt->call)
+                          : dns_flight_start(upstream->flights, server, &attempt->flight);
     if (r < 0)
         attempt_failed(attempt);
 }
 
-static void on_timer(uv_timer_t *timer)
+/* --- an exchange ---------------------------------------------------------------------------- */
+
+static bool all_have_failed(const struct dns_exchange *exchange)
 {
-    exchange_advance(timer->data);
+    for (size_t i = 0; i < exchange->attempt_count; i++)
+        if (exchange->attempts[i].state != FAILED)
+            return false;
+    return true;
 }
 
 static void exchange_advance(struct dns_exchange *exchange)
 {
     uint64_t elapsed_ms = clock_monotonic_ms() - exchange->started_ms;
-    bool all_asked = exchange->attempt_count >= exchange->upstream->server_count;
-    bool all_failed = exchange->failed_count == exchange->attempt_count;
-    if (elapsed_ms >= DNS_UPSTREAM_DEADLINE_MS || (all_asked && all_failed)) {
-        exchange_end(exchange, NULL, 0);
+    const struct strbuf *poor = &exchange->poor_answer;
+    bool all_asked = exchange->attempt_count >= exchange->order.count;
+    if (elapsed_ms >= DNS_UPSTREAM_DEADLINE_MS || (all_asked && all_have_failed(exchange))) {
+        exchange_end(exchange, poor->length ? poor->data : NULL, poor->length);
         return;
     }
     uint64_t left_ms = DNS_UPSTREAM_DEADLINE_MS - elapsed_ms;
@@ -301,28 +301,91 @@ static void exchange_advance(struct dns_exchange *exchange)
     uv_timer_start(&exchange->timer, on_timer, wait_ms, 0);
     if (!all_asked)
         ask_next_server(exchange);
+    while (exchange->attempt_count < exchange->order.at_once &&
+           exchange->attempt_count < exchange->order.count)
+        ask_next_server(exchange);
 }
 
-struct dns_exchange *dns_upstream_ask(struct dns_upstream *upstream, const void *query,
-                                      size_t length, bool tcp, dns_upstream_fn *on_answer,
-                                      void *userdata)
+static void on_timer(uv_timer_t *timer)
 {
-    read_servers_when_changed(upstream);
+    exchange_advance(timer->data);
+}
+
+/* FNV-1a of name and type. */
+static size_t bucket_of(const uint8_t *query, size_t length, struct dns_name *ret_name)
+{
+    size_t size = dns_name_read(query + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE, ret_name);
+    uint32_t hash = 0x811c9dc5U;
+    for (size_t i = 0; i < ret_name->length; i++)
+        hash = (hash ^ ret_name->bytes[i]) * 0x01000193U;
+    return (hash ^ query[DNS_HEADER_SIZE + size + 1]) % BUCKETS;
+}
+
+static bool is_server_of(const struct dns_exchange *exchange, const struct in6_addr *asker)
+{
+    bool host = dns_names_is_host(exchange->upstream->names, asker);
+    for (size_t i = 0; i < exchange->attempt_count; i++) {
+        struct in6_addr server = dns_socket_address_ip(&exchange->order.servers[i]);
+        if (IN6_ARE_ADDR_EQUAL(&server, asker) ||
+            (host && dns_names_is_host(exchange->upstream->names, &server)))
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_loop(struct dns_upstream *upstream, const struct in6_addr *asker,
+                         const struct dns_name *name)
+{
+    char name_text[DNS_NAME_MAX + 1], address_text[INET6_ADDRSTRLEN];
+    if (may_warn(upstream))
+        log_warning("dns: a loop: %s asks us for '%s', which we ask it for, as '%s' says: let it "
+                    "forward to somebody else, or name another nameserver there",
+                    dns_address_format(asker, address_text), dns_name_format(name, name_text),
+                    upstream->resolv_conf);
+}
+
+static struct dns_exchange *exchange_new(struct dns_upstream *upstream, const void *query,
+                                         size_t length, bool tcp, size_t bucket)
+{
     struct dns_exchange *exchange = new0(struct dns_exchange);
     exchange->upstream = upstream;
     exchange->tcp = tcp;
-    exchange->on_answer = on_answer;
-    exchange->userdata = userdata;
     exchange->started_ms = clock_monotonic_ms();
-    memcpy(exchange->asker_id, query, 2);
-    const uint8_t size[2] = {(uint8_t)(length >> 8), (uint8_t)length};
-    strbuf_add(&exchange->query, size, 2);
-    strbuf_add(&exchange->query, query, length);
-    if (getrandom(exchange->query.data + 2, 2, 0) != 2)
+    exchange->query = xmemdup(query, length);
+    exchange->length = length;
+    if (getrandom(exchange->query, 2, 0) != 2)
         abort();
-    LIST_INSERT_HEAD(&upstream->exchanges, exchange, link);
+    LIST_INIT(&exchange->waiters);
+    LIST_INSERT_HEAD(&upstream->exchanges[bucket], exchange, link);
+    choose_servers(upstream, &exchange->order);
     uv_timer_init(upstream->loop, &exchange->timer);
     exchange->timer.data = exchange;
     uv_timer_start(&exchange->timer, on_timer, 0, 0);
     return exchange;
+}
+
+int dns_upstream_ask(struct dns_upstream *upstream, const struct in6_addr *asker, const void *query,
+                     size_t length, bool tcp, struct dns_waiter *waiter)
+{
+    struct dns_name name;
+    struct dns_exchange *exchange, *same = NULL;
+    size_t bucket = bucket_of(query, length, &name);
+    LIST_FOREACH(exchange, &upstream->exchanges[bucket], link)
+    {
+        /* Whoever forwards may have changed letters and options. */
+        if (dns_is_same_question(exchange->query, exchange->length, query, length) &&
+            is_server_of(exchange, asker)) {
+            warn_of_loop(upstream, asker, &name);
+            return -ELOOP;
+        }
+        if (exchange->tcp == tcp && exchange->length == length &&
+            memcmp(exchange->query + 2, (const uint8_t *)query + 2, length - 2) == 0)
+            same = exchange;
+    }
+    if (!same)
+        same = exchange_new(upstream, query, length, tcp, bucket);
+    memcpy(waiter->id, query, 2);
+    waiter->exchange = same;
+    LIST_INSERT_HEAD(&same->waiters, waiter, link);
+    return 0;
 }

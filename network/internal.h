@@ -81,7 +81,7 @@ struct provider network_provider(struct network *network);
 struct provider endpoint_provider(struct network *network);
 struct provider ports_provider(struct network *network);
 
-/* The dns view of an endpoint row: its names are service, instance and aliases. */
+/* The dns view of an endpoint row. */
 void endpoint_tell_dns(struct network *network, const struct endpoint_row *row);
 int network_tell_dns(struct network *network, const struct network_row *row, struct error *err);
 void planned_forget_networks(struct network *network, const char *project);

@@ -55,9 +55,10 @@ const struct provider *network_providers(struct network *network, size_t *ret_co
     return network->providers;
 }
 
-void network_set_instance_running(struct network *network, const char *instance, bool running)
+void network_set_presence(struct network *network, const char *instance,
+                          enum instance_presence presence)
 {
-    dns_set_running(network->dns, instance, running);
+    dns_set_presence(network->dns, instance, presence);
 }
 
 /* --- adoption ------------------------------------------------------------------------------- */

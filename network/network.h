@@ -36,6 +36,7 @@
 #include "base/paths.h"
 #include "base/provider.h"
 #include "base/store.h"
+#include "network/presence.h"
 
 #include <uv.h>
 
@@ -56,8 +57,9 @@ void network_free(struct network *network);
 /* The three providers; *ret_count of them, owned by network. */
 const struct provider *network_providers(struct network *network, size_t *ret_count);
 
-/* Whether the instance runs: DNS names only those that do. Unknown instances are ignored. */
-void network_set_instance_running(struct network *network, const char *instance, bool running);
+/* Who is named by the DNS servers (network/dns.h). Unknown instances are ignored. */
+void network_set_presence(struct network *network, const char *instance,
+                          enum instance_presence presence);
 
 /* What is known of an instance's NICs, from the store: [{"network","interface","mac","address",
  * "prefix","gateway"}...]; an empty array where there are none. Owned by the caller. */

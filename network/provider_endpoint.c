@@ -165,12 +165,11 @@ void endpoint_tell_dns(struct network *network, const struct endpoint_row *row)
     json_parse(row->aliases, strlen(row->aliases), &aliases, NULL);
     _cleanup_strv_ char **names = json_strv(aliases);
     cJSON_Delete(aliases);
-    if (*row->service)
-        strv_add(&names, xstrdup(row->service));
-    strv_add(&names, xstrdup(row->instance));
     const struct dns_endpoint endpoint = {
         .network = row->network,
         .instance = row->instance,
+        .service = row->service,
+        .project = row->project,
         .address = subnet_format_address(row->address, address),
         .names = (const char *const *)names,
     };

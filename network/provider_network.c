@@ -138,8 +138,13 @@ static int check(void *self, struct operation *const *operations, size_t count, 
 int network_tell_dns(struct network *network, const struct network_row *row, struct error *err)
 {
     char gateway[SUBNET_TEXT_SIZE], subnet[SUBNET_TEXT_SIZE];
-    return dns_add_network(network->dns, row->name, subnet_format_address(row->gateway, gateway),
-                           subnet_format(row->subnet, subnet), err);
+    const struct dns_network view = {
+        .name = row->name,
+        .gateways = (const char *const[]){subnet_format_address(row->gateway, gateway), NULL},
+        .subnets = (const char *const[]){subnet_format(row->subnet, subnet), NULL},
+        .isolated = row->internal,
+    };
+    return dns_add_network(network->dns, &view, err);
 }
 
 static cJSON *make_result(struct network *network, const struct network_row *row)

@@ -135,10 +135,10 @@ static void on_vm_event(void *userdata, const struct vm_status *status)
     daemon_note_activity(daemon);
 }
 
-static void set_instance_running(void *userdata, const char *instance, bool running)
+static void set_presence(void *userdata, const char *instance, enum instance_presence presence)
 {
     struct daemon *daemon = userdata;
-    network_set_instance_running(daemon->network, instance, running);
+    network_set_presence(daemon->network, instance, presence);
 }
 
 static int get_vm_status(void *userdata, const char *instance, struct vm_status *ret_status)
@@ -277,7 +277,7 @@ static int daemon_build_orchestrator(struct daemon *daemon, struct error *err)
         providers[count++] = &second[i];
     const struct orchestrator_world world = {.providers = providers,
                                              .provider_count = count,
-                                             .set_instance_running = set_instance_running,
+                                             .set_presence = set_presence,
                                              .vm_status = get_vm_status,
                                              .describe_endpoints = describe_endpoints,
                                              .describe_ports = describe_ports,

@@ -23,6 +23,7 @@
 #include "base/provider.h"
 #include "base/store.h"
 #include "compose/model.h"
+#include "network/presence.h"
 #include "runtime/runtime.h"
 
 #include <uv.h>
@@ -40,8 +41,8 @@ struct job_callbacks {
 struct orchestrator_world {
     const struct provider *const *providers; /* provider_count of them */
     size_t provider_count;
-    /* DNS: this instance runs, or no longer does. */
-    void (*set_instance_running)(void *userdata, const char *instance, bool running);
+    /* network_set_presence: who is named (network/dns.h). */
+    void (*set_presence)(void *userdata, const char *instance, enum instance_presence presence);
     /* 0 or -ENOENT; runtime_vm_status in the daemon. */
     int (*vm_status)(void *userdata, const char *instance, struct vm_status *ret_status);
     /* network_describe_endpoints, network_describe_ports: arrays, owned by the caller. */

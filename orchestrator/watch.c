@@ -47,13 +47,28 @@ const char *watch_output(const struct watch *watch)
     return watch->log_count > 0 ? watch->log[watch->log_count - 1].output : "";
 }
 
-/* DNS names who can be talked to and does not say that it cannot serve. */
+/* What a health check says of an instance that can be talked to. */
+static enum instance_presence presence_of(enum health_state health)
+{
+    switch (health) {
+    case HEALTH_NONE:
+    case HEALTH_HEALTHY:
+        return INSTANCE_SERVING;
+    case HEALTH_STARTING:
+        return INSTANCE_STARTING;
+    case HEALTH_UNHEALTHY:
+    case HEALTH_STATE_COUNT:
+        break;
+    }
+    return INSTANCE_GONE;
+}
+
 void watch_update_dns(struct watch *watch)
 {
     const struct orchestrator_world *world = &watch->supervisor->orchestrator->world;
     bool runs = watch->seen == VM_RUNNING || watch->seen == VM_PAUSED;
-    world->set_instance_running(world->userdata, watch->instance,
-                                runs && watch->health.state != HEALTH_UNHEALTHY);
+    world->set_presence(world->userdata, watch->instance,
+                        runs ? presence_of(watch->health.state) : INSTANCE_GONE);
 }
 
 void watch_settle_health(struct watch *watch)

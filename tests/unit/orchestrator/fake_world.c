@@ -473,14 +473,14 @@ size_t fake_world_find_log(const struct fake_world *world, const char *entry)
 
 /* --- as the orchestrator sees it -------------------------------------------------------------- */
 
-static void set_instance_running(void *userdata, const char *instance, bool running)
+static void set_presence(void *userdata, const char *instance, enum instance_presence presence)
 {
     struct fake_world *world = userdata;
     char **others = NULL;
     for (size_t i = 0; world->named && world->named[i]; i++)
         if (!streq(world->named[i], instance))
             strv_add(&others, xstrdup(world->named[i]));
-    if (running)
+    if (presence == INSTANCE_SERVING)
         strv_add(&others, xstrdup(instance));
     strv_free(world->named);
     world->named = others;
@@ -553,7 +553,7 @@ struct orchestrator_world fake_world_for_orchestrator(struct fake_world *world)
     return (struct orchestrator_world){
         .providers = world->provider_list,
         .provider_count = FAKE_KINDS,
-        .set_instance_running = set_instance_running,
+        .set_presence = set_presence,
         .vm_status = vm_status,
         .signal = send_signal,
         .kill = kill_vm,

@@ -66,11 +66,12 @@ const struct provider *network_providers(struct network *network, size_t *ret_co
     return NULL;
 }
 
-void network_set_instance_running(struct network *network, const char *instance, bool running)
+void network_set_presence(struct network *network, const char *instance,
+                          enum instance_presence presence)
 {
     (void)network;
     (void)instance;
-    (void)running;
+    (void)presence;
 }
 
 cJSON *network_describe_endpoints(struct network *network, const char *instance)

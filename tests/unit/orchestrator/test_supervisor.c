@@ -37,6 +37,7 @@ struct stage {
     const char *ailment; /* what probes say; NULL: all is well */
     const char
         *job_ends;      /* exit code with which `job` ends as soon as it runs; NULL: it does not */
+    bool db_starts;     /* DNS was told so */
     struct strbuf told; /* actions and progress, a line each */
 };
 
@@ -59,10 +60,11 @@ static int vm_status(void *userdata, const char *instance, struct vm_status *ret
     return 0;
 }
 
-static void set_instance_running(void *userdata, const char *instance, bool running)
+static void set_presence(void *userdata, const char *instance, enum instance_presence presence)
 {
     struct stage *stage = userdata;
-    stage->real.set_instance_running(stage->real.userdata, instance, running);
+    stage->db_starts |= streq(instance, DB) && presence == INSTANCE_STARTING;
+    stage->real.set_presence(stage->real.userdata, instance, presence);
 }
 
 static cJSON *describe_nothing(void *userdata, const char *instance)
@@ -175,7 +177,7 @@ static void stage_open(struct stage *stage)
             providers[world.provider_count++] = stage->real.providers[i];
     world.providers = providers;
     world.vm_status = vm_status;
-    world.set_instance_running = set_instance_running;
+    world.set_presence = set_presence;
     world.describe_endpoints = world.describe_ports = describe_nothing;
     world.acceleration_note = no_note;
     world.start_probe = start_probe;
@@ -397,6 +399,7 @@ static void who_ails_is_not_named(void **state)
 {
     struct stage *stage = *state;
     up(stage, "web");
+    assert_true(stage->db_starts); /* until its first check */
     assert_true(strv_contains(stage->world.named, DB));
     stage->ailment = "no";
     turn_until_told(stage, "db health_status: unhealthy\n");
