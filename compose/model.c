@@ -119,51 +119,6 @@ static void build_ports(const struct builder *builder, const struct node *node,
     }
 }
 
-static void build_attachments(const struct builder *builder, const struct node *node,
-                              struct model_service *service)
-{
-    service->attachments = builder_array(builder, struct model_attachment, node);
-    for (size_t i = 0; i < builder_count(node); i++) {
-        const struct node_pair *pair = &node->pairs[i];
-        size_t network = 0;
-        if (!builder_find(builder->network_index, pair->key, &network))
-            continue; /* reported when the tree was completed */
-        service->attachments[service->attachment_count++] = (struct model_attachment){
-            .network = network,
-            .aliases = builder_strings(builder, node_get(pair->value, "aliases")),
-            .ipv4_address = builder_member(pair->value, "ipv4_address"),
-            .priority = node_get_int(pair->value, "priority", 0),
-            .position = pair->position,
-        };
-    }
-}
-
-struct ordered_attachment {
-    struct model_attachment attachment;
-    size_t order; /* in the file */
-};
-
-static int compare_attachments(const void *left, const void *right)
-{
-    const struct ordered_attachment *a = left, *b = right;
-    if (a->attachment.priority != b->attachment.priority)
-        return a->attachment.priority > b->attachment.priority ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
-}
-
-/* Highest priority first, then as in the file. */
-static void sort_attachments(struct model_service *service)
-{
-    size_t count = service->attachment_count;
-    struct ordered_attachment *sorted = xcalloc(count + 1, sizeof(*sorted));
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = (struct ordered_attachment){service->attachments[i], i};
-    qsort(sorted, count, sizeof(*sorted), compare_attachments);
-    for (size_t i = 0; i < count; i++)
-        service->attachments[i] = sorted[i].attachment;
-    free(sorted);
-}
-
 /* cpus and mem_limit, or deploy.resources.limits. */
 static void build_limits(const struct node *node, struct model_service *service)
 {
@@ -200,37 +155,11 @@ static void build_service(const struct builder *builder, const struct node_pair 
     service->environment =
         builder_variables(builder, node_get(node, "environment"), &service->environment_count);
     build_ports(builder, node_get(node, "ports"), service);
-    build_attachments(builder, node_get(node, "networks"), service);
-    sort_attachments(service);
+    model_build_attachments(builder, node, service);
     build_limits(node, service);
     model_build_life(builder, node, service);
     model_build_mounts(builder, node, service);
     model_build_image(builder, node, service);
-}
-
-/* The entry of IPv4, or whose family nobody says. */
-static const struct node *find_ipam_config(const struct node *configs)
-{
-    for (size_t i = 0; i < builder_count(configs); i++)
-        if (!strchr(node_get_string(configs->items[i], "subnet",
-                                    node_get_string(configs->items[i], "gateway", "")),
-                    ':'))
-            return configs->items[i];
-    return NULL;
-}
-
-static void build_network(const struct node_pair *pair, struct model_network *network)
-{
-    const struct node *config = find_ipam_config(node_get(node_get(pair->value, "ipam"), "config"));
-    *network = (struct model_network){
-        .key = pair->key,
-        .name = node_get_string(pair->value, "name", pair->key),
-        .internal = node_get_bool(pair->value, "internal", false),
-        .external = node_get_bool(pair->value, "external", false),
-        .subnet = builder_member(config, "subnet"),
-        .gateway = builder_member(config, "gateway"),
-        .position = pair->position,
-    };
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
@@ -271,10 +200,7 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
     if (input->is_bare)
         return model;
     model_build_storage(&builder, tree);
-    model->networks = builder_array(&builder, struct model_network, builder.networks);
-    for (; model->network_count < builder_count(builder.networks); model->network_count++)
-        build_network(&builder.networks->pairs[model->network_count],
-                      &model->networks[model->network_count]);
+    model_build_networks(&builder);
     model->services = builder_array(&builder, struct model_service, builder.services);
     for (; model->service_count < builder_count(builder.services); model->service_count++) {
         const struct node_pair *service = &builder.services->pairs[model->service_count];

@@ -5,6 +5,7 @@
  * Semantics: the Compose Specification (compose-spec.io), sections named as the structs are. */
 #pragma once
 
+#include "base/ip.h"
 #include "compose/diagnostics.h"
 
 #include <stdbool.h>
@@ -31,9 +32,23 @@ struct model_port {
 struct model_attachment { /* services.X.networks.Y */
     size_t network;       /* index into model.networks */
     char **aliases;
-    const char *ipv4_address; /* NULL: chosen */
-    int64_t priority;
+    const char *ipv4_address, *ipv6_address; /* NULL: chosen */
+    const char *mac_address;                 /* NULL: chosen */
+    const char *interface_name;              /* NULL: ethN */
+    char **link_local_ips;
+    int64_t priority, gw_priority;
     struct position position;
+};
+
+struct model_host { /* one line of /etc/hosts */
+    const char *name;
+    const char *address; /* of either family, or MODEL_HOST_GATEWAY */
+};
+#define MODEL_HOST_GATEWAY "host-gateway" /* the host, as the service's first network sees it */
+
+struct model_link {     /* services.X.links[]: a name that only this service knows */
+    const char *target; /* a service, or of external_links an instance */
+    const char *alias;
 };
 
 enum model_condition {
@@ -161,7 +176,15 @@ struct model_service {
     size_t attachment_count;
     struct model_dependency *dependencies;
     size_t dependency_count;
-    const char *hostname; /* NULL: the service's name */
+    const char *hostname;   /* NULL: the service's name */
+    const char *domainname; /* NULL: none */
+    char **dns, **dns_search, **dns_options;
+    struct model_host *hosts; /* extra_hosts, sorted */
+    size_t host_count;
+    struct model_link *links;
+    size_t link_count;
+    struct model_variable *sysctls; /* sorted by name */
+    size_t sysctl_count;
     /* hostname and the values of environment may hold MODEL_REPLICA, the place of the instance's
      * number. */
     const char *working_dir; /* NULL: the image's */
@@ -209,11 +232,23 @@ struct model_source { /* one entry of the top level's configs or secrets */
     struct position position;
 };
 
+struct model_pool {                       /* networks.X.ipam.config[], one per family */
+    const char *subnet, *gateway, *range; /* NULL: chosen, chosen, the whole subnet */
+};
+
 struct model_network {
     const char *key;  /* in the file; "default" for the implicit one */
     const char *name; /* full name: PROJECT_KEY, or as `name:` says */
-    bool internal, external;
-    const char *subnet, *gateway; /* NULL: chosen */
+    bool internal, external, attachable;
+    bool ipv4, ipv6;
+    struct model_pool pools[IP_FAMILY_COUNT];
+    const char *driver;                   /* NULL: bridge */
+    struct model_variable *aux_addresses; /* of both families, sorted by name */
+    size_t aux_address_count;
+    struct model_variable *options, *labels; /* driver_opts; sorted by name */
+    size_t option_count, label_count;
+    bool isolated;         /* x-vmstead.isolated */
+    const char *multicast; /* x-vmstead.multicast; NULL: flood */
     struct position position;
 };
 

@@ -34,4 +34,7 @@ void model_build_mounts(const struct builder *builder, const struct node *node,
                         struct model_service *service);
 void model_build_image(const struct builder *builder, const struct node *node,
                        struct model_service *service);
+void model_build_attachments(const struct builder *builder, const struct node *node,
+                             struct model_service *service);
+void model_build_networks(const struct builder *builder);
 void model_build_storage(const struct builder *builder, const struct node *tree);

@@ -1,8 +1,8 @@
 /* The types of lists and mappings of texts: names, hosts, options of drivers, SSH agents. */
 #include "compose/schema_types.h"
 
+#include "base/ip.h"
 #include "base/vec.h"
-#include "compose/ip.h"
 
 #include <stdlib.h>
 

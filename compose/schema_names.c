@@ -1,8 +1,8 @@
 /* The types of names: of hosts, instances, users, images, platforms. The reference takes any text
  * for most of them; its engine does not. */
 #include "base/image_reference.h"
+#include "base/ip.h"
 #include "base/vec.h"
-#include "compose/ip.h"
 #include "compose/model.h"
 #include "compose/parse.h"
 #include "compose/schema_types.h"

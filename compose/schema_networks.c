@@ -1,5 +1,6 @@
 /* The types of networks: how a service joins them, and how they are described. */
-#include "compose/ip.h"
+#include "base/ip.h"
+#include "base/str.h"
 #include "compose/schema_types.h"
 
 static const char *const drivers[] = {"bridge", "", NULL};
@@ -173,3 +174,26 @@ static struct node *parse_mac(struct schema *schema, const struct schema_key *ke
     return node;
 }
 const struct schema_type type_mac = {"MAC address", parse_mac, MERGE_REPLACE, false};
+
+static const char *const multicast_words[] = {"flood", "querier", NULL};
+WORD_TYPE(multicast, "`flood` or `querier`", multicast_words, NULL);
+
+/* As the kernel has it (net/core/dev.c, dev_valid_name). */
+static bool is_link_name(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 0 && length < 16 && !streq(text, ".") && !streq(text, "..") &&
+           !streq(text, "lo") && !text[strcspn(text, "/: \t\r\n\v\f")];
+}
+
+static struct node *parse_interface_name(struct schema *schema, const struct schema_key *key,
+                                         struct node *node)
+{
+    node = schema_parse_string(schema, key, node);
+    if (node && node->text[0] && !is_link_name(node->text))
+        schema_engine(schema, node, "use at most 15 characters, without spaces, '/' and ':'",
+                      "must be the name of an interface, not '%s'", node->text);
+    return node;
+}
+const struct schema_type type_interface_name = {"name of an interface", parse_interface_name,
+                                                MERGE_REPLACE, false};

@@ -35,9 +35,9 @@ static const struct schema_key service_keys[] = {
     NOTHING("device_cgroup_rules", type_distinct, "rules for devices"),
     LATER_OBJECT("devices", type_devices, schema_device, "devices of the host"),
     LATER("dns", type_dns, "DNS servers"),
-    LATER("dns_opt", type_strings, "options of the resolver"),
-    LATER("dns_search", type_string_or_list, "search domains"),
-    LATER("domainname", type_hostname, "domain of the host name"),
+    WORKS("dns_opt", type_strings, "options of the resolver"),
+    WORKS("dns_search", type_string_or_list, "search domains"),
+    WORKS("domainname", type_hostname, "domain of the host name"),
     WORKS("entrypoint", type_command, "replaces the image's ENTRYPOINT and drops its CMD",
           .keeps_zero = true, .shown = "null"),
     LATER_OBJECT("provider", type_object, schema_provider, "service run by another program"),
@@ -47,7 +47,7 @@ static const struct schema_key service_keys[] = {
     WORKS("expose", type_expose, "for people: networks are open between their services"),
     OBJECT("extends", type_extends, schema_extends, "take over another service's keys"),
     LATER("external_links", type_distinct, "links to foreign containers"),
-    LATER("extra_hosts", type_hosts, "lines for /etc/hosts", .is_distinct = true),
+    WORKS("extra_hosts", type_hosts, "lines for /etc/hosts", .is_distinct = true),
     LATER("group_add", type_groups, "further groups of the user"),
     LATER_OBJECT("gpus", type_gpus, schema_device_request, "graphics processors"),
     WORKS("hostname", type_hostname, "host name; the service's name without it"),
@@ -64,7 +64,7 @@ static const struct schema_key service_keys[] = {
     INSTEAD("mem_reservation", type_whole_limit, "a VM has the memory that 'mem_limit' says"),
     INSTEAD("memswap_limit", type_limit, "a VM has no swap"),
     INSTEAD("mem_swappiness", type_whole_limit, "a VM has no swap"),
-    LATER("mac_address", type_mac, "MAC address"),
+    WORKS("mac_address", type_mac, "MAC address"),
     LATER_OBJECT("models", type_models, schema_model_ref, "language models"),
     WORKS("network_mode", type_network_mode, "`none`: the VM has no network", .hides_zero = true),
     OBJECT("networks", type_service_networks, schema_attachment,
@@ -92,7 +92,7 @@ static const struct schema_key service_keys[] = {
     WORKS("stop_signal", type_stop_signal, "signal that ends it; the image's, or SIGTERM"),
     INSTEAD("storage_opt", type_storage_options,
             "'x-vmstead: {disk: SIZE}' bounds the writable layer"),
-    LATER("sysctls", type_labels, "kernel parameters"),
+    WORKS("sysctls", type_labels, "kernel parameters"),
     WORKS("tmpfs", type_tmpfs, "filesystems in the VM's memory"),
     WORKS("tty", type_boolean, "true: run on a terminal"),
     LATER_OBJECT("ulimits", type_ulimits, schema_ulimit, "resource limits"),
@@ -114,8 +114,8 @@ static const struct schema_object service = {"services.NAME", KEYS(service_keys)
 static const struct schema_key ipam_config_keys[] = {
     WORKS("subnet", type_subnet, "addresses of the network; chosen without it"),
     WORKS("gateway", type_address, "the host's address; the first of the subnet without it"),
-    LATER("ip_range", type_ip_range, "where addresses are taken from"),
-    LATER("aux_addresses", type_named_addresses, "addresses to leave alone"),
+    WORKS("ip_range", type_ip_range, "where addresses are taken from"),
+    WORKS("aux_addresses", type_named_addresses, "addresses to leave alone"),
 };
 static const struct schema_object ipam_config = {"networks.NAME.ipam.config[]",
                                                  KEYS(ipam_config_keys), true};
@@ -127,17 +127,28 @@ static const struct schema_key ipam_keys[] = {
 };
 static const struct schema_object ipam = {"networks.NAME.ipam", KEYS(ipam_keys), true};
 
+static const struct schema_key network_vmstead_keys[] = {
+    LATER("isolated", type_boolean, "true: its members do not reach each other"),
+    LATER("multicast", type_multicast, "`flood` to all, or `querier`: to those who joined"),
+};
+static const struct schema_object network_vmstead = {"networks.NAME.x-vmstead",
+                                                     KEYS(network_vmstead_keys), false};
+
 static const struct schema_key network_keys[] = {
     WORKS("name", type_filled, "full name; PROJECT_NAME without it"),
     WORKS("driver", type_network_driver, "how the network is made"),
-    LATER("driver_opts", type_driver_options, "options of the driver"),
+    WORKS("driver_opts", type_driver_options,
+          "`com.docker.network.bridge.name`, `.enable_icc`, `.enable_ip_masquerade`, "
+          "`com.docker.network.driver.mtu`"),
     OBJECT("ipam", type_object, ipam, "addresses", .shown = "{}"),
     WORKS("external", type_external, "true: exists already, is never made nor removed"),
     WORKS("internal", type_boolean, "true: no way out"),
-    NOTHING("attachable", type_boolean, "others may join"),
-    NOTHING("labels", type_labels, "labels"),
-    LATER("enable_ipv4", type_boolean, "IPv4 addresses", .keeps_zero = true),
-    LATER("enable_ipv6", type_boolean, "IPv6 addresses", .keeps_zero = true),
+    WORKS("attachable", type_boolean, "always so: others may join"),
+    WORKS("labels", type_labels, "labels"),
+    WORKS("enable_ipv4", type_boolean, "IPv4 addresses", .keeps_zero = true),
+    WORKS("enable_ipv6", type_boolean, "IPv6 addresses; a ULA subnet is chosen where none is given",
+          .keeps_zero = true),
+    OBJECT("x-vmstead", type_optional, network_vmstead, "our own: isolation, multicast"),
 };
 static const struct schema_object network = {"networks.NAME", KEYS(network_keys), true};
 

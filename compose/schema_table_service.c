@@ -123,12 +123,12 @@ const struct schema_object schema_env_file = {"services.NAME.env_file[]", KEYS(e
 static const struct schema_key attachment_keys[] = {
     WORKS("aliases", type_strings, "further DNS names on this network"),
     LATER("driver_opts", type_driver_options, "options of the driver"),
-    LATER("gw_priority", type_priority, "which network's gateway is the default route"),
-    LATER("interface_name", type_string, "name of the interface in the VM"),
+    WORKS("gw_priority", type_priority, "which network's gateway is the default route"),
+    WORKS("interface_name", type_interface_name, "name of the interface in the VM"),
     WORKS("ipv4_address", type_ipv4, "fixed address, inside the network's subnet"),
-    LATER("ipv6_address", type_ipv6, "fixed IPv6 address"),
-    LATER("link_local_ips", type_addresses, "link-local addresses"),
-    LATER("mac_address", type_mac, "MAC address of the interface"),
+    WORKS("ipv6_address", type_ipv6, "fixed IPv6 address"),
+    WORKS("link_local_ips", type_addresses, "link-local addresses"),
+    WORKS("mac_address", type_mac, "MAC address of the interface"),
     WORKS("priority", type_priority, "the highest becomes eth0"),
 };
 const struct schema_object schema_attachment = {"services.NAME.networks.NETWORK",

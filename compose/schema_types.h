@@ -189,7 +189,7 @@ extern const struct schema_type type_ports, type_target, type_published, type_pr
     type_port_mode, type_host_ip;
 extern const struct schema_type type_service_networks, type_network_mode, type_network_driver,
     type_ipam_driver, type_ipam_config, type_subnet, type_ip_range, type_address, type_addresses,
-    type_named_addresses, type_ipv4, type_ipv6, type_mac;
+    type_named_addresses, type_ipv4, type_ipv6, type_mac, type_interface_name, type_multicast;
 extern const struct schema_type type_depends_on, type_condition, type_duration, type_health_test,
     type_url, type_restart, type_restart_condition, type_deploy_mode, type_stop_signal,
     type_update_order, type_logging, type_logging_driver, type_logging_options, type_profiles;

@@ -3,9 +3,9 @@
 #include "compose/validate.h"
 
 #include "base/alloc.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "compose/ip.h"
 #include "compose/model_build.h"
 #include "compose/parse.h"
 

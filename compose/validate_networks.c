@@ -4,9 +4,9 @@
 #include "compose/validate.h"
 
 #include "base/alloc.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "base/vec.h"
-#include "compose/ip.h"
 #include "compose/model_build.h"
 
 #include <stdlib.h>
@@ -66,14 +66,6 @@ static void add_claim(struct check *check, struct claim claim)
     vec_add(&check->claims, claim);
 }
 
-/* Whether a machine can have it: not the network's own address, nor the one for all. */
-static bool is_host_address(const struct ip_subnet *subnet, const struct ip_address *address)
-{
-    struct ip_address first = ip_subnet_first(subnet), last = ip_subnet_last(subnet);
-    return ip_subnet_contains(subnet, address) && ip_address_compare(address, &first) != 0 &&
-           (address->size == 16 || ip_address_compare(address, &last) != 0);
-}
-
 /* An address of the network itself; name NULL: its gateway. */
 static void check_own_address(struct check *check, const struct pool *pool, const char *name,
                               const struct node *value)
@@ -83,7 +75,7 @@ static void check_own_address(struct check *check, const struct pool *pool, cons
         name ? xasprintf("auxiliary address '%s'", name) : xstrdup("gateway");
     if (!value || value->kind != NODE_STRING || ip_address_parse(value->text, &address) < 0)
         return;
-    if (is_host_address(&pool->subnet, &address))
+    if (ip_subnet_has_host(&pool->subnet, &address))
         add_claim(check, (struct claim){.network = pool->network,
                                         .address = address,
                                         .name = name,
@@ -245,7 +237,7 @@ static bool check_address(const struct check *check, const struct claim *claim, 
                         text, claim->service, network->key, version);
     if (!pool)
         return false;
-    if (is_host_address(&pool->subnet, &claim->address))
+    if (ip_subnet_has_host(&pool->subnet, &claim->address))
         return true;
     diagnostics_add(check->diagnostics, SEVERITY_ENGINE, claim->position, NULL,
                     "address '%s' of service '%s' is no host address of subnet '%s' of network "

@@ -113,12 +113,20 @@ static int prepare_run(struct run *run, struct error *err)
     return streq(scope, saved) ? tables_read_settings(network->store, &run->restore, err) : 0;
 }
 
+static bool wants_ipv6(const struct desired *desired)
+{
+    for (size_t i = 0; i < desired->networks.count; i++)
+        if (ip_subnet_is_set(&desired->networks.items[i].subnet[IP_V6]))
+            return true;
+    return false;
+}
+
 /* Links before rules on the way up: no rule is missing for a guest that is not there yet. Rules
  * stay until the links are gone on the way down. Loop or pool: touches nothing but the run. */
 static void run_on_host(struct run *run)
 {
     bool any = run->desired.networks.count > 0;
-    int r = any ? sysctl_enable(&run->error) : 0;
+    int r = any ? sysctl_enable(wants_ipv6(&run->desired), &run->error) : 0;
     if (r == 0)
         r = link_apply(&run->desired, &run->error);
     if (r == 0)
@@ -131,7 +139,8 @@ static void run_on_host(struct run *run)
         run->obstacle = obstacle_describe_first(run->desired.root_id);
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
         if (change->tap[0] && change->phase == CHANGE_APPLYING)
-            link_open_tap(change->tap, change->bridge, &change->tap_fd, &change->error);
+            link_open_tap(change->tap, change->bridge, change->mtu, &change->tap_fd,
+                          &change->error);
     malloc_trim(0); /* libnftables leaves 2 MB of free heap behind, a fifth of the daemon */
 }
 

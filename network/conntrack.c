@@ -13,20 +13,24 @@
 DEFINE_FREEP(struct nl_sock *, nl_socket_free)
 
 struct flow_end {
-    uint32_t source, destination;
+    struct ip_address source, destination;
     uint16_t source_port, destination_port;
     uint8_t protocol;
 };
 
 struct stale_search {
     const struct desired *desired;
-    VEC(uint32_t) local; /* the host's own addresses */
-    VEC(void *) tuples;  /* CTA_TUPLE_ORIG of what is to go, as struct nlattr */
+    VEC(struct ip_address) local; /* the host's own addresses */
+    VEC(void *) tuples;           /* CTA_TUPLE_ORIG of what is to go, as struct nlattr */
 };
 
-static uint32_t get_address(struct nlattr *attribute)
+static struct ip_address get_address(struct nlattr *four, struct nlattr *six)
 {
-    return attribute ? ntohl(nla_get_u32(attribute)) : 0;
+    struct nlattr *attribute = four ? four : six;
+    struct ip_address address = {.size = four ? 4 : six ? 16 : 0};
+    if (attribute && nla_len(attribute) >= (int)address.size)
+        memcpy(address.bytes, nla_data(attribute), address.size);
+    return address;
 }
 
 static uint16_t get_port(struct nlattr *attribute)
@@ -43,8 +47,8 @@ static bool parse_end(struct nlattr *tuple, struct flow_end *ret_end)
         nla_parse_nested(proto, CTA_PROTO_MAX, parts[CTA_TUPLE_PROTO], NULL) < 0)
         return false;
     *ret_end = (struct flow_end){
-        .source = get_address(ip[CTA_IP_V4_SRC]),
-        .destination = get_address(ip[CTA_IP_V4_DST]),
+        .source = get_address(ip[CTA_IP_V4_SRC], ip[CTA_IP_V6_SRC]),
+        .destination = get_address(ip[CTA_IP_V4_DST], ip[CTA_IP_V6_DST]),
         .source_port = get_port(proto[CTA_PROTO_SRC_PORT]),
         .destination_port = get_port(proto[CTA_PROTO_DST_PORT]),
         .protocol = proto[CTA_PROTO_NUM] ? nla_get_u8(proto[CTA_PROTO_NUM]) : 0,
@@ -52,12 +56,17 @@ static bool parse_end(struct nlattr *tuple, struct flow_end *ret_end)
     return true;
 }
 
-static bool is_local(const struct stale_search *search, uint32_t address)
+static bool is_same(const struct ip_address *a, const struct ip_address *b)
 {
-    if (address >> 24 == 127)
+    return ip_address_compare(a, b) == 0;
+}
+
+static bool is_local(const struct stale_search *search, const struct ip_address *address)
+{
+    if (address->size == 4 && address->bytes[0] == 127)
         return true;
     for (size_t i = 0; i < search->local.count; i++)
-        if (search->local.items[i] == address)
+        if (is_same(&search->local.items[i], address))
             return true;
     return false;
 }
@@ -66,13 +75,16 @@ static bool is_local(const struct stale_search *search, uint32_t address)
 static bool is_stale(const struct stale_search *search, const struct flow_end *asked,
                      const struct flow_end *answered)
 {
-    if (asked->protocol != IPPROTO_UDP || !is_local(search, asked->destination))
+    if (asked->protocol != IPPROTO_UDP || !is_local(search, &asked->destination))
         return false;
+    enum ip_family family = ip_family_of(&asked->destination);
     for (size_t i = 0; i < search->desired->ports.count; i++) {
         const struct desired_port *port = &search->desired->ports.items[i];
         if (port->udp && port->published == asked->destination_port &&
-            (port->host_ip == 0 || port->host_ip == asked->destination))
-            return answered->source != port->address || answered->source_port != port->target;
+            ip_address_is_set(&port->address[family]) &&
+            (!ip_address_is_set(&port->host_ip) || is_same(&port->host_ip, &asked->destination)))
+            return !is_same(&answered->source, &port->address[family]) ||
+                   answered->source_port != port->target;
     }
     return false;
 }
@@ -91,10 +103,10 @@ static int on_flow(struct nl_msg *message, void *userdata)
     return NL_OK;
 }
 
-static struct nl_msg *new_message(int type, int flags)
+static struct nl_msg *new_message(int type, int flags, int family)
 {
     struct nl_msg *message = nlmsg_alloc();
-    const struct nfgenmsg header = {.nfgen_family = AF_INET, .version = NFNETLINK_V0};
+    const struct nfgenmsg header = {.nfgen_family = (uint8_t)family, .version = NFNETLINK_V0};
     nlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, NFNL_SUBSYS_CTNETLINK << 8 | type, 0,
               NLM_F_REQUEST | flags);
     nlmsg_append(message, (void *)(uintptr_t)&header, sizeof(header), NLMSG_ALIGNTO);
@@ -107,32 +119,30 @@ static void collect_local(struct stale_search *search)
     if (getifaddrs(&list) < 0)
         return;
     for (struct ifaddrs *entry = list; entry; entry = entry->ifa_next) {
-        struct sockaddr_in address;
-        if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET)
-            continue;
-        memcpy(&address, entry->ifa_addr, sizeof(address));
-        vec_add(&search->local, ntohl(address.sin_addr.s_addr));
+        struct ip_address address = {0};
+        if (entry->ifa_addr)
+            address = ip_address_from_socket(entry->ifa_addr);
+        if (ip_address_is_set(&address))
+            vec_add(&search->local, address);
     }
     freeifaddrs(list);
 }
 
-static void find_and_forget(struct nl_sock *socket, struct stale_search *search)
+static void find_and_forget(struct nl_sock *socket, struct stale_search *search, int family)
 {
-    collect_local(search);
     nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, on_flow, search);
-    struct nl_msg *dump = new_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+    struct nl_msg *dump = new_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, family);
     int r = nl_send_sync(socket, dump); /* frees the message, waits for its end */
     for (size_t i = 0; i < search->tuples.count; i++) {
         struct nlattr *tuple = search->tuples.items[i];
         if (r >= 0) {
-            struct nl_msg *deletion = new_message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
+            struct nl_msg *deletion = new_message(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family);
             nla_put(deletion, CTA_TUPLE_ORIG | NLA_F_NESTED, nla_len(tuple), nla_data(tuple));
             nl_send_sync(socket, deletion); /* it may have ended by itself */
         }
         free(tuple);
     }
     vec_done(&search->tuples);
-    vec_done(&search->local);
 }
 
 static bool has_udp(const struct desired *desired)
@@ -149,6 +159,10 @@ void conntrack_forget_stale(const struct desired *desired)
         return;
     _cleanup_(nl_socket_freep) struct nl_sock *socket = nl_socket_alloc();
     struct stale_search search = {.desired = desired};
-    if (socket && nl_connect(socket, NETLINK_NETFILTER) == 0)
-        find_and_forget(socket, &search);
+    if (!socket || nl_connect(socket, NETLINK_NETFILTER) < 0)
+        return;
+    collect_local(&search);
+    find_and_forget(socket, &search, AF_INET);
+    find_and_forget(socket, &search, AF_INET6);
+    vec_done(&search.local);
 }

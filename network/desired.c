@@ -13,8 +13,10 @@ void desired_done(struct desired *desired)
         free(desired->networks.items[i].name);
         free(desired->networks.items[i].project);
     }
-    for (size_t i = 0; i < desired->endpoints.count; i++)
+    for (size_t i = 0; i < desired->endpoints.count; i++) {
         free(desired->endpoints.items[i].name);
+        vec_done(&desired->endpoints.items[i].link_local);
+    }
     for (size_t i = 0; i < desired->ports.count; i++) {
         free(desired->ports.items[i].project);
         free(desired->ports.items[i].instance);
@@ -45,11 +47,4 @@ void desired_mac(const char *owner, const char *network, uint8_t mac[6])
         char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
         mac[i] = (uint8_t)strtoul(digits, NULL, 16);
     }
-}
-
-char *desired_format_mac(const uint8_t mac[6], char *buffer)
-{
-    snprintf(buffer, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-             mac[4], mac[5]);
-    return buffer;
 }

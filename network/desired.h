@@ -3,8 +3,9 @@
  * (sysctl.c) and the nftables ruleset (firewall.c). Applying it twice is the same as once. */
 #pragma once
 
+#include "base/ip.h"
 #include "base/vec.h"
-#include "network/subnet.h"
+#include "network/settings.h"
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -13,25 +14,28 @@ struct desired_network {
     char *name;
     char *project;
     char bridge[IFNAMSIZ];
-    struct subnet subnet;
-    uint32_t gateway;
-    bool internal;
+    struct ip_subnet subnet[IP_FAMILY_COUNT]; /* {0}: none of this family */
+    struct ip_address gateway[IP_FAMILY_COUNT];
+    bool internal, isolated, masquerade;
+    enum network_multicast multicast;
+    uint32_t mtu;
 };
 
 struct desired_endpoint {
     char *name; /* INSTANCE/NETWORK */
     char tap[IFNAMSIZ];
     uint8_t mac[6];
-    uint32_t address;
+    struct ip_address address[IP_FAMILY_COUNT];
+    VEC(struct ip_address) link_local;
 };
 
 struct desired_port {
     char *project;
     char *instance;
-    uint32_t host_ip; /* 0: all of the host's addresses */
+    struct ip_address host_ip; /* {0}: all of the host's addresses */
     uint16_t published;
     bool udp;
-    uint32_t address; /* the guest's */
+    struct ip_address address[IP_FAMILY_COUNT]; /* the guest's */
     uint16_t target;
 };
 
@@ -49,5 +53,3 @@ void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ
 void desired_tap_name(const char *root_id, int64_t number, char name[IFNAMSIZ]);
 /* A locally administered unicast address (02:...) that depends on the two texts alone. */
 void desired_mac(const char *owner, const char *network, uint8_t mac[6]);
-#define MAC_TEXT_SIZE 18
-char *desired_format_mac(const uint8_t mac[6], char *buffer);

@@ -129,40 +129,50 @@ static void look_at_bridged_frames(const struct paths *paths, struct finding *fi
 /* --- subnets ------------------------------------------------------------------------------------
  */
 
-static void name_routes(char **routes, bool single, struct strbuf *names)
+static void name_routes(const struct link_routes *routes, const struct ip_subnet *subnet,
+                        bool single, struct strbuf *names)
 {
     size_t count = 0;
-    for (; routes && *routes; routes++) {
-        if (!single && strstr(*routes, "/32 "))
+    char text[IP_SUBNET_TEXT_SIZE];
+    for (size_t i = 0; i < routes->count; i++) {
+        const struct link_route *route = &routes->items[i];
+        if ((!single && route->destination.prefix == 32) ||
+            !ip_subnet_overlaps(subnet, &route->destination))
             continue;
         if (count++ < NAMED_MAX)
-            strbuf_addf(names, "%s%s", names->length ? ", " : "", *routes);
+            strbuf_addf(names, "%s%s on '%s'", names->length ? ", " : "",
+                        ip_subnet_format(&route->destination, text), route->link);
     }
     if (count > NAMED_MAX)
         strbuf_addf(names, " and %zu more", count - NAMED_MAX);
 }
 
 /* The kernel's own routes of single addresses only where there is nothing larger to say. */
-static int list_overlaps(struct subnet subnet, const char *root_id, struct strbuf *names,
-                         struct error *err)
+static void name_overlaps(const struct link_routes *routes, struct ip_subnet subnet,
+                          struct strbuf *names)
 {
-    _cleanup_strv_ char **routes = NULL;
-    int r = link_list_overlaps(subnet, root_id, &routes, err);
-    name_routes(routes, false, names);
+    name_routes(routes, &subnet, false, names);
     if (!names->length)
-        name_routes(routes, true, names);
-    return r;
+        name_routes(routes, &subnet, true, names);
 }
 
-static bool has_free_part(const char *root_id)
+static bool is_free(const struct link_routes *routes, const struct ip_subnet *subnet)
 {
-    unsigned parts = 1u << (IPAM_POOL_PART - IPAM_POOL.prefix);
-    for (uint32_t i = 0; i < parts; i++) {
-        struct subnet part = {.address = IPAM_POOL.address + (i << (32 - IPAM_POOL_PART)),
-                              .prefix = IPAM_POOL_PART};
-        _cleanup_free_ char *route = NULL;
-        if (link_find_overlap(part, root_id, &route, NULL) == 0 && !route)
+    for (size_t i = 0; i < routes->count; i++)
+        if (ip_subnet_overlaps(subnet, &routes->items[i].destination))
+            return false;
+    return true;
+}
+
+static bool has_free_part(const struct link_routes *routes)
+{
+    struct ip_subnet part = IPAM_POOL;
+    unsigned parts = 1u << (IPAM_POOL_PART - part.prefix);
+    part.prefix = IPAM_POOL_PART;
+    for (unsigned i = 0; i < parts; i++) {
+        if (is_free(routes, &part))
             return true;
+        part.address = ip_address_add(part.address, UINT64_C(1) << (32 - IPAM_POOL_PART));
     }
     return false;
 }
@@ -171,13 +181,16 @@ static void look_at_subnets(const struct paths *paths, struct finding *finding)
 {
     _cleanup_error_ struct error err = {0};
     _cleanup_strbuf_ struct strbuf pool = {0}, single = {0};
-    char pool_text[SUBNET_TEXT_SIZE], single_text[SUBNET_TEXT_SIZE];
-    subnet_format(IPAM_POOL, pool_text);
-    subnet_format(IPAM_DEFAULT_SUBNET, single_text);
-    if (list_overlaps(IPAM_POOL, paths->root_id, &pool, &err) < 0 ||
-        list_overlaps(IPAM_DEFAULT_SUBNET, paths->root_id, &single, &err) < 0)
+    _cleanup_(link_routes_done) struct link_routes routes = {0};
+    char pool_text[IP_SUBNET_TEXT_SIZE], single_text[IP_SUBNET_TEXT_SIZE];
+    ip_subnet_format(&IPAM_POOL, pool_text);
+    ip_subnet_format(&IPAM_DEFAULT_SUBNET, single_text);
+    int r = link_list_routes(paths->root_id, &routes, &err);
+    name_overlaps(&routes, IPAM_POOL, &pool);
+    name_overlaps(&routes, IPAM_DEFAULT_SUBNET, &single);
+    if (r < 0)
         finding_set(finding, CHECK_WARNING, NULL, "%s", error_text(&err));
-    else if (pool.length && !has_free_part(paths->root_id))
+    else if (pool.length && !has_free_part(&routes))
         finding_set(finding, CHECK_ERROR,
                     xstrdup("give each network a subnet: `ipam: {config: [{subnet: ...}]}`"),
                     "no subnet of %s is left, it overlaps %s", pool_text, strbuf_text(&pool));

@@ -2,9 +2,9 @@
 #include "network/host_checks.h"
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/str.h"
 #include "network/publish.h"
-#include "network/subnet.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -97,48 +97,50 @@ void look_at_resolvers(const struct paths *paths, struct finding *finding)
 /* --- port 53 ---------------------------------------------------------------------------------- */
 
 /* Whether somebody else could bind: an errno, or 0. */
-static int try_to_bind(uint32_t address, bool udp)
+static int try_to_bind(const struct ip_address *address, bool udp)
 {
-    const struct sockaddr_in name = {
-        .sin_family = AF_INET, .sin_port = htons(DNS_PORT), .sin_addr.s_addr = htonl(address)};
-    _cleanup_close_ int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage name;
+    socklen_t length = ip_address_to_socket(address, DNS_PORT, &name);
+    _cleanup_close_ int fd = socket(address->size == 16 ? AF_INET6 : AF_INET,
+                                    (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     int one = 1;
     if (fd < 0)
         return errno;
     if (!udp) /* as who listens would, over connections in TIME_WAIT */
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) < 0)
+    if (bind(fd, (const struct sockaddr *)&name, length) < 0)
         return errno;
     return !udp && listen(fd, 1) < 0 ? errno : 0;
 }
 
-static void refuse_holder(uint32_t address, bool everywhere, bool udp, struct finding *finding)
+static void refuse_holder(const struct ip_address *address, bool everywhere, bool udp,
+                          struct finding *finding)
 {
-    char text[SUBNET_TEXT_SIZE];
+    char text[IP_TEXT_SIZE];
     _cleanup_free_ char *owner = publish_find_owner(address, DNS_PORT, udp);
     finding_set(finding, CHECK_ERROR,
                 xstrdup("have it listen on addresses of its own (dnsmasq: 'bind-dynamic' and "
                         "'except-interface=vs*'; named: 'listen-on'), or stop it"),
                 "port 53/%s of %s is held by %s: VMs get no DNS there", udp ? "udp" : "tcp",
-                everywhere ? "all addresses" : subnet_format_address(address, text),
+                everywhere ? "all addresses" : ip_address_format(address, text),
                 owner ? owner : "a program that cannot be seen");
 }
 
 /* An address that nobody binds by itself: who holds its port holds that of all addresses. */
-#define UNUSED_LOOPBACK 0x7fff2935u /* 127.255.41.53 */
+static const struct ip_address unused_loopback = {.size = 4, .bytes = {127, 255, 41, 53}};
 
 static bool refuse_wildcard(struct finding *finding)
 {
     for (int udp = 0; udp < 2; udp++) {
-        if (try_to_bind(UNUSED_LOOPBACK, udp) != EADDRINUSE)
+        if (try_to_bind(&unused_loopback, udp) != EADDRINUSE)
             continue;
-        refuse_holder(UNUSED_LOOPBACK, true, udp, finding);
+        refuse_holder(&unused_loopback, true, udp, finding);
         return true;
     }
     return false;
 }
 
-static bool is_held_by_daemon(uint32_t address, bool udp)
+static bool is_held_by_daemon(const struct ip_address *address, bool udp)
 {
     _cleanup_free_ char *owner = publish_find_owner(address, DNS_PORT, udp);
     return owner && strstr(owner, "'vmstead-daemon'");
@@ -153,15 +155,15 @@ static size_t look_at_gateways(const char *root_id, struct finding *finding)
     if (getifaddrs(&addresses) < 0)
         return 0;
     for (struct ifaddrs *entry = addresses; entry; entry = entry->ifa_next) {
-        if (!entry->ifa_addr || entry->ifa_addr->sa_family != AF_INET ||
-            !str_after_prefix(entry->ifa_name, prefix))
+        struct ip_address address = {0};
+        if (entry->ifa_addr && str_after_prefix(entry->ifa_name, prefix))
+            address = ip_address_from_socket(entry->ifa_addr);
+        if (!ip_address_is_set(&address))
             continue;
-        uint32_t address =
-            ntohl(((const struct sockaddr_in *)(const void *)entry->ifa_addr)->sin_addr.s_addr);
         count++;
         for (int udp = 0; udp < 2; udp++)
-            if (try_to_bind(address, udp) == EADDRINUSE && !is_held_by_daemon(address, udp))
-                refuse_holder(address, false, udp, finding);
+            if (try_to_bind(&address, udp) == EADDRINUSE && !is_held_by_daemon(&address, udp))
+                refuse_holder(&address, false, udp, finding);
     }
     freeifaddrs(addresses);
     return count;
@@ -169,7 +171,7 @@ static size_t look_at_gateways(const char *root_id, struct finding *finding)
 
 void look_at_dns_port(const struct paths *paths, struct finding *finding)
 {
-    if (try_to_bind(UNUSED_LOOPBACK, true) == EACCES) {
+    if (try_to_bind(&unused_loopback, true) == EACCES) {
         finding_set(finding, CHECK_SKIPPED, NULL, "only root may try ports below 1024");
         return;
     }

@@ -21,17 +21,18 @@ struct proof {
 static void fill_sample(struct desired *sample)
 {
     memcpy(sample->root_id, "doctor", sizeof("doctor"));
-    struct desired_network network = {.name = xstrdup("sample"),
-                                      .project = xstrdup("doctor"),
-                                      .subnet = {.address = 0xc0000200u, .prefix = 24},
-                                      .gateway = 0xc0000201u};
-    struct desired_endpoint endpoint = {
-        .name = xstrdup("sample/sample"), .mac = {2, 0, 0, 0, 0, 1}, .address = 0xc0000202u};
+    struct desired_network network = {
+        .name = xstrdup("sample"), .project = xstrdup("doctor"), .masquerade = true, .mtu = 1500};
+    struct desired_endpoint endpoint = {.name = xstrdup("sample/sample"),
+                                        .mac = {2, 0, 0, 0, 0, 1}};
     struct desired_port port = {.project = xstrdup("doctor"),
                                 .instance = xstrdup("sample"),
                                 .published = 8080,
-                                .address = 0xc0000202u,
                                 .target = 80};
+    network.subnet[IP_V4] =
+        (struct ip_subnet){.address = {.size = 4, .bytes = {192, 0, 2}}, .prefix = 24};
+    network.gateway[IP_V4] = ip_address_next(network.subnet[IP_V4].address);
+    endpoint.address[IP_V4] = port.address[IP_V4] = ip_address_next(network.gateway[IP_V4]);
     desired_bridge_name(sample->root_id, 0, network.bridge);
     desired_tap_name(sample->root_id, 0, endpoint.tap);
     vec_add(&sample->networks, network);
@@ -44,12 +45,12 @@ static int make_one_of_each(struct error *err)
     struct desired sample = {0};
     _cleanup_close_ int tap = -1;
     fill_sample(&sample);
-    int r = sysctl_enable(err);
+    int r = sysctl_enable(false, err);
     if (r == 0)
         r = link_apply(&sample, err);
     if (r == 0)
-        r = link_open_tap(sample.endpoints.items[0].tap, sample.networks.items[0].bridge, &tap,
-                          err);
+        r = link_open_tap(sample.endpoints.items[0].tap, sample.networks.items[0].bridge, 1500,
+                          &tap, err);
     if (r == 0)
         r = firewall_try(&sample, err);
     desired_done(&sample);

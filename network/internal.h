@@ -38,6 +38,7 @@ struct change {
     bool made; /* the intent is ours to delete */
     /* Of endpoints: the tap to open within the run, "" for none. */
     char tap[IFNAMSIZ], bridge[IFNAMSIZ];
+    uint32_t mtu;
     int tap_fd;
     struct error error;
     struct change *next;
@@ -50,8 +51,10 @@ struct planned_network {
     bool internal;
 };
 struct planned_endpoint {
-    char *project, *name, *instance, *network, *interface;
-    uint32_t address; /* 0: any */
+    char *project, *name, *instance, *network;
+    int64_t position, gw_priority;
+    struct ip_address address[IP_FAMILY_COUNT]; /* {0}: any */
+    uint8_t mac[6];
 };
 
 struct network {

@@ -4,131 +4,216 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "network/link.h"
-#include "network/tables.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-int ipam_parse_subnet(const char *network, const char *subnet_text, const char *gateway_text,
-                      struct subnet *ret_subnet, uint32_t *ret_gateway, struct error *err)
-{
-    struct subnet subnet;
-    if (subnet_parse(subnet_text, &subnet) < 0)
-        return error_set(err, EINVAL,
-                         "network '%s': '%s' is not an IPv4 subnet: write it like 10.1.2.0/24, "
-                         "with no bit set behind the prefix",
-                         network, subnet_text);
-    if (subnet.prefix < 8 || subnet.prefix > 30)
-        return error_set(err, EINVAL,
-                         "network '%s': the subnet '%s' must have a prefix between /8 and /30",
-                         network, subnet_text);
-    uint32_t gateway = subnet.address + 1;
-    if (gateway_text &&
-        (subnet_parse_address(gateway_text, &gateway) < 0 || !subnet_has_host(subnet, gateway)))
-        return error_set(err, EINVAL,
-                         "network '%s': the gateway '%s' is not an address within its subnet '%s'",
-                         network, gateway_text, subnet_text);
-    *ret_subnet = subnet;
-    *ret_gateway = gateway;
-    return 0;
-}
+#define POOL_SIZE 256 /* /24s of 10.89.0.0/16, /64s of the root's /48 */
 
-int ipam_check_subnet(struct store *store, const char *root_id, const char *network,
-                      struct subnet subnet, struct error *err)
+/* --- subnets ---------------------------------------------------------------------------------- */
+
+static int check_subnet(struct store *store, const struct link_routes *routes, const char *network,
+                        const struct ip_subnet *subnet, struct error *err)
 {
-    char text[SUBNET_TEXT_SIZE], other_text[SUBNET_TEXT_SIZE];
-    struct subnet other;
+    char text[IP_SUBNET_TEXT_SIZE], other_text[IP_SUBNET_TEXT_SIZE];
+    struct ip_subnet other;
     _cleanup_free_ char *neighbour = tables_find_overlap(store, network, subnet, &other);
     if (neighbour)
         return error_set(err, EADDRINUSE,
                          "the subnet '%s' of network '%s' overlaps network '%s' (%s): choose "
                          "another subnet, or leave it out to get a free one",
-                         subnet_format(subnet, text), network, neighbour,
-                         subnet_format(other, other_text));
-    _cleanup_free_ char *route = NULL;
-    int r = link_find_overlap(subnet, root_id, &route, err);
-    if (r < 0 || !route)
-        return r;
-    return error_set(err, EADDRINUSE,
-                     "the subnet '%s' of network '%s' overlaps the host's route %s: choose another "
-                     "subnet, or leave it out to get a free one",
-                     subnet_format(subnet, text), network, route);
+                         ip_subnet_format(subnet, text), network, neighbour,
+                         ip_subnet_format(&other, other_text));
+    for (size_t i = 0; i < routes->count; i++)
+        if (ip_subnet_overlaps(subnet, &routes->items[i].destination))
+            return error_set(err, EADDRINUSE,
+                             "the subnet '%s' of network '%s' overlaps the host's route %s on "
+                             "'%s': choose another subnet, or leave it out to get a free one",
+                             ip_subnet_format(subnet, text), network,
+                             ip_subnet_format(&routes->items[i].destination, other_text),
+                             routes->items[i].link);
+    return 0;
+}
+
+int ipam_check_subnet(struct store *store, const char *root_id, const char *network,
+                      const struct ip_subnet *subnet, struct error *err)
+{
+    _cleanup_(link_routes_done) struct link_routes routes = {0};
+    int r = link_list_routes(root_id, &routes, err);
+    return r < 0 ? r : check_subnet(store, &routes, network, subnet, err);
+}
+
+static uint64_t hash_of(const char *text)
+{
+    char hex[HASH_HEX_SIZE];
+    hash_sha256_hex(text, strlen(text), hex);
+    hex[16] = '\0';
+    return strtoull(hex, NULL, 16);
+}
+
+/* fd, 40 bits that no other root shares, 16 bits of the number, 64 bits for machines: RFC 4193
+ * section 3.1. The bits are not random but the root's, so that they outlive its database. */
+static struct ip_subnet unique_local(const char *root_id, uint64_t number)
+{
+    _cleanup_free_ char *seed = xasprintf("vmstead unique local %s", root_id);
+    uint64_t hash = hash_of(seed);
+    struct ip_subnet subnet = {.address = {.size = 16, .bytes = {0xfd}}, .prefix = 64};
+    for (size_t i = 1; i < 6; i++, hash >>= 8)
+        subnet.address.bytes[i] = (unsigned char)hash;
+    subnet.address.bytes[6] = (unsigned char)(number >> 8);
+    subnet.address.bytes[7] = (unsigned char)number;
+    return subnet;
+}
+
+static struct ip_subnet candidate_of(const char *root_id, enum ip_family family, unsigned number)
+{
+    if (family == IP_V6)
+        return unique_local(root_id, number);
+    struct ip_subnet part = IPAM_POOL;
+    part.address = ip_address_add(part.address, (uint64_t)number << (32 - IPAM_POOL_PART));
+    part.prefix = IPAM_POOL_PART;
+    return part;
 }
 
 int ipam_choose_subnet(struct store *store, const char *root_id, const char *network,
-                       struct subnet *ret_subnet, struct error *err)
+                       enum ip_family family, struct ip_subnet *ret_subnet, struct error *err)
 {
-    if (streq(network, IPAM_DEFAULT_NETWORK)) {
+    _cleanup_(link_routes_done) struct link_routes routes = {0};
+    int r = link_list_routes(root_id, &routes, err);
+    if (r < 0)
+        return r;
+    if (streq(network, IPAM_DEFAULT_NETWORK) && family == IP_V4) {
         *ret_subnet = IPAM_DEFAULT_SUBNET;
-        return ipam_check_subnet(store, root_id, network, IPAM_DEFAULT_SUBNET, err);
+        return check_subnet(store, &routes, network, ret_subnet, err);
     }
-    for (uint32_t i = 0; i < 256; i++) {
-        struct subnet candidate = {.address = IPAM_POOL.address + (i << 8),
-                                   .prefix = IPAM_POOL_PART};
-        struct error busy = {0};
-        int r = ipam_check_subnet(store, root_id, network, candidate, &busy);
-        if (r == 0)
-            *ret_subnet = candidate;
-        if (r != -EADDRINUSE)
-            return r < 0 ? error_move(err, &busy) : 0;
-        error_done(&busy);
+    struct ip_subnet old[IP_FAMILY_COUNT];
+    tables_find_old_subnets(store, network, old);
+    *ret_subnet = old[family];
+    if (ip_subnet_is_set(&old[family]) &&
+        check_subnet(store, &routes, network, ret_subnet, NULL) == 0)
+        return 0;
+    for (unsigned i = 0; i < POOL_SIZE; i++) {
+        *ret_subnet = candidate_of(root_id, family, i);
+        if (check_subnet(store, &routes, network, ret_subnet, NULL) == 0)
+            return 0;
     }
-    return error_set(
-        err, EADDRNOTAVAIL,
-        "no subnet is left for network '%s': all 256 of 10.89.0.0/16 are used by other "
-        "networks or by routes of the host: give it one with ipam.config.subnet",
-        network);
+    return error_set(err, EADDRNOTAVAIL,
+                     "no subnet is left for network '%s': all %d of %s are used by other networks "
+                     "or by routes of the host: give it one with ipam.config.subnet",
+                     network, POOL_SIZE,
+                     family == IP_V6 ? "the host's own fd00::/8" : "10.89.0.0/16");
 }
 
-int ipam_check_address(struct store *store, const char *endpoint, const char *network,
-                       struct subnet subnet, uint32_t gateway, uint32_t address, struct error *err)
+/* --- addresses -------------------------------------------------------------------------------- */
+
+static bool is_kept_free(const struct network_settings *settings, const struct ip_address *address)
 {
-    char text[SUBNET_TEXT_SIZE], subnet_text[SUBNET_TEXT_SIZE];
-    subnet_format_address(address, text);
-    subnet_format(subnet, subnet_text);
-    if (!subnet_has_host(subnet, address))
+    for (size_t i = 0; i < settings->reserved.count; i++)
+        if (ip_address_compare(&settings->reserved.items[i], address) == 0)
+            return true;
+    return false;
+}
+
+static bool is_gateway(const struct network_row *network, const struct ip_address *address)
+{
+    return ip_address_compare(&network->gateway[ip_family_of(address)], address) == 0;
+}
+
+int ipam_check_address(struct store *store, const char *endpoint, const struct network_row *network,
+                       const struct network_settings *settings, const struct ip_address *address,
+                       struct error *err)
+{
+    char text[IP_TEXT_SIZE], subnet_text[IP_SUBNET_TEXT_SIZE];
+    const struct ip_subnet *subnet = &network->subnet[ip_family_of(address)];
+    ip_address_format(address, text);
+    if (!ip_subnet_is_set(subnet))
+        return error_set(err, EADDRNOTAVAIL, "'%s': network '%s' has no IPv%d for the address '%s'",
+                         endpoint, network->name, ip_family_of(address) == IP_V6 ? 6 : 4, text);
+    if (!ip_subnet_has_host(subnet, address))
         return error_set(err, EADDRNOTAVAIL,
                          "'%s': the address '%s' is not one a machine can have in network '%s' "
                          "(%s)",
-                         endpoint, text, network, subnet_text);
-    if (address == gateway)
+                         endpoint, text, network->name, ip_subnet_format(subnet, subnet_text));
+    if (is_gateway(network, address))
         return error_set(err, EADDRINUSE, "'%s': the address '%s' is the gateway of network '%s'",
-                         endpoint, text, network);
-    _cleanup_free_ char *owner = tables_find_address(store, network, address);
+                         endpoint, text, network->name);
+    if (is_kept_free(settings, address))
+        return error_set(err, EADDRINUSE,
+                         "'%s': the address '%s' is kept free by 'aux_addresses' of network '%s'",
+                         endpoint, text, network->name);
+    _cleanup_free_ char *owner = tables_find_address(store, network->name, address);
     if (owner && !streq(owner, endpoint))
         return error_set(err, EADDRINUSE, "'%s': the address '%s' is already taken by '%s'",
                          endpoint, text, owner);
     return 0;
 }
 
-static uint32_t hash_of(const char *text)
+/* Where addresses are chosen: the range, or the subnet. Of a large one the first 65,536, so that
+ * they stay short. */
+struct choice {
+    struct store *store;
+    const struct ipam_request *request;
+    struct ip_address first;
+    uint64_t count;
+};
+
+static bool is_free(const struct choice *choice, const struct ip_address *address)
 {
-    char hex[HASH_HEX_SIZE];
-    hash_sha256_hex(text, strlen(text), hex);
-    hex[8] = '\0';
-    return (uint32_t)strtoul(hex, NULL, 16);
+    const struct ipam_request *request = choice->request;
+    const struct network_row *network = request->network;
+    if (!ip_subnet_has_host(&network->subnet[request->family], address) ||
+        is_gateway(network, address) || is_kept_free(request->settings, address) ||
+        (request->is_reserved && request->is_reserved(address, request->userdata)))
+        return false;
+    _cleanup_free_ char *owner = tables_find_address(choice->store, network->name, address);
+    return !owner;
 }
 
-int ipam_choose_address(struct store *store, const char *instance, const char *network,
-                        struct subnet subnet, uint32_t gateway,
-                        bool (*is_reserved)(uint32_t address, void *userdata), void *userdata,
-                        uint32_t *ret_address, struct error *err)
+static bool choose(const struct choice *choice, bool also_remembered,
+                   struct ip_address *ret_address)
 {
-    uint32_t first = subnet.address + 1, count = subnet_broadcast(subnet) - first;
-    uint32_t start = hash_of(instance) % count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t address = first + (start + i) % count;
-        if (address == gateway || (is_reserved && is_reserved(address, userdata)))
+    const struct ipam_request *request = choice->request;
+    uint64_t start = hash_of(request->instance) % choice->count;
+    for (uint64_t i = 0; i < choice->count; i++) {
+        struct ip_address address = ip_address_add(choice->first, (start + i) % choice->count);
+        if (!is_free(choice, &address))
             continue;
-        _cleanup_free_ char *owner = tables_find_address(store, network, address);
-        if (owner)
+        _cleanup_free_ char *old =
+            also_remembered
+                ? NULL
+                : tables_find_old_owner(choice->store, request->network->name, &address);
+        if (old && !streq(old, request->instance))
             continue;
         *ret_address = address;
+        return true;
+    }
+    return false;
+}
+
+int ipam_choose_address(struct store *store, const struct ipam_request *request,
+                        struct ip_address *ret_address, struct error *err)
+{
+    const struct ip_subnet *subnet = &request->network->subnet[request->family];
+    const struct ip_subnet *range = &request->settings->pools[request->family].range;
+    if (!ip_subnet_is_set(range))
+        range = subnet;
+    unsigned bits = range->address.size * 8 - range->prefix;
+    struct choice choice = {.store = store,
+                            .request = request,
+                            .first = ip_subnet_first(range),
+                            .count = UINT64_C(1) << (bits < 16 ? bits : 16)};
+    struct ip_address old =
+        tables_find_old_address(store, request->network->name, request->instance, request->family);
+    if (ip_address_is_set(&old) && ip_subnet_contains(range, &old) && is_free(&choice, &old)) {
+        *ret_address = old;
         return 0;
     }
-    char text[SUBNET_TEXT_SIZE];
+    if (choose(&choice, false, ret_address) || choose(&choice, true, ret_address))
+        return 0;
+    char text[IP_SUBNET_TEXT_SIZE];
     return error_set(err, EADDRNOTAVAIL,
                      "no address is left in network '%s' (%s) for '%s': give the network a larger "
-                     "subnet",
-                     network, subnet_format(subnet, text), instance);
+                     "%s",
+                     request->network->name, ip_subnet_format(range, text), request->instance,
+                     range == subnet ? "subnet" : "'ip_range'");
 }

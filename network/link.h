@@ -7,8 +7,8 @@
 #include "network/desired.h"
 
 /* Makes the bridges of this root those of `desired`: missing ones made (STP off, gateway address,
- * no IPv6, 127.0.0.1 routable on them for published ports), half-made ones completed, others of
- * this root removed, taps without an endpoint too. */
+ * IPv6 where it has a subnet, 127.0.0.1 routable on them for published ports), half-made ones
+ * completed, others of this root removed, taps without an endpoint too. */
 int link_apply(const struct desired *desired, struct error *err);
 /* Whether any link of this root exists. */
 bool link_exists(const char *root_id);
@@ -16,14 +16,19 @@ bool link_exists(const char *root_id);
 bool link_other_root_exists(const char *root_id);
 /* A non-persistent tap with IFF_VNET_HDR, enslaved to the bridge and up: it lives as long as the
  * descriptor, which is close-on-exec. -EBUSY where another process still holds it. */
-int link_open_tap(const char *tap, const char *bridge, int *ret_fd, struct error *err);
-/* The first route or address of the host that overlaps (the default route and links of this root do
- * not count), as text "10.1.0.0/16 on 'eth0'", owned by the caller; NULL where there is none. */
-int link_find_overlap(struct subnet subnet, const char *root_id, char **ret_route,
-                      struct error *err);
-/* The same, all of them; NULL where there is none. Owned by the caller. */
-int link_list_overlaps(struct subnet subnet, const char *root_id, char ***ret_routes,
-                       struct error *err);
+int link_open_tap(const char *tap, const char *bridge, uint32_t mtu, int *ret_fd,
+                  struct error *err);
+/* The host's routes of both families, without default routes and those by links of this root. */
+struct link_route {
+    struct ip_subnet destination;
+    char link[IFNAMSIZ];
+};
+struct link_routes {
+    struct link_route *items;
+    size_t count, capacity;
+};
+int link_list_routes(const char *root_id, struct link_routes *ret_routes, struct error *err);
+void link_routes_done(struct link_routes *routes);
 /* CAP_NET_ADMIN. */
 bool link_has_net_admin(void);
 /* CAP_NET_ADMIN and /dev/net/tun, or one error that says what to do. */

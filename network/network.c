@@ -120,31 +120,36 @@ struct describer {
     const char *only_network; /* NULL: all */
 };
 
-static void set_address(cJSON *object, const char *key, uint32_t address)
+static void set_address(cJSON *object, const char *key, const struct ip_address *address)
 {
-    char text[SUBNET_TEXT_SIZE];
-    json_set_string(object, key, subnet_format_address(address, text));
+    char text[IP_TEXT_SIZE];
+    if (ip_address_is_set(address))
+        json_set_string(object, key, ip_address_format(address, text));
 }
 
 static void describe_endpoint(const struct endpoint_row *row, void *userdata)
 {
+    static const char *const keys[IP_FAMILY_COUNT][3] = {{"address", "prefix", "gateway"},
+                                                         {"address6", "prefix6", "gateway6"}};
     struct describer *describer = userdata;
     if (describer->only_network && !streq(describer->only_network, row->network))
         return;
     _cleanup_(network_row_done) struct network_row network = {0};
     if (tables_find_network(describer->network->store, row->network, &network, NULL) <= 0)
         return;
-    uint8_t mac[6];
-    char mac_text[MAC_TEXT_SIZE];
-    desired_mac(row->instance, row->network, mac);
+    char mac[IP_MAC_TEXT_SIZE];
     cJSON *object = cJSON_CreateObject();
     json_set_string(object, "instance", row->instance);
     json_set_string(object, "network", row->network);
     json_set_string(object, "interface", row->interface);
-    json_set_string(object, "mac", desired_format_mac(mac, mac_text));
-    set_address(object, "address", row->address);
-    json_set_int(object, "prefix", network.subnet.prefix);
-    set_address(object, "gateway", network.gateway);
+    json_set_string(object, "mac", ip_mac_format(row->mac, mac));
+    for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++) {
+        if (!ip_address_is_set(&row->address[family]))
+            continue;
+        set_address(object, keys[family][0], &row->address[family]);
+        json_set_int(object, keys[family][1], network.subnet[family].prefix);
+        set_address(object, keys[family][2], &network.gateway[family]);
+    }
     cJSON_AddItemToArray(describer->array, object);
 }
 
@@ -159,10 +164,10 @@ static void describe_port(const struct port_row *row, void *userdata)
 {
     struct describer *describer = userdata;
     cJSON *object = cJSON_CreateObject();
-    if (row->host_ip == 0)
-        json_set_string(object, "host_ip", "0.0.0.0");
+    if (ip_address_is_set(&row->host_ip))
+        set_address(object, "host_ip", &row->host_ip);
     else
-        set_address(object, "host_ip", row->host_ip);
+        json_set_string(object, "host_ip", "0.0.0.0");
     json_set_int(object, "published", row->published);
     json_set_int(object, "target", row->target);
     json_set_string(object, "protocol", row->udp ? "udp" : "tcp");
@@ -176,19 +181,44 @@ cJSON *network_describe_ports(struct network *network, const char *instance)
     return describer.array;
 }
 
+/* What was asked for, as network.h tells it. */
+static void describe_spec(const struct network_row *row, cJSON *object)
+{
+    static const char *const members[] = {"driver",        "ip_range", "ip_range6",
+                                          "aux_addresses", "options",  "labels",
+                                          "attachable",    "isolated", "multicast"};
+    _cleanup_json_ cJSON *spec = NULL;
+    if (!*row->spec || json_parse(row->spec, strlen(row->spec), &spec, NULL) < 0)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        const cJSON *member = cJSON_GetObjectItemCaseSensitive(spec, members[i]);
+        if (member)
+            json_set(object, members[i], cJSON_Duplicate(member, true));
+    }
+}
+
 static void describe_network(const struct network_row *row, void *userdata)
 {
+    static const char *const keys[IP_FAMILY_COUNT][2] = {{"subnet", "gateway"},
+                                                         {"subnet6", "gateway6"}};
     struct describer *describer = userdata;
-    char bridge[IFNAMSIZ], subnet[SUBNET_TEXT_SIZE];
-    desired_bridge_name(describer->network->root_id, row->number, bridge);
+    _cleanup_(network_settings_done) struct network_settings settings = {0};
+    network_row_settings(row, &settings, NULL);
+    char bridge[IFNAMSIZ], subnet[IP_SUBNET_TEXT_SIZE];
+    tables_bridge_name(describer->network->root_id, row, &settings, bridge);
     cJSON *object = cJSON_CreateObject();
     json_set_string(object, "name", row->name);
     json_set_string(object, "project", row->project);
     json_set_string(object, "key", row->key);
     json_set_string(object, "bridge", bridge);
-    json_set_string(object, "subnet", subnet_format(row->subnet, subnet));
-    set_address(object, "gateway", row->gateway);
+    for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++) {
+        if (!ip_subnet_is_set(&row->subnet[family]))
+            continue;
+        json_set_string(object, keys[family][0], ip_subnet_format(&row->subnet[family], subnet));
+        set_address(object, keys[family][1], &row->gateway[family]);
+    }
     json_set_bool(object, "internal", row->internal);
+    describe_spec(row, object);
     struct describer endpoints = {
         .network = describer->network, .array = cJSON_CreateArray(), .only_network = row->name};
     tables_each_endpoint(describer->network->store, NULL, describe_endpoint, &endpoints);

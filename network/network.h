@@ -6,19 +6,27 @@
  * run. Specs and results are JSON:
  *
  * kind "network", name = the network's full name ("shop_frontend"; "bridge" is the host-wide
- * default) spec:   {"project":S, "key":S (in the file), "internal":B, "external":B,
- *            "subnet":"10.1.2.0/24" (optional), "gateway":"10.1.2.1" (optional)}
- *   result: {"bridge":"vs1a2b3c-br0", "subnet":S, "gateway":S}
+ * default)
+ *   spec:   {"project":S, "key":S (in the file), "internal":B, "external":B, and where it is asked
+ *            for: "driver":S, "ipv4":false, "ipv6":true, "subnet":"10.1.2.0/24", "gateway":S,
+ *            "ip_range":S, the same three with a 6 behind for IPv6, "aux_addresses":{NAME:ADDRESS},
+ *            "options":{...} (driver_opts), "isolated":true, "multicast":S, "attachable":true,
+ *            "labels":{...}}       settings.h says what each does
+ *   result: {"bridge":"vs1a2b3c-br0", "subnet":S, "gateway":S, "subnet6":S, "gateway6":S}; what it
+ *            has not is absent
  *   external: it must exist already; REMOVE leaves it alone. A network with endpoints is not
- * removed
- *   (-EBUSY, naming them).
+ *   removed (-EBUSY, naming them).
  *
- * kind "endpoint", name = "INSTANCE/NETWORK": one NIC. Its address is reserved from ENSURE to
- * REMOVE, stop and start in between; its tap lives as long as a descriptor of it is open. spec:
- * {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
- *            "aliases":[S...], "ipv4_address":S (optional), "tap":B}
+ * kind "endpoint", name = "INSTANCE/NETWORK": one NIC. Its addresses are reserved from ENSURE to
+ * REMOVE, stop and start in between, and remembered afterwards; its tap lives as long as a
+ * descriptor of it is open.
+ *   spec:   {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
+ *            "aliases":[S...], "tap":B, and where it is asked for: "position":N (among the
+ *            instance's NICs; else the number in "interface"), "ipv4_address":S, "ipv6_address":S,
+ *            "mac_address":S, "gw_priority":N, "link_local_ips":[S...]}
  *   result: {"network":S, "interface":"eth0", "mac":"02:...", "address":"10.89.0.5", "prefix":24,
- *            "gateway":S (absent: no default route by this NIC), "dns":S, "mtu":1500,
+ *            "gateway":S (absent: no default route by this NIC), the same three with a 6 behind for
+ *            IPv6, "link_local":[S...], "dns":S (the network's gateway), "mtu":1500,
  *            "tap":"vs1a2b3c-t0", "fds":[N]}    tap and fds only where spec says "tap": true;
  *            the descriptor is open with IFF_VNET_HDR (offsets: Linux tuntap.rst).
  *
@@ -62,12 +70,15 @@ void network_set_presence(struct network *network, const char *instance,
                           enum instance_presence presence);
 
 /* What is known of an instance's NICs, from the store: [{"network","interface","mac","address",
- * "prefix","gateway"}...]; an empty array where there are none. Owned by the caller. */
+ * "prefix","gateway","address6","prefix6","gateway6"}...]; an empty array where there are none.
+ * Owned by the caller. */
 cJSON *network_describe_endpoints(struct network *network, const char *instance);
 /* [{"host_ip","published","target","protocol"}...] */
 cJSON *network_describe_ports(struct network *network, const char *instance);
 /* All networks:
- * [{"name","project","key","bridge","subnet","gateway","internal","endpoints":[...]}]. */
+ * [{"name","project","key","bridge","subnet","gateway","subnet6","gateway6","internal",
+ * "endpoints":[...]}], and of the spec "driver","ip_range","ip_range6","aux_addresses","options",
+ * "labels","attachable","isolated","multicast". */
 cJSON *network_describe_networks(struct network *network);
 
 /* What `vmstead doctor` looks at here, without a daemon: rights, the kernel's features by making

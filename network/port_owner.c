@@ -12,9 +12,33 @@
 #define TABLE_LIMIT (16u << 20)
 
 struct wanted {
-    uint32_t host_ip;
+    const struct ip_address *host_ip; /* {0}: any */
     uint16_t port;
 };
+
+static int parse_address(const char *hex, struct ip_address *ret_address)
+{
+    size_t length = strlen(hex);
+    if (length != 8 && length != 32)
+        return -1;
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    for (size_t i = 0; i < length / 8; i++) {
+        char word[9] = {0};
+        memcpy(word, hex + 8 * i, 8);
+        four.sin_addr.s_addr = (uint32_t)strtoul(word, NULL, 16);
+        memcpy(six.sin6_addr.s6_addr + 4 * i, &four.sin_addr, 4);
+    }
+    *ret_address =
+        ip_address_from_socket(length == 8 ? (struct sockaddr *)&four : (struct sockaddr *)&six);
+    return 0;
+}
+
+static bool is_any(const struct ip_address *address)
+{
+    static const struct ip_address none;
+    return memcmp(address->bytes, none.bytes, sizeof(none.bytes)) == 0;
+}
 
 /* One row: "  0: 0100007F:1F90 00000000:0000 0A ... uid timeout inode". Addresses are words in the
  * machine's byte order; IPv6 ones have four. 0 where it is not the port. */
@@ -27,9 +51,10 @@ static uint64_t inode_of_row(const char *row, const struct wanted *wanted)
                &inode) != 3 ||
         port != wanted->port)
         return 0;
-    size_t length = strlen(address);
-    uint32_t last = (uint32_t)strtoul(address + (length > 8 ? length - 8 : 0), NULL, 16);
-    bool fits = last == 0 || wanted->host_ip == 0 || ntohl(last) == wanted->host_ip;
+    struct ip_address held = {0};
+    bool fits = parse_address(address, &held) < 0 || !ip_address_is_set(wanted->host_ip) ||
+                is_any(&held) || is_any(wanted->host_ip) ||
+                ip_address_compare(&held, wanted->host_ip) == 0;
     return fits ? inode : 0;
 }
 
@@ -74,7 +99,7 @@ static char *describe_process(const char *pid)
     return xasprintf("the program '%s' (pid %s)", program, pid);
 }
 
-char *publish_find_owner(uint32_t host_ip, uint16_t port, bool udp)
+char *publish_find_owner(const struct ip_address *host_ip, uint16_t port, bool udp)
 {
     const struct wanted wanted = {.host_ip = host_ip, .port = port};
     uint64_t inode = find_inode(udp ? "/proc/net/udp" : "/proc/net/tcp", &wanted);

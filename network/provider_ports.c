@@ -30,8 +30,8 @@ static int parse_port(const char *instance, const char *project, const cJSON *ob
     const char *protocol = json_string(object, "protocol", "tcp");
     int64_t published = json_int(object, "published", 0), target = json_int(object, "target", 0);
     int64_t last = json_int(object, "published_last", published);
-    uint32_t address = 0;
-    if (*host_ip && subnet_parse_address(host_ip, &address) < 0)
+    struct ip_address address = {0};
+    if (*host_ip && (ip_address_parse(host_ip, &address) < 0 || address.size != 4))
         return error_set(err, EOPNOTSUPP,
                          "'%s': the host address '%s' of a published port is not an IPv4 address: "
                          "others are not supported yet",
@@ -146,7 +146,7 @@ static bool may_become(const struct port_row *wanted, const struct port_row *row
     bool chosen = wanted->published == 0 ||
                   (row->published >= wanted->published && row->published <= wanted->published_last);
     return chosen && wanted->target == row->target && wanted->udp == row->udp &&
-           wanted->host_ip == row->host_ip;
+           ip_address_compare(&wanted->host_ip, &row->host_ip) == 0;
 }
 
 /* A chosen port stays what it was for as long as the row lives. */

@@ -57,20 +57,35 @@ size_t publish_count(const struct publish *publish)
 
 static bool has_row(struct publish *publish, const struct port_row *row)
 {
-    char address[SUBNET_TEXT_SIZE];
+    char address[IP_TEXT_SIZE] = "";
+    if (ip_address_is_set(&row->host_ip))
+        ip_address_format(&row->host_ip, address);
     _cleanup_statement_ sqlite3_stmt *query = store_query(
         publish->store, NULL,
         "SELECT 1 FROM published_ports WHERE host_ip = ? AND protocol = ? AND published = ? "
         "AND instance = ?",
-        "ssis", subnet_format_address(row->host_ip, address), row->udp ? "udp" : "tcp",
-        (int64_t)row->published, row->instance);
+        "ssis", address, row->udp ? "udp" : "tcp", (int64_t)row->published, row->instance);
     return query && store_step(publish->store, query, NULL) > 0;
+}
+
+static bool is_same(const struct ip_address *a, const struct ip_address *b)
+{
+    return ip_address_compare(a, b) == 0;
+}
+
+/* Whether binding to a takes b as well. */
+static bool is_any(const struct ip_address *a, const struct ip_address *b)
+{
+    static const struct ip_address none;
+    return !ip_address_is_set(a) ||
+           (a->size == b->size && memcmp(a->bytes, none.bytes, a->size) == 0);
 }
 
 static bool collide(const struct port_row *a, const struct port_row *b)
 {
     return a->udp == b->udp && a->published == b->published &&
-           (a->host_ip == b->host_ip || a->host_ip == 0 || b->host_ip == 0);
+           (is_any(&a->host_ip, &b->host_ip) || is_any(&b->host_ip, &a->host_ip) ||
+            is_same(&a->host_ip, &b->host_ip));
 }
 
 /* The index of a hold that collides, or -1. A stale one is dropped. */
@@ -91,28 +106,27 @@ static int64_t find_collision(struct publish *publish, const struct port_row *ro
 
 static void format_port(const struct port_row *row, char *buffer, size_t size)
 {
-    char address[SUBNET_TEXT_SIZE];
-    snprintf(buffer, size, "%s:%u/%s", subnet_format_address(row->host_ip, address), row->published,
-             row->udp ? "udp" : "tcp");
+    char address[IP_TEXT_SIZE] = "0.0.0.0";
+    if (ip_address_is_set(&row->host_ip))
+        ip_address_format(&row->host_ip, address);
+    snprintf(buffer, size, strchr(address, ':') ? "[%s]:%u/%s" : "%s:%u/%s", address,
+             row->published, row->udp ? "udp" : "tcp");
 }
 
 /* Bound and not listening is enough, as long as SO_REUSEADDR is off: then the kernel lets nobody
  * else bind, and refuses a connection that no rule has translated. */
 static int bind_plain(const struct port_row *row, bool reuse)
 {
-    _cleanup_close_ int fd =
-        socket(AF_INET, (row->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons(row->published),
-        .sin_addr.s_addr = htonl(row->host_ip),
-    };
+    struct sockaddr_storage address;
+    socklen_t length = ip_address_to_socket(&row->host_ip, row->published, &address);
+    _cleanup_close_ int fd = socket(row->host_ip.size == 16 ? AF_INET6 : AF_INET,
+                                    (row->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     int one = 1;
     if (reuse)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (bind(fd, (struct sockaddr *)&address, length) < 0)
         return -errno;
     return TAKE_FD(fd);
 }
@@ -131,9 +145,9 @@ static int bind_over_remains(const struct port_row *row)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_in address = {0};
+    struct sockaddr_in6 address = {0}; /* of either family: the port is at the same place */
     socklen_t length = sizeof(address);
-    return getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? 0 : ntohs(address.sin_port);
+    return getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? 0 : ntohs(address.sin6_port);
 }
 
 static int bind_error(const struct port_row *row, int code, struct error *err)
@@ -141,7 +155,7 @@ static int bind_error(const struct port_row *row, int code, struct error *err)
     char port[64];
     format_port(row, port, sizeof(port));
     if (code == EADDRINUSE) {
-        _cleanup_free_ char *owner = publish_find_owner(row->host_ip, row->published, row->udp);
+        _cleanup_free_ char *owner = publish_find_owner(&row->host_ip, row->published, row->udp);
         return error_set(err, code,
                          "the port '%s' for '%s' is already in use by %s: stop it or publish "
                          "another port",
@@ -160,7 +174,7 @@ static int hold_one(struct publish *publish, struct port_row *row, struct error 
     int64_t index = find_collision(publish, row);
     if (index >= 0) {
         const struct port_row *other = &publish->holds.items[index].row;
-        if (streq(other->instance, row->instance) && other->host_ip == row->host_ip)
+        if (streq(other->instance, row->instance) && is_same(&other->host_ip, &row->host_ip))
             return 0;
         char port[64];
         format_port(row, port, sizeof(port));
@@ -188,7 +202,7 @@ static bool find_in_range(struct publish *publish, struct port_row *row)
     for (size_t i = 0; i < publish->holds.count; i++) {
         const struct port_row *held = &publish->holds.items[i].row;
         if (streq(held->instance, row->instance) && held->target == row->target &&
-            held->udp == row->udp && held->host_ip == row->host_ip &&
+            held->udp == row->udp && is_same(&held->host_ip, &row->host_ip) &&
             held->published >= row->published && held->published <= row->published_last) {
             row->published = held->published;
             return true;

@@ -25,4 +25,4 @@ size_t publish_count(const struct publish *publish);
 
 /* Who has a port of the host: "the program 'nginx' (pid 42)", owned by the caller; NULL where no
  * process can be seen. Reads /proc/net and /proc/PID/fd. */
-char *publish_find_owner(uint32_t host_ip, uint16_t port, bool udp);
+char *publish_find_owner(const struct ip_address *host_ip, uint16_t port, bool udp);

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 
 #define FORWARD "ipv4/ip_forward"
+#define FORWARD_V6 "ipv6/conf/all/forwarding"
 #define BRIDGED "bridge/bridge-nf-call-iptables"
+#define BRIDGED_V6 "bridge/bridge-nf-call-ip6tables"
 
 static char *full_path(const char *path)
 {
@@ -68,38 +70,86 @@ static void collect_one(struct sysctl_list *list, char *path)
         free(path);
 }
 
+/* FAMILY/conf/LINK/KEY of all links. */
+static int collect_links(struct sysctl_list *list, const char *family, const char *key,
+                         struct error *err)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/sys/net/%s/conf", family);
+    DIR *folder = opendir(path);
+    if (!folder)
+        return error_set(err, errno, "cannot read '%s': %s", path, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            collect_one(list, xasprintf("%s/conf/%s/%s", family, entry->d_name, key));
+    closedir(folder);
+    return 0;
+}
+
+/* Nothing of it will be changed. */
+static bool is_on(const char *path)
+{
+    _cleanup_free_ char *value = sysctl_read(path);
+    return value && streq(value, "1");
+}
+
+static bool has_ipv6(void)
+{
+    _cleanup_free_ char *value = sysctl_read(FORWARD_V6);
+    return value != NULL;
+}
+
 int sysctl_collect(struct sysctl_list *ret_list, struct error *err)
 {
     struct sysctl_list list = {0};
+    int r = 0;
     collect_one(&list, xstrdup(BRIDGED));
-    _cleanup_free_ char *forward = sysctl_read(FORWARD);
-    if (forward && streq(forward, "1")) { /* nothing of it will be changed */
-        *ret_list = list;
-        return 0;
+    collect_one(&list, xstrdup(BRIDGED_V6));
+    if (!is_on(FORWARD)) {
+        collect_one(&list, xstrdup(FORWARD)); /* before those that restoring it overwrites */
+        collect_one(&list, xstrdup("ipv4/conf/all/accept_redirects"));
+        r = collect_links(&list, "ipv4", "forwarding", err);
     }
-    collect_one(&list, xstrdup(FORWARD)); /* before those that restoring it overwrites */
-    collect_one(&list, xstrdup("ipv4/conf/all/accept_redirects"));
-    DIR *folder = opendir("/proc/sys/net/ipv4/conf");
-    if (!folder) {
-        int code = errno;
+    if (r == 0 && has_ipv6() && !is_on(FORWARD_V6)) {
+        collect_one(&list, xstrdup(FORWARD_V6));
+        r = collect_links(&list, "ipv6", "forwarding", err);
+        if (r == 0)
+            r = collect_links(&list, "ipv6", "accept_ra", err);
+    }
+    if (r < 0) {
         sysctl_list_done(&list);
-        return error_set(err, code, "cannot read '/proc/sys/net/ipv4/conf': %s", strerror(code));
+        return r;
     }
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            collect_one(&list, xasprintf("ipv4/conf/%s/forwarding", entry->d_name));
-    closedir(folder);
     *ret_list = list;
     return 0;
 }
 
-int sysctl_enable(struct error *err)
+/* A link that takes its routes from routers' advertisements would lose them: a router takes them
+ * only where accept_ra is 2 (Documentation/networking/ip-sysctl.rst). */
+static int keep_listening(struct error *err)
 {
+    struct sysctl_list links = {0};
+    int r = collect_links(&links, "ipv6", "accept_ra", err);
+    for (size_t i = 0; r == 0 && i < links.count; i++)
+        if (streq(links.items[i].value, "1"))
+            r = write_setting(links.items[i].path, "2", err);
+    sysctl_list_done(&links);
+    return r;
+}
+
+int sysctl_enable(bool ipv6, struct error *err)
+{
+    static const char *const bridged[] = {BRIDGED, BRIDGED_V6}; /* absent without br_netfilter */
     int r = write_setting(FORWARD, "1", err);
-    if (r < 0)
-        return r;
-    _cleanup_free_ char *bridged = sysctl_read(BRIDGED); /* absent without br_netfilter */
-    return bridged ? write_setting(BRIDGED, "0", err) : 0;
+    if (r == 0 && ipv6 && has_ipv6() && !is_on(FORWARD_V6)) {
+        r = keep_listening(err);
+        if (r == 0)
+            r = write_setting(FORWARD_V6, "1", err);
+    }
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(bridged); i++) {
+        _cleanup_free_ char *now = sysctl_read(bridged[i]);
+        r = now ? write_setting(bridged[i], "0", err) : 0;
+    }
+    return r;
 }
 
 int sysctl_restore(const struct sysctl_list *list, struct error *err)

@@ -30,9 +30,10 @@ void sysctl_list_done(struct sysctl_list *list);
  * changes along with them: ip_forward resets forwarding of every link and
  * conf/all/accept_redirects (kernel, Documentation/networking/ip-sysctl.rst). */
 int sysctl_collect(struct sysctl_list *ret_list, struct error *err);
-/* Forwarding on; iptables' view of bridged frames off, because with it a published port cannot be
- * reached from its own network and a foreign FORWARD policy cuts VMs of one network off each
- * other. */
-int sysctl_enable(struct error *err);
+/* Forwarding on, of IPv6 too where it is wanted (links that listen to routers go on doing so, which
+ * forwarding would end: accept_ra 2); iptables' view of bridged frames off, because with it a
+ * published port cannot be reached from its own network and a foreign FORWARD policy cuts VMs of
+ * one network off each other. */
+int sysctl_enable(bool ipv6, struct error *err);
 /* Writes back what differs; settings that are gone (a link's) are left out. */
 int sysctl_restore(const struct sysctl_list *list, struct error *err);

@@ -25,7 +25,34 @@ static const char *const scripts[] = {
     "CREATE TABLE saved_settings (position INTEGER PRIMARY KEY, path TEXT NOT NULL,"
     "  value TEXT NOT NULL) STRICT;"
     "CREATE TABLE settings_scope (scope TEXT NOT NULL) STRICT;",
+    /* IPv6, addresses of one's own choice, and what was asked for; addresses that were given back
+     * are remembered. */
+    "ALTER TABLE networks ADD COLUMN spec TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE endpoints_new ("
+    "  name TEXT PRIMARY KEY, instance TEXT NOT NULL, service TEXT NOT NULL,"
+    "  project TEXT NOT NULL, network TEXT NOT NULL REFERENCES networks (name),"
+    "  interface TEXT NOT NULL, aliases TEXT NOT NULL, number INTEGER NOT NULL UNIQUE,"
+    "  address TEXT, address6 TEXT, mac TEXT, link_local TEXT NOT NULL, position INTEGER NOT NULL,"
+    "  gw_priority INTEGER NOT NULL, default_route INTEGER NOT NULL, state TEXT NOT NULL,"
+    "  UNIQUE (network, address), UNIQUE (network, address6), UNIQUE (network, mac)) STRICT;"
+    "INSERT INTO endpoints_new SELECT name, instance, service, project, network, interface,"
+    "  aliases, number, address, NULL, NULL, '[]', CAST(substr(interface, 4) AS INTEGER), 0,"
+    "  default_route, state FROM endpoints;"
+    "DROP TABLE endpoints;"
+    "ALTER TABLE endpoints_new RENAME TO endpoints;"
+    "CREATE INDEX endpoints_of_instance ON endpoints (instance);"
+    "UPDATE published_ports SET host_ip = '' WHERE host_ip = '0.0.0.0';"
+    "CREATE TABLE old_subnets (network TEXT PRIMARY KEY, subnet TEXT NOT NULL,"
+    "  subnet6 TEXT NOT NULL) STRICT;"
+    "CREATE TABLE old_addresses (network TEXT NOT NULL, instance TEXT NOT NULL, address TEXT,"
+    "  address6 TEXT, PRIMARY KEY (network, instance)) STRICT;"
+    "CREATE INDEX old_addresses_by_address ON old_addresses (network, address);",
 };
+
+/* How many are remembered of what was removed; the oldest go first. */
+#define OLD_LIMIT "4096"
 
 const struct store_schema *tables_schema(void)
 {
@@ -48,18 +75,46 @@ int tables_commit(struct store *store, tables_write_fn *write, void *userdata, s
 
 /* --- networks ------------------------------------------------------------------------------- */
 
-#define NETWORK_COLUMNS "name, project, key, number, internal, subnet, gateway, state"
+#define NETWORK_COLUMNS                                                                            \
+    "name, project, key, number, internal, subnet, gateway, subnet6, gateway6, spec, state"
 
 void network_row_done(struct network_row *row)
 {
     free(row->name);
     free(row->project);
     free(row->key);
+    free(row->spec);
 }
 
 static char *column(sqlite3_stmt *query, int index)
 {
     return xstrdup(store_column_text(query, index));
+}
+
+/* {0} where there is none. */
+static struct ip_address address_column(sqlite3_stmt *query, int index)
+{
+    struct ip_address address = {0};
+    ip_address_parse(store_column_text(query, index), &address);
+    return address;
+}
+
+static struct ip_subnet subnet_column(sqlite3_stmt *query, int index)
+{
+    struct ip_subnet subnet = {0};
+    ip_subnet_parse(store_column_text(query, index), &subnet);
+    return subnet;
+}
+
+/* "" for none. */
+static const char *subnet_text(const struct ip_subnet *subnet, char buffer[IP_SUBNET_TEXT_SIZE])
+{
+    return ip_subnet_is_set(subnet) ? ip_subnet_format(subnet, buffer) : "";
+}
+
+static const char *address_text(const struct ip_address *address, char buffer[IP_TEXT_SIZE])
+{
+    return ip_address_is_set(address) ? ip_address_format(address, buffer) : "";
 }
 
 static void read_network(sqlite3_stmt *query, struct network_row *row)
@@ -70,11 +125,25 @@ static void read_network(sqlite3_stmt *query, struct network_row *row)
         .key = column(query, 2),
         .number = sqlite3_column_int64(query, 3),
         .internal = sqlite3_column_int(query, 4) != 0,
-        .ready = streq(store_column_text(query, 7), "ready"),
-        .removing = streq(store_column_text(query, 7), "removing"),
+        .subnet = {[IP_V4] = subnet_column(query, 5), [IP_V6] = subnet_column(query, 7)},
+        .gateway = {[IP_V4] = address_column(query, 6), [IP_V6] = address_column(query, 8)},
+        .spec = column(query, 9),
+        .ready = streq(store_column_text(query, 10), "ready"),
+        .removing = streq(store_column_text(query, 10), "removing"),
     };
-    subnet_parse(store_column_text(query, 5), &row->subnet);
-    subnet_parse_address(store_column_text(query, 6), &row->gateway);
+}
+
+int network_row_settings(const struct network_row *row, struct network_settings *ret_settings,
+                         struct error *err)
+{
+    _cleanup_json_ cJSON *spec = NULL;
+    if (*row->spec)
+        json_parse(row->spec, strlen(row->spec), &spec, NULL);
+    if (!spec) {
+        spec = cJSON_CreateObject();
+        json_set_bool(spec, "internal", row->internal);
+    }
+    return network_settings_parse(row->name, spec, ret_settings, err);
 }
 
 int tables_find_network(struct store *store, const char *name, struct network_row *ret_row,
@@ -90,15 +159,21 @@ int tables_find_network(struct store *store, const char *name, struct network_ro
 
 int tables_write_network(struct store *store, struct network_row *row, struct error *err)
 {
-    char subnet[SUBNET_TEXT_SIZE], gateway[SUBNET_TEXT_SIZE];
+    char subnet[IP_SUBNET_TEXT_SIZE], gateway[IP_TEXT_SIZE];
+    char subnet6[IP_SUBNET_TEXT_SIZE], gateway6[IP_TEXT_SIZE];
     return store_execute(
         store, err,
-        "INSERT INTO networks (name, project, key, number, internal, subnet, gateway, state) "
+        "INSERT INTO networks (name, project, key, number, internal, subnet, gateway, subnet6, "
+        "gateway6, spec, state) "
         "VALUES (?1, ?2, ?3, (SELECT min(n) FROM (SELECT 0 AS n UNION ALL SELECT number + 1 FROM "
-        "networks) WHERE n NOT IN (SELECT number FROM networks)), ?4, ?5, ?6, 'making') "
-        "ON CONFLICT (name) DO UPDATE SET state = 'making', project = ?2, key = ?3, internal = ?4",
-        "sssiss", row->name, row->project, row->key, (int64_t)row->internal,
-        subnet_format(row->subnet, subnet), subnet_format_address(row->gateway, gateway));
+        "networks) WHERE n NOT IN (SELECT number FROM networks)), ?4, ?5, ?6, ?7, ?8, ?9, "
+        "'making') "
+        "ON CONFLICT (name) DO UPDATE SET state = 'making', project = ?2, key = ?3, internal = ?4, "
+        "spec = ?9",
+        "sssisssss", row->name, row->project, row->key, (int64_t)row->internal,
+        subnet_text(&row->subnet[IP_V4], subnet), address_text(&row->gateway[IP_V4], gateway),
+        subnet_text(&row->subnet[IP_V6], subnet6), address_text(&row->gateway[IP_V6], gateway6),
+        row->spec);
 }
 
 int tables_set_network_state(struct store *store, const char *name, const char *state,
@@ -110,7 +185,28 @@ int tables_set_network_state(struct store *store, const char *name, const char *
 
 int tables_delete_network(struct store *store, const char *name, struct error *err)
 {
-    return store_execute(store, err, "DELETE FROM networks WHERE name = ?", "s", name);
+    int r = store_execute(store, err,
+                          "INSERT OR REPLACE INTO old_subnets SELECT name, subnet, subnet6 FROM "
+                          "networks WHERE name = ?",
+                          "s", name);
+    if (r == 0)
+        r = store_execute(store, err,
+                          "DELETE FROM old_subnets WHERE rowid <= (SELECT max(rowid) FROM "
+                          "old_subnets) - " OLD_LIMIT,
+                          "");
+    return r < 0 ? r : store_execute(store, err, "DELETE FROM networks WHERE name = ?", "s", name);
+}
+
+void tables_find_old_subnets(struct store *store, const char *name,
+                             struct ip_subnet ret_subnets[IP_FAMILY_COUNT])
+{
+    _cleanup_statement_ sqlite3_stmt *query = store_query(
+        store, NULL, "SELECT subnet, subnet6 FROM old_subnets WHERE network = ?", "s", name);
+    ret_subnets[IP_V4] = ret_subnets[IP_V6] = (struct ip_subnet){0};
+    if (query && store_step(store, query, NULL) > 0) {
+        ret_subnets[IP_V4] = subnet_column(query, 0);
+        ret_subnets[IP_V6] = subnet_column(query, 1);
+    }
 }
 
 char *tables_list_endpoints(struct store *store, const char *network)
@@ -124,15 +220,15 @@ char *tables_list_endpoints(struct store *store, const char *network)
     return names.length > 0 ? strbuf_take(&names) : NULL;
 }
 
-char *tables_find_overlap(struct store *store, const char *name, struct subnet subnet,
-                          struct subnet *ret_other)
+char *tables_find_overlap(struct store *store, const char *name, const struct ip_subnet *subnet,
+                          struct ip_subnet *ret_other)
 {
-    _cleanup_statement_ sqlite3_stmt *query =
-        store_query(store, NULL,
-                    "SELECT name, subnet FROM networks WHERE name != ? ORDER BY number", "s", name);
+    _cleanup_statement_ sqlite3_stmt *query = store_query(
+        store, NULL, "SELECT name, subnet, subnet6 FROM networks WHERE name != ? ORDER BY number",
+        "s", name);
     while (query && store_step(store, query, NULL) > 0) {
-        if (subnet_parse(store_column_text(query, 1), ret_other) == 0 &&
-            subnet_overlaps(subnet, *ret_other))
+        *ret_other = subnet_column(query, ip_family_of(&subnet->address) == IP_V6 ? 2 : 1);
+        if (ip_subnet_is_set(ret_other) && ip_subnet_overlaps(subnet, ret_other))
             return column(query, 0);
     }
     return NULL;
@@ -155,8 +251,8 @@ void tables_each_network(struct store *store,
 /* --- endpoints ------------------------------------------------------------------------------ */
 
 #define ENDPOINT_COLUMNS                                                                           \
-    "name, instance, service, project, network, interface, aliases, number, address, "             \
-    "default_route, state"
+    "name, instance, service, project, network, interface, aliases, number, address, address6, "   \
+    "mac, link_local, position, gw_priority, default_route, state"
 
 void endpoint_row_done(struct endpoint_row *row)
 {
@@ -167,6 +263,7 @@ void endpoint_row_done(struct endpoint_row *row)
     free(row->network);
     free(row->interface);
     free(row->aliases);
+    free(row->link_local);
 }
 
 static void read_endpoint(sqlite3_stmt *query, struct endpoint_row *row)
@@ -180,11 +277,16 @@ static void read_endpoint(sqlite3_stmt *query, struct endpoint_row *row)
         .interface = column(query, 5),
         .aliases = column(query, 6),
         .number = sqlite3_column_int64(query, 7),
-        .default_route = sqlite3_column_int(query, 9) != 0,
-        .ready = streq(store_column_text(query, 10), "ready"),
-        .removing = streq(store_column_text(query, 10), "removing"),
+        .address = {[IP_V4] = address_column(query, 8), [IP_V6] = address_column(query, 9)},
+        .link_local = column(query, 11),
+        .position = sqlite3_column_int64(query, 12),
+        .gw_priority = sqlite3_column_int64(query, 13),
+        .default_route = sqlite3_column_int(query, 14) != 0,
+        .ready = streq(store_column_text(query, 15), "ready"),
+        .removing = streq(store_column_text(query, 15), "removing"),
     };
-    subnet_parse_address(store_column_text(query, 8), &row->address);
+    if (ip_mac_parse(store_column_text(query, 10), row->mac) < 0)
+        desired_mac(row->instance, row->network, row->mac); /* of an earlier version */
 }
 
 int tables_find_endpoint(struct store *store, const char *name, struct endpoint_row *ret_row,
@@ -198,19 +300,28 @@ int tables_find_endpoint(struct store *store, const char *name, struct endpoint_
     return r;
 }
 
+/* NULL for none: two of them are no conflict. */
+static const char *address_or_null(const struct ip_address *address, char buffer[IP_TEXT_SIZE])
+{
+    return ip_address_is_set(address) ? ip_address_format(address, buffer) : NULL;
+}
+
 int tables_write_endpoint(struct store *store, struct endpoint_row *row, struct error *err)
 {
-    char address[SUBNET_TEXT_SIZE];
+    char address[IP_TEXT_SIZE], address6[IP_TEXT_SIZE], mac[IP_MAC_TEXT_SIZE];
     return store_execute(
         store, err,
         "INSERT INTO endpoints (" ENDPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
         "(SELECT min(n) FROM (SELECT 0 AS n UNION ALL SELECT number + 1 FROM endpoints) "
-        "WHERE n NOT IN (SELECT number FROM endpoints)), ?8, ?9, 'making') "
+        "WHERE n NOT IN (SELECT number FROM endpoints)), ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+        "'making') "
         "ON CONFLICT (name) DO UPDATE SET state = 'making', service = ?3, project = ?4, "
-        "interface = ?6, aliases = ?7, address = ?8, default_route = ?9",
-        "ssssssssi", row->name, row->instance, row->service, row->project, row->network,
-        row->interface, row->aliases, subnet_format_address(row->address, address),
-        (int64_t)row->default_route);
+        "interface = ?6, aliases = ?7, address = ?8, address6 = ?9, mac = ?10, link_local = ?11, "
+        "position = ?12, gw_priority = ?13, default_route = ?14",
+        "sssssssssssiii", row->name, row->instance, row->service, row->project, row->network,
+        row->interface, row->aliases, address_or_null(&row->address[IP_V4], address),
+        address_or_null(&row->address[IP_V6], address6), ip_mac_format(row->mac, mac),
+        row->link_local, row->position, row->gw_priority, (int64_t)row->default_route);
 }
 
 int tables_set_endpoint_state(struct store *store, const char *name, const char *state,
@@ -222,16 +333,66 @@ int tables_set_endpoint_state(struct store *store, const char *name, const char 
 
 int tables_delete_endpoint(struct store *store, const char *name, struct error *err)
 {
-    return store_execute(store, err, "DELETE FROM endpoints WHERE name = ?", "s", name);
+    int r = store_execute(store, err,
+                          "INSERT OR REPLACE INTO old_addresses SELECT network, instance, address, "
+                          "address6 FROM endpoints WHERE name = ?",
+                          "s", name);
+    if (r == 0)
+        r = store_execute(store, err,
+                          "DELETE FROM old_addresses WHERE rowid <= (SELECT max(rowid) FROM "
+                          "old_addresses) - " OLD_LIMIT,
+                          "");
+    return r < 0 ? r : store_execute(store, err, "DELETE FROM endpoints WHERE name = ?", "s", name);
 }
 
-char *tables_find_address(struct store *store, const char *network, uint32_t address)
+/* The first column of the first row, owned by the caller; NULL for none. */
+static char *find_text(struct store *store, const char *sql, const char *network, const char *value)
 {
-    char text[SUBNET_TEXT_SIZE];
-    _cleanup_statement_ sqlite3_stmt *query =
-        store_query(store, NULL, "SELECT name FROM endpoints WHERE network = ? AND address = ?",
-                    "ss", network, subnet_format_address(address, text));
+    _cleanup_statement_ sqlite3_stmt *query = store_query(store, NULL, sql, "ss", network, value);
     return query && store_step(store, query, NULL) > 0 ? column(query, 0) : NULL;
+}
+
+char *tables_find_address(struct store *store, const char *network,
+                          const struct ip_address *address)
+{
+    static const char *const sql[IP_FAMILY_COUNT] = {
+        [IP_V4] = "SELECT name FROM endpoints WHERE network = ? AND address = ?",
+        [IP_V6] = "SELECT name FROM endpoints WHERE network = ? AND address6 = ?",
+    };
+    char text[IP_TEXT_SIZE];
+    return find_text(store, sql[ip_family_of(address)], network, ip_address_format(address, text));
+}
+
+char *tables_find_mac(struct store *store, const char *network, const uint8_t mac[6])
+{
+    char text[IP_MAC_TEXT_SIZE];
+    return find_text(store, "SELECT name FROM endpoints WHERE network = ? AND mac = ?", network,
+                     ip_mac_format(mac, text));
+}
+
+struct ip_address tables_find_old_address(struct store *store, const char *network,
+                                          const char *instance, enum ip_family family)
+{
+    static const char *const sql[IP_FAMILY_COUNT] = {
+        [IP_V4] = "SELECT address FROM old_addresses WHERE network = ? AND instance = ?",
+        [IP_V6] = "SELECT address6 FROM old_addresses WHERE network = ? AND instance = ?",
+    };
+    _cleanup_free_ char *text = find_text(store, sql[family], network, instance);
+    struct ip_address address = {0};
+    if (text)
+        ip_address_parse(text, &address);
+    return address;
+}
+
+char *tables_find_old_owner(struct store *store, const char *network,
+                            const struct ip_address *address)
+{
+    static const char *const sql[IP_FAMILY_COUNT] = {
+        [IP_V4] = "SELECT instance FROM old_addresses WHERE network = ? AND address = ?",
+        [IP_V6] = "SELECT instance FROM old_addresses WHERE network = ? AND address6 = ?",
+    };
+    char text[IP_TEXT_SIZE];
+    return find_text(store, sql[ip_family_of(address)], network, ip_address_format(address, text));
 }
 
 void tables_each_endpoint(struct store *store, const char *instance,
@@ -241,7 +402,7 @@ void tables_each_endpoint(struct store *store, const char *instance,
     _cleanup_statement_ sqlite3_stmt *query = store_query(
         store, NULL,
         "SELECT " ENDPOINT_COLUMNS " FROM endpoints WHERE (?1 IS NULL OR instance = ?1) AND "
-        "state != 'removing' ORDER BY instance, length(interface), interface",
+        "state != 'removing' ORDER BY instance, position",
         "s", instance);
     while (query && store_step(store, query, NULL) > 0) {
         _cleanup_(endpoint_row_done) struct endpoint_row row;
@@ -260,12 +421,12 @@ void port_row_done(struct port_row *row)
 
 int tables_write_port(struct store *store, const struct port_row *row, struct error *err)
 {
-    char address[SUBNET_TEXT_SIZE];
+    char address[IP_TEXT_SIZE];
     return store_execute(
         store, err,
         "INSERT OR REPLACE INTO published_ports (host_ip, protocol, published, target, instance, "
         "project, state) VALUES (?, ?, ?, ?, ?, ?, 'making')",
-        "ssiiss", subnet_format_address(row->host_ip, address), row->udp ? "udp" : "tcp",
+        "ssiiss", address_text(&row->host_ip, address), row->udp ? "udp" : "tcp",
         (int64_t)row->published, (int64_t)row->target, row->instance, row->project);
 }
 
@@ -297,9 +458,9 @@ void tables_each_port(struct store *store, const char *instance,
             .project = column(query, 1),
             .published = (uint16_t)sqlite3_column_int(query, 3),
             .target = (uint16_t)sqlite3_column_int(query, 4),
+            .host_ip = address_column(query, 2),
             .udp = streq(store_column_text(query, 5), "udp"),
         };
-        subnet_parse_address(store_column_text(query, 2), &row.host_ip);
         visit(&row, userdata);
     }
 }

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/store.h"
 #include "network/desired.h"
+#include "network/settings.h"
 #include "network/sysctl.h"
 
 const struct store_schema *tables_schema(void);
@@ -23,10 +24,11 @@ int tables_read_desired(struct store *store, const char *root_id, struct desired
 
 struct network_row {
     char *name, *project, *key;
+    char *spec; /* as it was asked for, JSON; "" of a row of an earlier version */
     int64_t number;
     bool internal;
-    struct subnet subnet;
-    uint32_t gateway;
+    struct ip_subnet subnet[IP_FAMILY_COUNT]; /* {0}: none of this family */
+    struct ip_address gateway[IP_FAMILY_COUNT];
     bool ready, removing; /* neither: making */
 };
 void network_row_done(struct network_row *row);
@@ -42,14 +44,27 @@ int tables_delete_network(struct store *store, const char *name, struct error *e
 /* The names of a network's endpoints that are not being removed, comma-separated; NULL for none. */
 char *tables_list_endpoints(struct store *store, const char *network);
 /* The first other network that overlaps, its name owned by the caller; NULL for none. */
-char *tables_find_overlap(struct store *store, const char *name, struct subnet subnet,
-                          struct subnet *ret_other);
+char *tables_find_overlap(struct store *store, const char *name, const struct ip_subnet *subnet,
+                          struct ip_subnet *ret_other);
+/* What the network had when it was last removed; {0}: never, or forgotten. */
+void tables_find_old_subnets(struct store *store, const char *name,
+                             struct ip_subnet ret_subnets[IP_FAMILY_COUNT]);
+/* What the spec asks for. */
+int network_row_settings(const struct network_row *row, struct network_settings *ret_settings,
+                         struct error *err);
+/* The name its driver_opts give, or a chosen one. */
+void tables_bridge_name(const char *root_id, const struct network_row *row,
+                        const struct network_settings *settings, char name[IFNAMSIZ]);
 
 struct endpoint_row {
     char *name, *instance, *service, *project, *network, *interface;
-    char *aliases; /* a JSON array */
+    char *aliases;    /* a JSON array */
+    char *link_local; /* a JSON array of further addresses */
     int64_t number;
-    uint32_t address;
+    int64_t position;    /* among the instance's NICs, from 0 */
+    int64_t gw_priority; /* the highest's gateways are the default routes */
+    struct ip_address address[IP_FAMILY_COUNT];
+    uint8_t mac[6];
     bool default_route;
     bool ready, removing;
 };
@@ -61,8 +76,17 @@ int tables_set_endpoint_state(struct store *store, const char *name, const char 
                               struct error *err);
 int tables_delete_endpoint(struct store *store, const char *name, struct error *err);
 /* Who has this address on the network: the endpoint's name, owned by the caller; NULL for none. */
-char *tables_find_address(struct store *store, const char *network, uint32_t address);
-/* Calls visit for every endpoint that is not being removed (instance NULL: all), by interface. */
+char *tables_find_address(struct store *store, const char *network,
+                          const struct ip_address *address);
+char *tables_find_mac(struct store *store, const char *network, const uint8_t mac[6]);
+/* The address of an endpoint that was removed, kept for it until somebody else takes it: {0} where
+ * it has none, and whose an address is (owned by the caller, NULL: nobody's). */
+struct ip_address tables_find_old_address(struct store *store, const char *network,
+                                          const char *instance, enum ip_family family);
+char *tables_find_old_owner(struct store *store, const char *network,
+                            const struct ip_address *address);
+/* Calls visit for every endpoint that is not being removed (instance NULL: all), in the order
+ * of the instances' NICs. */
 void tables_each_endpoint(struct store *store, const char *instance,
                           void (*visit)(const struct endpoint_row *row, void *userdata),
                           void *userdata);
@@ -72,7 +96,7 @@ void tables_each_network(struct store *store,
 
 struct port_row {
     char *instance, *project;
-    uint32_t host_ip;
+    struct ip_address host_ip; /* {0}: all of the host's, of both families */
     uint16_t published, target;
     uint16_t published_last; /* a wish only: the first free one from published to here */
     bool udp;

@@ -8,60 +8,89 @@
 struct desired_reader {
     struct desired *desired;
     struct store *store;
+    struct error *err; /* the first problem */
+    int result;
 };
 
 static void add_network(const struct network_row *row, void *userdata)
 {
-    struct desired *desired = ((struct desired_reader *)userdata)->desired;
+    struct desired_reader *reader = userdata;
+    _cleanup_(network_settings_done) struct network_settings settings = {0};
+    int r = network_row_settings(row, &settings, reader->result == 0 ? reader->err : NULL);
+    if (r < 0) {
+        reader->result = reader->result < 0 ? reader->result : r;
+        return;
+    }
     struct desired_network network = {
         .name = xstrdup(row->name),
         .project = xstrdup(row->project),
-        .subnet = row->subnet,
-        .gateway = row->gateway,
-        .internal = row->internal,
+        .internal = settings.internal,
+        .isolated = settings.isolated,
+        .masquerade = settings.masquerade,
+        .multicast = settings.multicast,
+        .mtu = settings.mtu,
     };
-    desired_bridge_name(desired->root_id, row->number, network.bridge);
-    vec_add(&desired->networks, network);
+    memcpy(network.subnet, row->subnet, sizeof(network.subnet));
+    memcpy(network.gateway, row->gateway, sizeof(network.gateway));
+    tables_bridge_name(reader->desired->root_id, row, &settings, network.bridge);
+    vec_add(&reader->desired->networks, network);
+}
+
+static void add_link_local(const char *text, struct desired_endpoint *endpoint)
+{
+    _cleanup_json_ cJSON *list = NULL;
+    json_parse(text, strlen(text), &list, NULL);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        struct ip_address address;
+        if (cJSON_IsString(item) && ip_address_parse(item->valuestring, &address) == 0)
+            vec_add(&endpoint->link_local, address);
+    }
 }
 
 static void add_endpoint(const struct endpoint_row *row, void *userdata)
 {
     struct desired *desired = ((struct desired_reader *)userdata)->desired;
-    struct desired_endpoint endpoint = {.name = xstrdup(row->name), .address = row->address};
+    struct desired_endpoint endpoint = {.name = xstrdup(row->name)};
+    memcpy(endpoint.mac, row->mac, sizeof(endpoint.mac));
+    memcpy(endpoint.address, row->address, sizeof(endpoint.address));
+    add_link_local(row->link_local, &endpoint);
     desired_tap_name(desired->root_id, row->number, endpoint.tap);
-    desired_mac(row->instance, row->network, endpoint.mac);
     vec_add(&desired->endpoints, endpoint);
 }
 
+struct target_search {
+    struct desired_port *port;
+    bool found;
+};
+
 /* The instance's endpoint with the default route: only from there an answer comes back. */
-static uint32_t find_target_address(struct store *store, const char *instance)
+static void look_for_target(const struct endpoint_row *row, void *userdata)
 {
-    _cleanup_statement_ sqlite3_stmt *query =
-        store_query(store, NULL,
-                    "SELECT address FROM endpoints WHERE instance = ? AND default_route "
-                    "AND state != 'removing' ORDER BY length(interface), interface",
-                    "s", instance);
-    uint32_t address = 0;
-    if (query && store_step(store, query, NULL) > 0)
-        subnet_parse_address(store_column_text(query, 0), &address);
-    return address;
+    struct target_search *search = userdata;
+    if (search->found || !row->default_route)
+        return;
+    memcpy(search->port->address, row->address, sizeof(row->address));
+    search->found = true;
 }
 
 static void add_port(const struct port_row *row, void *userdata)
 {
     struct desired_reader *reader = userdata;
-    uint32_t address = find_target_address(reader->store, row->instance);
-    if (address == 0)
+    struct desired_port port = {
+        .host_ip = row->host_ip,
+        .published = row->published,
+        .udp = row->udp,
+        .target = row->target,
+    };
+    struct target_search search = {.port = &port};
+    tables_each_endpoint(reader->store, row->instance, look_for_target, &search);
+    if (!search.found)
         return;
-    vec_add(&reader->desired->ports, (struct desired_port){
-                                         .project = xstrdup(row->project),
-                                         .instance = xstrdup(row->instance),
-                                         .host_ip = row->host_ip,
-                                         .published = row->published,
-                                         .udp = row->udp,
-                                         .address = address,
-                                         .target = row->target,
-                                     });
+    port.project = xstrdup(row->project);
+    port.instance = xstrdup(row->instance);
+    vec_add(&reader->desired->ports, port);
 }
 
 int tables_read_desired(struct store *store, const char *root_id, struct desired *ret_desired,
@@ -74,11 +103,22 @@ int tables_read_desired(struct store *store, const char *root_id, struct desired
         return -EIO;
     *ret_desired = (struct desired){0};
     memcpy(ret_desired->root_id, root_id, strnlen(root_id, sizeof(ret_desired->root_id) - 1));
-    struct desired_reader reader = {.desired = ret_desired, .store = store};
+    struct desired_reader reader = {.desired = ret_desired, .store = store, .err = err};
     tables_each_network(store, add_network, &reader);
     tables_each_endpoint(store, NULL, add_endpoint, &reader);
     tables_each_port(store, NULL, add_port, &reader);
-    return 0;
+    if (reader.result < 0)
+        desired_done(ret_desired);
+    return reader.result;
+}
+
+void tables_bridge_name(const char *root_id, const struct network_row *row,
+                        const struct network_settings *settings, char name[IFNAMSIZ])
+{
+    if (settings->bridge[0])
+        memcpy(name, settings->bridge, IFNAMSIZ);
+    else
+        desired_bridge_name(root_id, row->number, name);
 }
 
 char *tables_read_scope(struct store *store)

@@ -7,16 +7,50 @@
 
 #include <errno.h>
 
+static cJSON *render_variables(const struct model_variable *variables, size_t count)
+{
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddStringToObject(object, variables[i].name, variables[i].value);
+    return object;
+}
+
+static void set_variables(cJSON *spec, const char *key, const struct model_variable *variables,
+                          size_t count)
+{
+    if (count > 0)
+        json_set(spec, key, render_variables(variables, count));
+}
+
+/* What is as it is without a word has no member: networks that were made before do not change. */
 static void build_network(const struct model *model, const struct model_network *network,
                           struct spec_network *ret)
 {
     cJSON *spec = cJSON_CreateObject();
+    const struct model_pool *four = &network->pools[IP_V4], *six = &network->pools[IP_V6];
     json_set_string(spec, "project", model->name);
     json_set_string(spec, "key", network->key);
     json_set_bool(spec, "internal", network->internal);
     json_set_bool(spec, "external", network->external);
-    json_set_string(spec, "subnet", network->subnet);
-    json_set_string(spec, "gateway", network->gateway);
+    json_set_string(spec, "subnet", four->subnet);
+    json_set_string(spec, "gateway", four->gateway);
+    json_set_string(spec, "ip_range", four->range);
+    json_set_string(spec, "subnet6", six->subnet);
+    json_set_string(spec, "gateway6", six->gateway);
+    json_set_string(spec, "ip_range6", six->range);
+    if (!network->ipv4)
+        json_set_bool(spec, "ipv4", false);
+    if (network->ipv6)
+        json_set_bool(spec, "ipv6", true);
+    if (network->attachable)
+        json_set_bool(spec, "attachable", true);
+    if (network->isolated)
+        json_set_bool(spec, "isolated", true);
+    json_set_string(spec, "driver", network->driver);
+    json_set_string(spec, "multicast", network->multicast);
+    set_variables(spec, "aux_addresses", network->aux_addresses, network->aux_address_count);
+    set_variables(spec, "options", network->options, network->option_count);
+    set_variables(spec, "labels", network->labels, network->label_count);
     ret->name = network->name;
     ret->spec = spec;
     spec_hash_json(spec, ret->hash);
@@ -160,6 +194,16 @@ static int check_port(const struct model_service *service, const struct model_po
         service->name, (long long)replicas, port->published, port->published_last, (long long)room);
 }
 
+static int check_static(const struct model_service *service, int64_t replicas, const char *what,
+                        const char *key, const char *value, struct error *err)
+{
+    return value ? error_set(err, EINVAL,
+                             "service '%s' is to have %lld instances, but only one can have the "
+                             "%s %s: remove '%s'",
+                             service->name, (long long)replicas, what, value, key)
+                 : 0;
+}
+
 int specs_check_replicas(const struct specs *specs, size_t index, int64_t replicas,
                          struct error *err)
 {
@@ -168,11 +212,16 @@ int specs_check_replicas(const struct specs *specs, size_t index, int64_t replic
         return 0;
     for (size_t i = 0; i < service->attachment_count; i++) {
         const struct model_attachment *attachment = &service->attachments[i];
-        if (attachment->ipv4_address)
-            return error_set(err, EINVAL,
-                             "service '%s' is to have %lld instances, but only one can have the "
-                             "address %s: remove 'ipv4_address'",
-                             service->name, (long long)replicas, attachment->ipv4_address);
+        int r = check_static(service, replicas, "address", "ipv4_address", attachment->ipv4_address,
+                             err);
+        if (r == 0)
+            r = check_static(service, replicas, "address", "ipv6_address", attachment->ipv6_address,
+                             err);
+        if (r == 0)
+            r = check_static(service, replicas, "MAC address", "mac_address",
+                             attachment->mac_address, err);
+        if (r < 0)
+            return r;
     }
     int r = 0;
     for (size_t i = 0; r == 0 && i < service->port_count; i++)

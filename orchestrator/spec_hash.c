@@ -84,6 +84,7 @@ static const char *member_name(const char *member)
         {"endpoints", "networks"},
         {"stop_timeout_ms", "stop_grace_period"},
         {"restart", "restart policy"},
+        {"dns_options", "dns_opt"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (streq(names[i].member, member))

@@ -40,12 +40,29 @@ static void set_whose(cJSON *spec, const struct specs *specs, const struct spec_
 
 /* --- endpoints, ports ------------------------------------------------------------------------- */
 
+/* No member where there is nothing: what was made before does not change. */
+static void set_strings(cJSON *spec, const char *key, char *const *strings)
+{
+    if (strings && strings[0])
+        json_set(spec, key, json_from_strv(strings));
+}
+
+static bool reaches_host(const struct model_service *service)
+{
+    for (size_t i = 0; i < service->host_count; i++)
+        if (streq(service->hosts[i].address, MODEL_HOST_GATEWAY))
+            return true;
+    return false;
+}
+
 static void render_endpoint(const struct specs *specs, const struct model_service *service,
                             struct spec_instance *instance, size_t index)
 {
     const struct model_attachment *attachment = &service->attachments[index];
     struct spec_endpoint *ret = &instance->endpoints[index];
-    _cleanup_free_ char *interface = xasprintf("eth%zu", index);
+    _cleanup_free_ char *interface = attachment->interface_name
+                                         ? xstrdup(attachment->interface_name)
+                                         : xasprintf("eth%zu", index);
     cJSON *spec = cJSON_CreateObject();
     ret->network = xstrdup(specs->networks[attachment->network].name);
     ret->name = xasprintf("%s/%s", instance->name, ret->network);
@@ -54,6 +71,15 @@ static void render_endpoint(const struct specs *specs, const struct model_servic
     json_set_string(spec, "interface", interface);
     json_set(spec, "aliases", json_from_strv(attachment->aliases));
     json_set_string(spec, "ipv4_address", attachment->ipv4_address);
+    json_set_string(spec, "ipv6_address", attachment->ipv6_address);
+    json_set_string(spec, "mac_address", attachment->mac_address);
+    if (attachment->interface_name)
+        json_set_int(spec, "position", (int64_t)index);
+    if (attachment->gw_priority != 0)
+        json_set_int(spec, "gw_priority", attachment->gw_priority);
+    set_strings(spec, "link_local_ips", attachment->link_local_ips);
+    if (reaches_host(service))
+        json_set_bool(spec, "host_gateway", true);
     spec_hash_json(spec, ret->hash);
     ret->spec = spec;
 }
@@ -226,6 +252,28 @@ static void render_machine(const struct model_service *service, const struct spe
     json_set(spec, "restart", render_restart(&service->restart, how->oneoff));
 }
 
+/* What the guest is told of names, and of its kernel's network. */
+static void render_names(const struct model_service *service, cJSON *spec)
+{
+    json_set_string(spec, "domainname", service->domainname);
+    set_strings(spec, "dns_search", service->dns_search);
+    set_strings(spec, "dns_options", service->dns_options);
+    if (service->host_count > 0) {
+        cJSON *hosts = cJSON_AddArrayToObject(spec, "extra_hosts");
+        for (size_t i = 0; i < service->host_count; i++) {
+            cJSON *host = cJSON_CreateObject();
+            json_set_string(host, "name", service->hosts[i].name);
+            json_set_string(host, "address", service->hosts[i].address);
+            cJSON_AddItemToArray(hosts, host);
+        }
+    }
+    if (service->sysctl_count > 0) {
+        cJSON *sysctls = cJSON_AddObjectToObject(spec, "sysctls");
+        for (size_t i = 0; i < service->sysctl_count; i++)
+            cJSON_AddStringToObject(sysctls, service->sysctls[i].name, service->sysctls[i].value);
+    }
+}
+
 /* What the guest runs. */
 static void render_process(const struct model_service *service, const struct spec_rendering *how,
                            cJSON *spec)
@@ -270,6 +318,7 @@ struct spec_instance *spec_render(const struct specs *specs, const struct spec_r
     json_set(spec, "endpoints", name_endpoints(instance));
     render_process(service, how, spec);
     render_machine(service, how, spec);
+    render_names(service, spec);
     spec_render_mounts(specs, how, instance);
     json_set(spec, "depends_on", spec_dependencies(specs, how->service));
     json_set(spec, "labels", render_labels(service));

@@ -21,29 +21,43 @@ static void put_strings(struct strbuf *buffer, uint16_t tag, const cJSON *array)
         wire_put_text(buffer, tag, item->valuestring);
 }
 
-static void put_environment(struct strbuf *buffer, const cJSON *environment)
+/* "K=V" of each member. */
+static void put_pairs(struct strbuf *buffer, uint16_t tag, const cJSON *object)
 {
     const cJSON *item;
-    cJSON_ArrayForEach(item, environment)
+    cJSON_ArrayForEach(item, object)
     {
         if (!cJSON_IsString(item))
             continue;
         _cleanup_strbuf_ struct strbuf text = {0};
         strbuf_addf(&text, "%s=%s", item->string, item->valuestring);
-        wire_put_text(buffer, IDENTITY_ENVIRONMENT, strbuf_text(&text));
+        wire_put_text(buffer, tag, strbuf_text(&text));
     }
 }
 
+static void put_address(struct strbuf *fields, const char *address, int64_t prefix)
+{
+    if (!address)
+        return;
+    wire_put_text(fields, INTERFACE_ADDRESS, address);
+    wire_put_field_u32(fields, INTERFACE_PREFIX, (uint32_t)prefix);
+}
+
+/* Link-local addresses: 169.254.0.0/16 (RFC 3927), fe80::/64 (RFC 4291 section 2.5.6). */
 static void put_interface(struct strbuf *buffer, const cJSON *interface)
 {
+    const cJSON *item;
     _cleanup_strbuf_ struct strbuf fields = {0};
     put_member(&fields, INTERFACE_NAME, interface, "name");
     put_member(&fields, INTERFACE_MAC, interface, "mac");
-    if (json_string(interface, "address", NULL)) {
-        put_member(&fields, INTERFACE_ADDRESS, interface, "address");
-        wire_put_field_u32(&fields, INTERFACE_PREFIX, (uint32_t)json_int(interface, "prefix", 24));
-    }
+    put_address(&fields, json_string(interface, "address", NULL),
+                json_int(interface, "prefix", 24));
+    put_address(&fields, json_string(interface, "address6", NULL),
+                json_int(interface, "prefix6", 64));
+    cJSON_ArrayForEach(item, json_array(interface, "link_local")) if (cJSON_IsString(item))
+        put_address(&fields, item->valuestring, strchr(item->valuestring, ':') ? 64 : 16);
     put_member(&fields, INTERFACE_GATEWAY, interface, "gateway");
+    put_member(&fields, INTERFACE_GATEWAY, interface, "gateway6");
     wire_put_field_u32(&fields, INTERFACE_MTU, (uint32_t)json_int(interface, "mtu", 0));
     wire_put_field(buffer, IDENTITY_INTERFACE, fields.data, fields.length);
 }
@@ -116,13 +130,16 @@ void channel_identity_encode(const cJSON *identity, const struct vm_files *files
     put_member(buffer, IDENTITY_INSTANCE, identity, "instance");
     put_member(buffer, IDENTITY_HOSTNAME, identity, "hostname");
     put_strings(buffer, IDENTITY_ARGUMENT, json_array(identity, "argv"));
-    put_environment(buffer, json_object(identity, "environment"));
+    put_pairs(buffer, IDENTITY_ENVIRONMENT, json_object(identity, "environment"));
     put_member(buffer, IDENTITY_USER, identity, "user");
     put_member(buffer, IDENTITY_WORKING_DIR, identity, "working_dir");
     cJSON_ArrayForEach(item, json_array(identity, "interfaces")) put_interface(buffer, item);
     cJSON_ArrayForEach(item, json_array(identity, "hosts")) put_host(buffer, item);
     put_strings(buffer, IDENTITY_DNS, json_array(identity, "dns"));
     put_strings(buffer, IDENTITY_SEARCH, json_array(identity, "search"));
+    put_strings(buffer, IDENTITY_RESOLVER_OPTION, json_array(identity, "dns_options"));
+    put_member(buffer, IDENTITY_DOMAIN, identity, "domainname");
+    put_pairs(buffer, IDENTITY_SYSCTL, json_object(identity, "sysctls"));
     wire_put_field_u64(buffer, IDENTITY_TIME_NS, (uint64_t)json_int(identity, "time_ns", 0));
     if (json_bool(identity, "tty", false))
         wire_put_field(buffer, IDENTITY_TTY, NULL, 0);

@@ -74,26 +74,71 @@ static cJSON *build_interface(const cJSON *endpoint)
 {
     cJSON *interface = cJSON_CreateObject();
     json_set_string(interface, "name", json_string(endpoint, "interface", NULL));
-    static const char *const members[] = {"mac", "address", "prefix", "gateway", "dns", "mtu"};
+    static const char *const members[] = {"mac",      "address", "prefix",   "gateway",
+                                          "address6", "prefix6", "gateway6", "link_local",
+                                          "dns",      "mtu"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         copy_member(interface, endpoint, members[i]);
     return interface;
 }
 
+static void add_line(cJSON *hosts, const char *address, cJSON *names)
+{
+    cJSON *host = cJSON_CreateObject();
+    json_set_string(host, "address", address);
+    json_set(host, "names", names);
+    cJSON_AddItemToArray(hosts, host);
+}
+
 /* Its own names with the first address, as /etc/hosts has them in a container (facts: a hostname
  * that does not resolve costs seconds). Further NICs' addresses are in DNS. */
-static void add_host(cJSON *hosts, const cJSON *spec, const char *address)
+static void add_own_names(cJSON *hosts, const cJSON *spec, const char *address)
 {
-    cJSON *host = cJSON_CreateObject(), *names = cJSON_CreateArray();
+    cJSON *names = cJSON_CreateArray();
     const char *hostname = json_string(spec, "hostname", NULL);
+    const char *domain = json_string(spec, "domainname", NULL);
     const char *instance = json_string(spec, "instance", "");
+    if (hostname && domain) {
+        _cleanup_free_ char *full = xasprintf("%s.%s", hostname, domain);
+        cJSON_AddItemToArray(names, cJSON_CreateString(full));
+    }
     if (hostname)
         cJSON_AddItemToArray(names, cJSON_CreateString(hostname));
     if (!streq_null(hostname, instance))
         cJSON_AddItemToArray(names, cJSON_CreateString(instance));
-    json_set_string(host, "address", address);
-    json_set(host, "names", names);
-    cJSON_AddItemToArray(hosts, host);
+    add_line(hosts, address, names);
+}
+
+static void add_own_address(cJSON *hosts, const cJSON *spec, const char *address)
+{
+    if (address)
+        add_own_names(hosts, spec, address);
+}
+
+/* gateway: of its first network, for "host-gateway"; NULL: it has none. */
+static int add_extra_hosts(cJSON *hosts, const cJSON *spec, const char *gateway, struct error *err)
+{
+    const cJSON *host;
+    cJSON_ArrayForEach(host, json_array(spec, "extra_hosts"))
+    {
+        const char *name = json_string(host, "name", ""),
+                   *address = json_string(host, "address", "");
+        if (streq(address, "host-gateway") && !gateway)
+            return error_set(err, EADDRNOTAVAIL,
+                             "'%s' is to know the host as '%s', but it has no network with a "
+                             "gateway",
+                             json_string(spec, "instance", ""), name);
+        cJSON *names = cJSON_CreateArray();
+        cJSON_AddItemToArray(names, cJSON_CreateString(name));
+        add_line(hosts, streq(address, "host-gateway") ? gateway : address, names);
+    }
+    return 0;
+}
+
+static cJSON *copy_array(const cJSON *spec, const char *key)
+{
+    const cJSON *array = json_array(spec, key);
+    return array ? cJSON_Duplicate(array, true) : cJSON_CreateArray();
 }
 
 /* One nameserver: some resolvers ask all they know in parallel and take the first answer, also when
@@ -105,7 +150,11 @@ static int add_networks(cJSON *identity, const cJSON *spec, const cJSON *inputs,
     json_set(identity, "interfaces", interfaces);
     json_set(identity, "hosts", hosts);
     json_set(identity, "dns", dns);
-    json_set(identity, "search", cJSON_CreateArray());
+    json_set(identity, "search", copy_array(spec, "dns_search"));
+    copy_member(identity, spec, "dns_options");
+    copy_member(identity, spec, "domainname");
+    copy_member(identity, spec, "sysctls");
+    const char *gateway = NULL;
     const cJSON *name;
     cJSON_ArrayForEach(name, json_array(spec, "endpoints"))
     {
@@ -114,16 +163,19 @@ static int add_networks(cJSON *identity, const cJSON *spec, const cJSON *inputs,
         if (!endpoint)
             return -EINVAL;
         cJSON_AddItemToArray(interfaces, build_interface(endpoint));
-        const char *address = json_string(endpoint, "address", NULL);
         const char *server = json_string(endpoint, "dns", NULL);
-        if (address && cJSON_GetArraySize(hosts) == 0)
-            add_host(hosts, spec, address);
-        if (server && *server && cJSON_GetArraySize(dns) == 0)
+        if (cJSON_GetArraySize(interfaces) == 1) {
+            add_own_address(hosts, spec, json_string(endpoint, "address", NULL));
+            add_own_address(hosts, spec, json_string(endpoint, "address6", NULL));
+        }
+        if (server && *server && !gateway) {
+            gateway = server;
             cJSON_AddItemToArray(dns, cJSON_CreateString(server));
+        }
     }
     if (cJSON_GetArraySize(hosts) == 0)
-        add_host(hosts, spec, "127.0.1.1"); /* as Debian does for hosts without an address */
-    return 0;
+        add_own_names(hosts, spec, "127.0.1.1"); /* as Debian does for hosts without an address */
+    return add_extra_hosts(hosts, spec, gateway, err);
 }
 
 const char *vm_stop_signal(const cJSON *spec, const cJSON *inputs)

@@ -57,16 +57,23 @@ static void fill_hosts(const struct identity *identity, struct strbuf *text)
     strbuf_addf(text, "%s\t%s\n", address, identity->hostname);
 }
 
+static void add_words(struct strbuf *text, const char *keyword, char *const *words)
+{
+    if (!words || !*words)
+        return;
+    strbuf_add_str(text, keyword);
+    for (; *words; words++)
+        strbuf_addf(text, " %s", *words);
+    strbuf_add_str(text, "\n");
+}
+
+/* resolv.conf(5) */
 static void fill_resolv_conf(const struct identity *identity, struct strbuf *text)
 {
     for (char **server = identity->dns; server && *server; server++)
         strbuf_addf(text, "nameserver %s\n", *server);
-    if (identity->search && *identity->search) {
-        strbuf_add_str(text, "search");
-        for (char **domain = identity->search; *domain; domain++)
-            strbuf_addf(text, " %s", *domain);
-        strbuf_add_str(text, "\n");
-    }
+    add_words(text, "search", identity->search);
+    add_words(text, "options", identity->resolver_options);
 }
 
 int etc_files_write(const struct identity *identity, struct error *err)

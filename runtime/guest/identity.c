@@ -25,7 +25,7 @@ static void interface_done(struct interface *interface)
 {
     free(interface->name);
     free(interface->mac);
-    free(interface->gateway);
+    strv_free(interface->gateways);
     for (size_t i = 0; i < interface->addresses.count; i++)
         free(interface->addresses.items[i].address);
     vec_done(&interface->addresses);
@@ -51,7 +51,7 @@ static bool interface_take_field(struct interface *interface, uint16_t tag,
         interface->addresses.items[interface->addresses.count - 1].prefix = wire_get_u32(field);
         break;
     case INTERFACE_GATEWAY:
-        identity_set_text(&interface->gateway, field);
+        identity_add_text(&interface->gateways, field);
         break;
     case INTERFACE_MTU:
         interface->mtu = wire_get_u32(field);
@@ -192,6 +192,15 @@ static bool identity_take_field(struct identity *identity, uint16_t tag, struct 
     case IDENTITY_SEARCH:
         identity_add_text(&identity->search, field);
         break;
+    case IDENTITY_RESOLVER_OPTION:
+        identity_add_text(&identity->resolver_options, field);
+        break;
+    case IDENTITY_DOMAIN:
+        identity_set_text(&identity->domain, field);
+        break;
+    case IDENTITY_SYSCTL:
+        identity_add_text(&identity->sysctls, field);
+        break;
     case IDENTITY_TIME_NS:
         identity->time_ns = (int64_t)wire_get_u64(field);
         break;
@@ -223,6 +232,7 @@ int identity_decode(const void *data, size_t length, struct identity *ret_identi
 {
     struct identity identity = {.instance = xstrdup(""),
                                 .hostname = xstrdup(""),
+                                .domain = xstrdup(""),
                                 .user = xstrdup(""),
                                 .working_dir = xstrdup("")};
     struct wire_reader reader = wire_read(data, length), field;
@@ -256,6 +266,7 @@ void identity_done(struct identity *identity)
 {
     free(identity->instance);
     free(identity->hostname);
+    free(identity->domain);
     free(identity->user);
     free(identity->working_dir);
     strv_free(identity->argv);
@@ -263,6 +274,8 @@ void identity_done(struct identity *identity)
     strv_free(identity->hosts);
     strv_free(identity->dns);
     strv_free(identity->search);
+    strv_free(identity->resolver_options);
+    strv_free(identity->sysctls);
     for (size_t i = 0; i < identity->interfaces.count; i++)
         interface_done(&identity->interfaces.items[i]);
     vec_done(&identity->interfaces);

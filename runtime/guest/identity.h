@@ -14,8 +14,9 @@ struct interface_address {
 };
 
 struct interface {
-    char *name, *mac, *gateway; /* gateway NULL: no default route by this one */
-    uint32_t mtu;               /* 0: as it is */
+    char *name, *mac;
+    char **gateways; /* of either family; NULL: no default route by this one */
+    uint32_t mtu;    /* 0: as it is */
     VEC(struct interface_address) addresses;
 };
 
@@ -34,9 +35,10 @@ struct identity_file { /* a config or a secret: in memory only */
 };
 
 struct identity {
-    char *instance, *hostname, *user, *working_dir; /* "" where absent */
+    char *instance, *hostname, *domain, *user, *working_dir; /* "" where absent */
     char **argv, **environment;
-    char **hosts, **dns, **search;
+    char **hosts, **dns, **search, **resolver_options;
+    char **sysctls; /* "K=V" */
     VEC(struct interface) interfaces;
     VEC(struct identity_mount) mounts;
     VEC(struct identity_file) files;

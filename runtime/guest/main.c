@@ -8,6 +8,7 @@
 #include "runtime/guest/mounts.h"
 #include "runtime/guest/netconf.h"
 #include "runtime/guest/rootfs.h"
+#include "runtime/guest/sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,9 @@ static int set_up_guest(struct identity *identity, struct error *err)
     if (sethostname(identity->hostname, strlen(identity->hostname)) < 0)
         return error_set(err, errno, "cannot set the hostname \"%s\": %s", identity->hostname,
                          strerror(errno));
+    if (*identity->domain && setdomainname(identity->domain, strlen(identity->domain)) < 0)
+        return error_set(err, errno, "cannot set the domain name \"%s\": %s", identity->domain,
+                         strerror(errno));
     int result = rootfs_enter(identity, err);
     if (result == 0)
         result = etc_files_write(identity, err);
@@ -47,6 +51,8 @@ static int set_up_guest(struct identity *identity, struct error *err)
         result = mounts_place(identity, err);
     if (result == 0)
         result = netconf_apply(identity, err);
+    if (result == 0)
+        result = sysctl_apply(identity->sysctls, err);
     return result;
 }
 

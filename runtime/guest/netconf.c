@@ -192,19 +192,28 @@ static int rename_all(int fd, const struct identity *identity, const unsigned *i
     return 0;
 }
 
-/* As Docker does: without an IPv6 address of ours no IPv6 at all, so no link-local address either,
- * and no router solicited. (Documentation/networking/ip-sysctl.rst, disable_ipv6) */
-static void choose_families(const struct interface *interface)
+static void write_ipv6(const struct interface *interface, const char *key, const char *value)
 {
     char path[96];
-    for (size_t i = 0; i < interface->addresses.count; i++)
-        if (interface->addresses.items[i].address &&
-            strchr(interface->addresses.items[i].address, ':'))
-            return;
-    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%.32s/disable_ipv6", interface->name);
+    snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%.32s/%s", interface->name, key);
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd >= 0 && write(fd, "1", 1) < 0)
+    if (fd >= 0 && write(fd, value, strlen(value)) < 0)
         errno = 0; /* it has one address more than it needs */
+}
+
+/* As Docker does: without an IPv6 address of ours no IPv6 at all, so no link-local address either,
+ * and no router solicited; with one its routes are those we were told.
+ * (Documentation/networking/ip-sysctl.rst, disable_ipv6, accept_ra) */
+static void choose_families(const struct interface *interface)
+{
+    bool six = false;
+    for (size_t i = 0; i < interface->addresses.count; i++)
+        six = six || (interface->addresses.items[i].address &&
+                      strchr(interface->addresses.items[i].address, ':'));
+    if (six)
+        write_ipv6(interface, "accept_ra", "0");
+    else
+        write_ipv6(interface, "disable_ipv6", "1");
 }
 
 static int bring_up(int fd, const struct interface *interface, unsigned index, struct error *err)
@@ -218,11 +227,12 @@ static int bring_up(int fd, const struct interface *interface, unsigned index, s
     if (result < 0)
         return error_set(err, -result, "interface \"%s\": cannot set its address and MTU: %s",
                          interface->name, strerror(-result));
-    if (interface->gateway)
-        result = add_default_route(fd, index, interface->gateway);
-    if (result < 0 && result != -EEXIST)
-        return error_set(err, -result, "interface \"%s\": cannot set the gateway \"%s\": %s",
-                         interface->name, interface->gateway, strerror(-result));
+    for (char **gateway = interface->gateways; gateway && *gateway; gateway++) {
+        result = add_default_route(fd, index, *gateway);
+        if (result < 0 && result != -EEXIST)
+            return error_set(err, -result, "interface \"%s\": cannot set the gateway \"%s\": %s",
+                             interface->name, *gateway, strerror(-result));
+    }
     return 0;
 }
 

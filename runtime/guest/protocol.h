@@ -155,11 +155,14 @@ enum identity_tag {
     IDENTITY_STOP_SIGNAL = 12, /* u32; what the agent sends when the machine's button is pressed */
     IDENTITY_TTY = 13,         /* empty; the service has a terminal */
     IDENTITY_STDIN_OPEN = 14,  /* empty; its stdin is kept open */
-    IDENTITY_MOUNT = 32,       /* tagged, enum mount_tag; once per mount, parents first */
-    IDENTITY_FILE = 33,        /* tagged, enum file_tag; once per config or secret */
-    IDENTITY_READ_ONLY_ROOT = 34, /* empty */
-    IDENTITY_CONVERT = 35         /* empty: there is no root and no service; the first mount's
-                                     content is copied to the second's, then EXITED 0 or FAILED */
+    IDENTITY_DOMAIN = 15,      /* text */
+    IDENTITY_SYSCTL = 16,      /* "K=V", once per kernel parameter */
+    IDENTITY_RESOLVER_OPTION = 17, /* of resolv.conf(5) */
+    IDENTITY_MOUNT = 32,           /* tagged, enum mount_tag; once per mount, parents first */
+    IDENTITY_FILE = 33,            /* tagged, enum file_tag; once per config or secret */
+    IDENTITY_READ_ONLY_ROOT = 34,  /* empty */
+    IDENTITY_CONVERT = 35          /* empty: there is no root and no service; the first mount's
+                                      content is copied to the second's, then EXITED 0 or FAILED */
 };
 
 enum interface_tag {
@@ -167,7 +170,7 @@ enum interface_tag {
     INTERFACE_MAC = 2,     /* "02:..." */
     INTERFACE_ADDRESS = 3, /* text, IPv4 or IPv6 */
     INTERFACE_PREFIX = 4,  /* u32, belongs to the address before it */
-    INTERFACE_GATEWAY = 5, /* text; absent: no default route */
+    INTERFACE_GATEWAY = 5, /* text, IPv4 or IPv6; absent: no default route of that family */
     INTERFACE_MTU = 6      /* u32 */
 };
 

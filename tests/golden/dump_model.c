@@ -183,6 +183,13 @@ static void dump_links(const struct model *model, const struct model_service *se
                     attachment->priority);
         if (attachment->aliases)
             add_vector(out, "  aliases", attachment->aliases);
+        add_text(out, "  ipv6_address", attachment->ipv6_address);
+        add_text(out, "  mac_address", attachment->mac_address);
+        add_text(out, "  interface_name", attachment->interface_name);
+        if (attachment->gw_priority != 0)
+            strbuf_addf(out, "    gw_priority: %" PRId64 "\n", attachment->gw_priority);
+        if (attachment->link_local_ips)
+            add_vector(out, "  link_local_ips", attachment->link_local_ips);
     }
     for (size_t i = 0; i < service->dependency_count; i++) {
         const struct model_dependency *dependency = &service->dependencies[i];
@@ -191,6 +198,25 @@ static void dump_links(const struct model *model, const struct model_service *se
                     conditions[dependency->condition], dependency->required ? " required" : "",
                     dependency->restart ? " restart" : "");
     }
+}
+
+static void add_some(struct strbuf *out, const char *name, char *const *vector)
+{
+    if (vector && vector[0])
+        add_vector(out, name, vector);
+}
+
+static void dump_names(const struct model_service *service, struct strbuf *out)
+{
+    add_text(out, "domainname", service->domainname);
+    add_some(out, "dns", service->dns);
+    add_some(out, "dns_search", service->dns_search);
+    add_some(out, "dns_opt", service->dns_options);
+    for (size_t i = 0; i < service->host_count; i++)
+        strbuf_addf(out, "  host %s %s\n", service->hosts[i].name, service->hosts[i].address);
+    for (size_t i = 0; i < service->link_count; i++)
+        strbuf_addf(out, "  link %s as %s\n", service->links[i].target, service->links[i].alias);
+    add_variables(out, "sysctl", service->sysctls, service->sysctl_count);
 }
 
 static void dump_service(const struct model *model, const struct model_service *service,
@@ -216,6 +242,7 @@ static void dump_service(const struct model *model, const struct model_service *
     dump_files(model->secrets, service->secrets, service->secret_count, "secret", out);
     dump_life(service, out);
     add_text(out, "hostname", service->hostname);
+    dump_names(service, out);
     add_text(out, "working_dir", service->working_dir);
     add_text(out, "user", service->user);
     strbuf_addf(out, "  cpus %g memory %" PRIu64 "\n", service->cpus, service->memory_bytes);
@@ -238,17 +265,32 @@ static void dump_sources(const struct model *model, const struct model_source *s
     }
 }
 
+static void dump_network(const struct model_network *network, struct strbuf *out)
+{
+    const struct model_pool *four = &network->pools[IP_V4], *six = &network->pools[IP_V6];
+    strbuf_addf(out, "network %s (line %u)\n  name: \"%s\"%s%s%s%s%s%s\n", network->key,
+                network->position.line, network->name, network->internal ? " internal" : "",
+                network->external ? " external" : "", network->attachable ? " attachable" : "",
+                network->isolated ? " isolated" : "", network->ipv4 ? "" : " without IPv4",
+                network->ipv6 ? " with IPv6" : "");
+    add_text(out, "driver", network->driver);
+    add_text(out, "subnet", four->subnet);
+    add_text(out, "gateway", four->gateway);
+    add_text(out, "range", four->range);
+    add_text(out, "subnet6", six->subnet);
+    add_text(out, "gateway6", six->gateway);
+    add_text(out, "range6", six->range);
+    add_text(out, "multicast", network->multicast);
+    add_variables(out, "aux address", network->aux_addresses, network->aux_address_count);
+    add_variables(out, "option", network->options, network->option_count);
+    add_variables(out, "label", network->labels, network->label_count);
+}
+
 void dump_model(const struct model *model, struct strbuf *out)
 {
     strbuf_addf(out, "project %s\n", model->name);
-    for (size_t i = 0; i < model->network_count; i++) {
-        const struct model_network *network = &model->networks[i];
-        strbuf_addf(out, "network %s (line %u)\n  name: \"%s\"%s%s\n", network->key,
-                    network->position.line, network->name, network->internal ? " internal" : "",
-                    network->external ? " external" : "");
-        add_text(out, "subnet", network->subnet);
-        add_text(out, "gateway", network->gateway);
-    }
+    for (size_t i = 0; i < model->network_count; i++)
+        dump_network(&model->networks[i], out);
     for (size_t i = 0; i < model->volume_count; i++) {
         const struct model_volume *volume = &model->volumes[i];
         strbuf_addf(out, "volume %s (line %u)\n  name: \"%s\"%s%s\n", volume->key,

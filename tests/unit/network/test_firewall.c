@@ -8,36 +8,61 @@
 
 #include <cmocka.h>
 
-static void add_network(struct desired *desired, const char *name, int number, bool internal)
+/* 10.89.NUMBER.0/24, and with IPv6 fd00:0:0:NUMBER::/64. */
+static struct desired_network *add_network(struct desired *desired, const char *name, int number,
+                                           bool internal)
 {
     struct desired_network network = {
         .name = xstrdup(name),
         .project = xstrdup("shop"),
-        .subnet = {.address = 0x0a590000u + ((uint32_t)number << 8), .prefix = 24},
-        .gateway = 0x0a590001u + ((uint32_t)number << 8),
         .internal = internal,
+        .masquerade = true,
     };
+    network.subnet[IP_V4] =
+        (struct ip_subnet){{.size = 4, .bytes = {10, 89, (unsigned char)number}}, 24};
+    network.gateway[IP_V4] = ip_address_next(network.subnet[IP_V4].address);
     desired_bridge_name(desired->root_id, number, network.bridge);
     vec_add(&desired->networks, network);
+    return &desired->networks.items[desired->networks.count - 1];
 }
 
-static void add_endpoint(struct desired *desired, const char *name, int number, uint32_t address)
+static void add_ipv6(struct desired_network *network, int number)
 {
-    struct desired_endpoint endpoint = {
-        .name = xstrdup(name), .mac = {2, 0, 0, 0, 0, (uint8_t)number}, .address = address};
+    network->subnet[IP_V6] =
+        (struct ip_subnet){{.size = 16, .bytes = {0xfd, [7] = (unsigned char)number}}, 64};
+    network->gateway[IP_V6] = ip_address_next(network->subnet[IP_V6].address);
+}
+
+static struct ip_address address_of(const char *text)
+{
+    struct ip_address address = {0};
+    if (*text)
+        assert_int_equal(ip_address_parse(text, &address), 0);
+    return address;
+}
+
+static struct desired_endpoint *add_endpoint(struct desired *desired, const char *name, int number,
+                                             const char *address)
+{
+    struct desired_endpoint endpoint = {.name = xstrdup(name),
+                                        .mac = {2, 0, 0, 0, 0, (uint8_t)number},
+                                        .address = {[IP_V4] = address_of(address)}};
     desired_tap_name(desired->root_id, number, endpoint.tap);
     vec_add(&desired->endpoints, endpoint);
+    return &desired->endpoints.items[desired->endpoints.count - 1];
 }
 
-static void add_port(struct desired *desired, uint32_t host_ip, uint16_t published, bool udp)
+static struct desired_port *add_port(struct desired *desired, const char *host_ip,
+                                     uint16_t published, bool udp)
 {
     vec_add(&desired->ports, (struct desired_port){.project = xstrdup("shop"),
                                                    .instance = xstrdup("shop-web-1"),
-                                                   .host_ip = host_ip,
+                                                   .host_ip = address_of(host_ip),
                                                    .published = published,
                                                    .udp = udp,
-                                                   .address = 0x0a590005u,
+                                                   .address = {[IP_V4] = address_of("10.89.0.5")},
                                                    .target = 80});
+    return &desired->ports.items[desired->ports.count - 1];
 }
 
 static void compare(const struct desired *desired, const char *golden)
@@ -72,12 +97,31 @@ static void test_shop(void **state)
     _cleanup_(desired_done) struct desired desired = {.root_id = "1a2b3c"};
     add_network(&desired, "shop_frontend", 0, false);
     add_network(&desired, "shop_backend", 1, true);
-    add_endpoint(&desired, "shop-web-1/shop_frontend", 0, 0x0a590005u);
-    add_endpoint(&desired, "shop-api-1/shop_backend", 1, 0x0a590106u);
-    add_port(&desired, 0, 8080, false);
-    add_port(&desired, 0, 8053, true);
-    add_port(&desired, 0x7f000001u, 8081, false);
+    add_endpoint(&desired, "shop-web-1/shop_frontend", 0, "10.89.0.5");
+    add_endpoint(&desired, "shop-api-1/shop_backend", 1, "10.89.1.6");
+    add_port(&desired, "", 8080, false);
+    add_port(&desired, "", 8053, true);
+    add_port(&desired, "127.0.0.1", 8081, false);
     compare(&desired, "shop");
+}
+
+static void test_both_families(void **state)
+{
+    (void)state;
+    _cleanup_(desired_done) struct desired desired = {.root_id = "1a2b3c"};
+    add_ipv6(add_network(&desired, "shop_frontend", 0, false), 0);
+    add_ipv6(add_network(&desired, "shop_backend", 1, true), 1);
+    struct desired_network *routed = add_network(&desired, "shop_routed", 2, false);
+    routed->masquerade = false;
+    struct desired_endpoint *web =
+        add_endpoint(&desired, "shop-web-1/shop_frontend", 0, "10.89.0.5");
+    web->address[IP_V6] = address_of("fd00::5");
+    vec_add(&web->link_local, address_of("169.254.8.8"));
+    add_endpoint(&desired, "shop-api-1/shop_routed", 1, "10.89.2.6");
+    add_port(&desired, "", 8080, false)->address[IP_V6] = address_of("fd00::5");
+    add_port(&desired, "2001:db8::1", 8081, false)->address[IP_V6] = address_of("fd00::5");
+    add_port(&desired, "192.0.2.1", 8082, true)->address[IP_V6] = address_of("fd00::5");
+    compare(&desired, "both-families");
 }
 
 /* Names come from files: what could end a string must not reach nftables. */
@@ -124,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_one_network),
         cmocka_unit_test(test_shop),
+        cmocka_unit_test(test_both_families),
         cmocka_unit_test(test_names_cannot_break_out),
         cmocka_unit_test(test_long_names_are_cut),
         cmocka_unit_test(test_messages_are_cut),

@@ -1,4 +1,4 @@
-#include "compose/ip.h"
+#include "base/ip.h"
 
 #include "../unit.h"
 

@@ -1,11 +1,13 @@
-/* See compose/ip.h. */
-#include "compose/ip.h"
+/* See base/ip.h. */
+#include "base/ip.h"
 
 #include "base/str.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 int ip_address_parse(const char *text, struct ip_address *ret_address)
 {
@@ -81,6 +83,56 @@ struct ip_address ip_address_next(struct ip_address address)
     return address;
 }
 
+struct ip_address ip_address_add(struct ip_address address, uint64_t offset)
+{
+    unsigned carry = 0;
+    for (unsigned i = address.size; i-- > 0; offset >>= 8) {
+        unsigned sum = address.bytes[i] + (unsigned)(offset & 0xff) + carry;
+        address.bytes[i] = (unsigned char)sum;
+        carry = sum >> 8;
+    }
+    return address;
+}
+
+socklen_t ip_address_to_socket(const struct ip_address *address, uint16_t port,
+                               struct sockaddr_storage *ret_socket)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    *ret_socket = (struct sockaddr_storage){0};
+    if (address->size == 16) {
+        memcpy(&six.sin6_addr, address->bytes, 16);
+        memcpy(ret_socket, &six, sizeof(six));
+        return sizeof(six);
+    }
+    memcpy(&four.sin_addr, address->bytes, 4);
+    memcpy(ret_socket, &four, sizeof(four));
+    return sizeof(four);
+}
+
+struct ip_address ip_address_from_socket(const struct sockaddr *socket)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct ip_address address = {0};
+    if (socket->sa_family == AF_INET) {
+        address.size = 4;
+        memcpy(address.bytes, &((const struct sockaddr_in *)socket)->sin_addr, 4);
+    } else if (socket->sa_family == AF_INET6) {
+        const unsigned char *bytes = ((const struct sockaddr_in6 *)socket)->sin6_addr.s6_addr;
+        bool is_mapped = memcmp(bytes, mapped, sizeof(mapped)) == 0;
+        address.size = is_mapped ? 4 : 16;
+        memcpy(address.bytes, is_mapped ? bytes + 12 : bytes, address.size);
+    }
+    return address;
+}
+
+char *ip_mac_format(const unsigned char mac[6], char buffer[IP_MAC_TEXT_SIZE])
+{
+    snprintf(buffer, IP_MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+             mac[3], mac[4], mac[5]);
+    return buffer;
+}
+
 /* The address with all bits behind the prefix 0, or 1. */
 static struct ip_address fill_host(const struct ip_subnet *subnet, bool ones)
 {
@@ -114,4 +166,23 @@ bool ip_subnet_contains(const struct ip_subnet *subnet, const struct ip_address 
     struct ip_address first = ip_subnet_first(subnet), last = ip_subnet_last(subnet);
     return address->size == subnet->address.size && ip_address_compare(&first, address) <= 0 &&
            ip_address_compare(address, &last) <= 0;
+}
+
+bool ip_subnet_overlaps(const struct ip_subnet *a, const struct ip_subnet *b)
+{
+    return ip_subnet_contains(a, &b->address) || ip_subnet_contains(b, &a->address);
+}
+
+bool ip_subnet_has_host(const struct ip_subnet *subnet, const struct ip_address *address)
+{
+    struct ip_address first = ip_subnet_first(subnet), last = ip_subnet_last(subnet);
+    return ip_subnet_contains(subnet, address) && ip_address_compare(address, &first) != 0 &&
+           (address->size == 16 || ip_address_compare(address, &last) != 0);
+}
+
+char *ip_subnet_format(const struct ip_subnet *subnet, char buffer[IP_SUBNET_TEXT_SIZE])
+{
+    size_t length = strlen(ip_address_format(&subnet->address, buffer));
+    snprintf(buffer + length, IP_SUBNET_TEXT_SIZE - length, "/%u", subnet->prefix);
+    return buffer;
 }
