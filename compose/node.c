@@ -90,20 +90,52 @@ struct node *node_copy(struct arena *arena, const struct node *node, size_t dept
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
-uint64_t node_hash_seed;
+static uint64_t hash_seed;
 
 /* Nobody outside can know it, so nobody can write keys that all meet in one slot. */
 __attribute__((constructor)) static void choose_seed(void)
 {
-    memcpy(&node_hash_seed, (const void *)getauxval(AT_RANDOM), sizeof(node_hash_seed));
+    memcpy(&hash_seed, (const void *)getauxval(AT_RANDOM), sizeof(hash_seed));
 }
 
-uint32_t node_hash_long(const char *key, size_t length)
+static uint64_t word_at(const char *text)
 {
-    uint64_t hash = node_hash_seed;
-    for (; length > 8; key += 8, length -= 8)
-        hash = node_hash_mix(hash ^ node_hash_word(key));
-    return node_hash_end(hash ^ node_hash_word(key + length - 8), length);
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    return word;
+}
+
+static uint64_t mix(uint64_t hash)
+{
+    hash *= 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio (Knuth, 6.4) */
+    return hash ^ (hash >> 32);
+}
+
+static uint32_t hash_end(uint64_t hash, size_t length)
+{
+    uint32_t folded = (uint32_t)mix(mix(hash ^ length));
+    return folded ? folded : 1;
+}
+
+uint32_t node_hash(const char *key)
+{
+    size_t length = strlen(key), left = length;
+    uint64_t hash = hash_seed;
+    uint32_t first = 0, last = 0;
+    if (length >= 8) {
+        for (; left > 8; key += 8, left -= 8)
+            hash = mix(hash ^ word_at(key));
+        return hash_end(hash ^ word_at(key + left - 8), length);
+    }
+    if (length >= 4) {
+        memcpy(&first, key, sizeof(first));
+        memcpy(&last, key + length - 4, sizeof(last));
+        hash ^= (uint64_t)first << 32 | last;
+    } else if (length > 0) {
+        first = (unsigned char)key[0] << 8 | (unsigned char)key[length / 2];
+        hash ^= (uint64_t)first << 8 | (unsigned char)key[length - 1];
+    }
+    return hash_end(hash, length);
 }
 
 /* The slot of a hash, and the one behind it; the first word is their number, a power of two. */
@@ -118,12 +150,12 @@ static size_t next_slot(const struct node *map, size_t slot)
 
 static void index_add(struct node *map, size_t place)
 {
-    uint32_t hash = map->pairs[place].hash;
+    const struct node_pair *pair = &map->pairs[place];
     if (!node_is_indexed(map)) {
-        map->present |= node_present_bit(hash);
+        map->present |= node_present_bit(pair->key);
         return;
     }
-    size_t slot = first_slot(map, hash);
+    size_t slot = first_slot(map, pair->hash);
     while (map->index[slot])
         slot = next_slot(map, slot);
     map->index[slot] = (uint32_t)place + 1;
@@ -152,11 +184,10 @@ static void index_rebuild(struct arena *arena, struct node *map)
 
 static bool is_key(const struct node_pair *pair, const char *key, uint32_t hash)
 {
-    /* Keys of the schema are the same text, and often the same string. */
     return pair->hash == hash && (pair->key == key || streq(pair->key, key));
 }
 
-struct node_pair *node_search(const struct node *map, const char *key, uint32_t hash)
+static struct node_pair *search(const struct node *map, const char *key, uint32_t hash)
 {
     if (node_is_indexed(map)) {
         for (size_t slot = first_slot(map, hash); map->index[slot]; slot = next_slot(map, slot))
@@ -168,6 +199,15 @@ struct node_pair *node_search(const struct node *map, const char *key, uint32_t 
         if (is_key(&map->pairs[i], key, hash))
             return &map->pairs[i];
     return NULL;
+}
+
+struct node_pair *node_search(const struct node *map, const char *key)
+{
+    /* Keys of the schema are the same text, and often the same string. */
+    for (size_t i = 0; !node_is_indexed(map) && i < map->count; i++)
+        if (map->pairs[i].key == key)
+            return &map->pairs[i];
+    return search(map, key, node_hash(key));
 }
 
 /* --- growing -------------------------------------------------------------------------------- */
@@ -203,7 +243,7 @@ void node_append(struct arena *arena, struct node *list, struct node *item)
 struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair)
 {
     uint32_t hash = pair->hash ? pair->hash : node_hash(pair->key);
-    struct node_pair *earlier = node_find_hashed(map, pair->key, hash);
+    struct node_pair *earlier = node_may_hold(map, pair->key) ? search(map, pair->key, hash) : NULL;
     if (earlier)
         return earlier;
     grow(arena, map);

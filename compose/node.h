@@ -67,8 +67,8 @@ struct node {
                 /* Of a map with room for NODE_INDEX_FROM pairs: open addressing, place in pairs +
                  * 1, 0 free; first its size. */
                 uint32_t *index;
-                /* Of a smaller one: a bit per key's hash, so that most keys that are not there need
-                 * no search. */
+                /* Of a smaller one: each key's bit, so that most keys that are not there need no
+                 * search. */
                 uint64_t present;
             };
         };
@@ -90,6 +90,8 @@ struct node *node_new_int(struct arena *arena, int64_t value, struct position po
 struct node *node_new_bool(struct arena *arena, bool value, struct position position);
 /* Bytes of all strings and keys. */
 size_t node_text_size(const struct node *node);
+/* Never 0. */
+uint32_t node_hash(const char *key);
 /* A deep copy, positions as they were. Adds the number of nodes to *count; NULL where that exceeds
  * limit or the copy is deeper than depth. */
 struct node *node_copy(struct arena *arena, const struct node *node, size_t depth, size_t limit,
@@ -131,77 +133,35 @@ char *node_format_number(const struct node *node, enum number_style style, char 
 
 /* --- looking up -------------------------------------------------------------------------------
  *
- * Inline, for most keys asked for are literals, whose hash is then known but for the seed, and most
- * of them are not there. */
-
-extern uint64_t node_hash_seed;
-
-static inline uint64_t node_hash_word(const char *text)
-{
-    uint64_t word;
-    __builtin_memcpy(&word, text, sizeof(word));
-    return word;
-}
-
-static inline uint64_t node_hash_mix(uint64_t hash)
-{
-    hash *= 0x9e3779b97f4a7c15; /* 2^64 divided by the golden ratio (Knuth, 6.4) */
-    return hash ^ (hash >> 32);
-}
-
-static inline uint32_t node_hash_end(uint64_t hash, size_t length)
-{
-    uint32_t folded = (uint32_t)node_hash_mix(node_hash_mix(hash ^ length));
-    return folded ? folded : 1;
-}
-
-uint32_t node_hash_long(const char *key, size_t length); /* more than 16 bytes */
-
-static inline uint32_t node_hash(const char *key)
-{
-    size_t length = __builtin_strlen(key);
-    uint64_t hash = node_hash_seed;
-    uint32_t first = 0, last = 0;
-    if (length > 16)
-        return node_hash_long(key, length);
-    if (length >= 8) {
-        hash = node_hash_mix(hash ^ node_hash_word(key)) ^ node_hash_word(key + length - 8);
-    } else if (length >= 4) {
-        __builtin_memcpy(&first, key, sizeof(first));
-        __builtin_memcpy(&last, key + length - 4, sizeof(last));
-        hash ^= (uint64_t)first << 32 | last;
-    } else if (length > 0) {
-        first = (unsigned char)key[0] << 8 | (unsigned char)key[length / 2];
-        hash ^= (uint64_t)first << 8 | (unsigned char)key[length - 1];
-    }
-    return node_hash_end(hash, length);
-}
+ * Inline, for most keys asked for are literals, whose bit is then a constant, and most of them are
+ * not there. */
 
 static inline bool node_is_indexed(const struct node *map)
 {
     return map->capacity >= NODE_INDEX_FROM;
 }
 
-static inline uint64_t node_present_bit(uint32_t hash)
+/* One of 64, by the length and the characters at both ends; these factors part the keys of services
+ * well. */
+static inline uint64_t node_present_bit(const char *key)
 {
-    return UINT64_C(1) << (hash % 64);
+    size_t length = __builtin_strlen(key);
+    size_t ends =
+        length > 0 ? 5 * (size_t)(unsigned char)key[0] + 15 * (size_t)(unsigned char)key[length - 1]
+                   : 0;
+    return UINT64_C(1) << ((ends + 29 * length) % 64);
 }
 
-struct node_pair *node_search(const struct node *map, const char *key, uint32_t hash);
-
-static inline struct node_pair *node_find_hashed(const struct node *map, const char *key,
-                                                 uint32_t hash)
+static inline bool node_may_hold(const struct node *map, const char *key)
 {
-    if (!node_is_indexed(map) && !(map->present & node_present_bit(hash)))
-        return NULL;
-    return node_search(map, key, hash);
+    return node_is_indexed(map) || (map->present & node_present_bit(key));
 }
+
+struct node_pair *node_search(const struct node *map, const char *key);
 
 static inline struct node_pair *node_find(const struct node *map, const char *key)
 {
-    if (!node_is(map, NODE_MAP) || map->count == 0)
-        return NULL;
-    return node_find_hashed(map, key, node_hash(key));
+    return node_is(map, NODE_MAP) && node_may_hold(map, key) ? node_search(map, key) : NULL;
 }
 
 /* The value; NULL where there is none, or a bad one. map may be NULL. */
