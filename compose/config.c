@@ -157,6 +157,12 @@ static void forget_positions(struct node *node)
     }
 }
 
+static void after_service(void *data, const struct model *model, const struct node_pair *pair,
+                          const struct model_service *service)
+{
+    validate_add(data, model, pair, service);
+}
+
 static int deserialize(struct arena *arena, struct node *wrapper, struct diagnostics *diagnostics,
                        struct model **ret_model, struct error *err)
 {
@@ -179,13 +185,16 @@ static int deserialize(struct arena *arena, struct node *wrapper, struct diagnos
                                     .project = name,
                                     .is_wire = true};
     complete_tree(&completion, tree, &none);
+    struct validation validation = {.diagnostics = diagnostics};
     struct model *model = model_build(
         arena, diagnostics,
         &(struct model_input){.tree = tree,
                               .directory = directory,
                               .disabled = node_is(disabled, NODE_LIST) ? disabled : NULL,
-                              .values = node_get(wrapper, "values")});
-    validate_model(model, diagnostics);
+                              .values = node_get(wrapper, "values"),
+                              .after_service = after_service,
+                              .data = &validation});
+    validate_model(&validation, model);
     if (diagnostics_count(diagnostics, SEVERITY_ERROR) > 0 || name[0] == '\0')
         return error_set(err, EINVAL, "the project is not valid");
     *ret_model = model;

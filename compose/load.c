@@ -167,24 +167,32 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
 struct finishing {
     const struct schema_object *rows;
     struct notes *notes;
+    struct validation *validation; /* NULL: nothing is checked */
 };
 
-static void before_service(void *data, const struct node_pair *service)
+static void before_service(void *data, const struct node_pair *pair)
 {
     const struct finishing *finishing = data;
-    complete_drop_empty(finishing->rows, service->value);
-    notes_add_service(finishing->notes, service);
+    complete_drop_empty(finishing->rows, pair->value);
+    notes_add_service(finishing->notes, pair);
 }
 
-static void after_service(void *data, const struct node_pair *service)
+static void after_service(void *data, const struct model *model, const struct node_pair *pair,
+                          const struct model_service *service)
 {
     const struct finishing *finishing = data;
-    complete_forget(finishing->rows, service->value);
+    complete_forget(finishing->rows, pair->value);
+    if (finishing->validation)
+        validate_add(finishing->validation, model, pair, service);
 }
 
 static struct model *build_model(const struct load *load, struct node *tree, struct notes *notes)
 {
-    struct finishing finishing = {schema_find(&schema_root, "services")->object, notes};
+    bool validates = !load->options->no_consistency && !load->options->no_interpolate;
+    struct validation validation = {.diagnostics = load->diagnostics};
+    struct finishing finishing = {.rows = schema_find(&schema_root, "services")->object,
+                                  .notes = notes,
+                                  .validation = validates ? &validation : NULL};
     struct model_input input = {.tree = tree,
                                 .directory = load->files.directory,
                                 .files = load->files.paths,
@@ -194,7 +202,10 @@ static struct model *build_model(const struct load *load, struct node *tree, str
                                 .before_service = before_service,
                                 .after_service = after_service,
                                 .data = &finishing};
-    return model_build(load->arena, load->diagnostics, &input);
+    struct model *model = model_build(load->arena, load->diagnostics, &input);
+    if (validates)
+        validate_model(&validation, model);
+    return model;
 }
 
 /* What was not interpolated is noted, and else left as it is. */
@@ -221,8 +232,6 @@ int compose_load(const struct compose_options *options, struct diagnostics *diag
     struct model *model = build_model(&load, tree, notes);
     model->profiles = keys_of(arena, load.profiles);
     model->environment = variables_list(load.variables);
-    if (!options->no_consistency && !options->no_interpolate)
-        validate_model(model, diagnostics);
     if (options->no_interpolate)
         note_bare_services(notes, tree);
     notes_add_rest(notes, tree);

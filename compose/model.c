@@ -203,12 +203,13 @@ struct model *model_build(struct arena *arena, struct diagnostics *diagnostics,
     model_build_networks(&builder);
     model->services = builder_array(&builder, struct model_service, builder.services);
     for (; model->service_count < builder_count(builder.services); model->service_count++) {
-        const struct node_pair *service = &builder.services->pairs[model->service_count];
+        const struct node_pair *pair = &builder.services->pairs[model->service_count];
+        struct model_service *service = &model->services[model->service_count];
         if (input->before_service)
-            input->before_service(input->data, service);
-        build_service(&builder, service, &model->services[model->service_count]);
+            input->before_service(input->data, pair);
+        build_service(&builder, pair, service);
         if (input->after_service)
-            input->after_service(input->data, service);
+            input->after_service(input->data, model, pair, service);
     }
     return model;
 }

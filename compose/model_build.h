@@ -14,10 +14,11 @@ struct model_input {
     const struct variables *variables; /* the caller's, for configs and secrets `environment:` */
     bool is_bare;              /* only name and tree: what was not interpolated has no types */
     const struct node *values; /* the same over the wire: {"secrets": {KEY: VALUE}, ...} */
-    /* Called with each service before and after it is read, while it is at hand: a large project
+    /* Called with each service before and after it is built, while it is at hand: a large project
      * fits no cache, and each walk over it costs as much as what is done there. NULL: nothing. */
-    void (*before_service)(void *data, const struct node_pair *service);
-    void (*after_service)(void *data, const struct node_pair *service);
+    void (*before_service)(void *data, const struct node_pair *pair);
+    void (*after_service)(void *data, const struct model *model, const struct node_pair *pair,
+                          const struct model_service *service);
     void *data;
 };
 

@@ -144,29 +144,45 @@ static void check_cycles(const struct model *model, struct diagnostics *diagnost
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-/* All of one service, then the next: a large project does not fit the processor's caches. */
-static void check_services(const struct model *model, struct diagnostics *diagnostics)
+static unsigned char traits_of(const struct node *node)
 {
-    const struct node *services = node_get(model->tree, "services");
-    struct node *names = node_new(model_arena(model), NODE_MAP, (struct position){0});
-    for (size_t i = 0; i < model->service_count; i++) {
-        const struct model_service *service = &model->services[i];
-        const struct node *node = services->pairs[i].value;
-        check_image(node, service, diagnostics);
-        check_contexts(model, services, &services->pairs[i], diagnostics);
-        check_bootstrap(node, service, diagnostics);
-        validate_service(model, node, service, names, diagnostics);
-        validate_service_limits(model, node, service, diagnostics);
-        validate_service_storage(model, node, service, diagnostics);
-    }
+    const struct node *networks = node_get(node, "networks");
+    unsigned traits = node_find(node, "mac_address") ? TRAIT_ENDPOINTS : 0;
+    if (node_find(node, "container_name"))
+        traits |= TRAIT_NAME;
+    if (node_find(node, "network_mode"))
+        traits |= TRAIT_NETWORK_MODE;
+    if (node_find(node_get(node, "build"), "additional_contexts"))
+        traits |= TRAIT_CONTEXTS;
+    for (size_t i = 0; node_is(networks, NODE_MAP) && i < networks->count; i++)
+        if (node_is(networks->pairs[i].value, NODE_MAP) && networks->pairs[i].value->count > 0)
+            traits |= TRAIT_ENDPOINTS;
+    return (unsigned char)traits;
 }
 
-void validate_model(const struct model *model, struct diagnostics *diagnostics)
+void validate_add(struct validation *validation, const struct model *model,
+                  const struct node_pair *pair, const struct model_service *service)
 {
-    check_services(model, diagnostics);
-    check_cycles(model, diagnostics);
-    validate_ports(model, diagnostics);
-    validate_networks(model, diagnostics);
-    validate_endpoints(model, diagnostics);
-    validate_storage(model, diagnostics);
+    struct diagnostics *diagnostics = validation->diagnostics;
+    vec_add(&validation->traits, traits_of(pair->value));
+    check_image(pair->value, service, diagnostics);
+    check_bootstrap(pair->value, service, diagnostics);
+    validate_service(model, pair->value, service, diagnostics);
+    validate_service_limits(model, pair->value, service, diagnostics);
+    validate_service_storage(model, pair->value, service, diagnostics);
+}
+
+void validate_model(struct validation *validation, const struct model *model)
+{
+    const struct node *services = node_get(model->tree, "services");
+    for (size_t i = 0; i < model->service_count; i++)
+        if (validation->traits.items[i] & TRAIT_CONTEXTS)
+            check_contexts(model, services, &services->pairs[i], validation->diagnostics);
+    validate_services(validation, model);
+    check_cycles(model, validation->diagnostics);
+    validate_ports(validation, model);
+    validate_networks(validation, model);
+    validate_endpoints(validation, model);
+    validate_storage(model, validation->diagnostics);
+    vec_done(&validation->traits);
 }

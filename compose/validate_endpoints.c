@@ -110,11 +110,12 @@ static void check_service(struct check *check, size_t i)
     }
 }
 
-void validate_endpoints(const struct model *model, struct diagnostics *diagnostics)
+void validate_endpoints(const struct validation *validation, const struct model *model)
 {
-    struct check check = {.model = model, .diagnostics = diagnostics};
+    struct check check = {.model = model, .diagnostics = validation->diagnostics};
     for (size_t i = 0; i < model->service_count; i++)
-        check_service(&check, i);
+        if (validation->traits.items[i] & TRAIT_ENDPOINTS)
+            check_service(&check, i);
     check_macs(&check);
     vec_done(&check.macs);
 }

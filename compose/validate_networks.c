@@ -334,9 +334,9 @@ static void check_external(const struct check *check, size_t network)
     }
 }
 
-void validate_networks(const struct model *model, struct diagnostics *diagnostics)
+void validate_networks(const struct validation *validation, const struct model *model)
 {
-    struct check check = {.model = model, .diagnostics = diagnostics};
+    struct check check = {.model = model, .diagnostics = validation->diagnostics};
     check.first_pool = xcalloc(model->network_count + 1, sizeof(size_t));
     for (size_t i = 0; i < model->network_count; i++) {
         check.first_pool[i] = check.pools.count;
@@ -348,7 +348,8 @@ void validate_networks(const struct model *model, struct diagnostics *diagnostic
     check.first_pool[model->network_count] = check.pools.count;
     check_overlaps(&check);
     for (size_t i = 0; i < model->service_count; i++)
-        collect_addresses(&check, i);
+        if (validation->traits.items[i] & TRAIT_ENDPOINTS)
+            collect_addresses(&check, i);
     check_twice(&check);
     vec_done(&check.pools);
     vec_done(&check.claims);

@@ -105,13 +105,9 @@ static struct claim port_claim(const struct model_service *service, const struct
 }
 
 /* Ranges are left out: where there is another port, one that is taken is no problem. */
-static size_t collect_claims(const struct model *model, size_t i, struct claim *claims,
+static size_t collect_claims(const struct model_service *service, struct claim *claims,
                              size_t count)
 {
-    const struct node *node = node_get(model->tree, "services")->pairs[i].value;
-    const struct model_service *service = &model->services[i];
-    if (service->replicas <= 0 || node_find(node, "network_mode")) /* publishes nothing */
-        return count;
     for (size_t j = 0; j < service->port_count; j++) {
         const struct model_port *port = &service->ports[j];
         if (port->published == 0 || port->published != port->published_last)
@@ -122,19 +118,21 @@ static size_t collect_claims(const struct model *model, size_t i, struct claim *
     return count;
 }
 
-static void check_twice(const struct model *model, struct diagnostics *diagnostics)
+static void check_twice(const struct validation *validation, const struct model *model)
 {
     size_t total = 0, count = 0;
     for (size_t i = 0; i < model->service_count; i++)
         total += model->services[i].port_count;
     struct claim *claims = xcalloc(total + 1, sizeof(*claims));
     for (size_t i = 0; i < model->service_count; i++)
-        count = collect_claims(model, i, claims, count);
+        if (model->services[i].replicas > 0 &&
+            !(validation->traits.items[i] & TRAIT_NETWORK_MODE)) /* else it publishes nothing */
+            count = collect_claims(&model->services[i], claims, count);
     qsort(claims, count, sizeof(*claims), compare_port_claims);
     for (size_t start = 0, end = 0; start < count; start = end) {
         while (end < count && is_same_port(&claims[start], &claims[end]))
             end++;
-        report_port_group(&claims[start], end - start, diagnostics);
+        report_port_group(&claims[start], end - start, validation->diagnostics);
     }
     free(claims);
 }
@@ -227,11 +225,11 @@ static void check_replicas(const struct model_service *service, struct diagnosti
     }
 }
 
-void validate_ports(const struct model *model, struct diagnostics *diagnostics)
+void validate_ports(const struct validation *validation, const struct model *model)
 {
-    check_twice(model, diagnostics);
-    check_ranges(model, false, diagnostics);
-    check_ranges(model, true, diagnostics);
+    check_twice(validation, model);
+    check_ranges(model, false, validation->diagnostics);
+    check_ranges(model, true, validation->diagnostics);
     for (size_t i = 0; i < model->service_count; i++)
-        check_replicas(&model->services[i], diagnostics);
+        check_replicas(&model->services[i], validation->diagnostics);
 }

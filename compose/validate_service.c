@@ -156,14 +156,25 @@ static void check_condition(const struct model_service *service,
 }
 
 void validate_service(const struct model *model, const struct node *node,
-                      const struct model_service *service, struct node *names,
-                      struct diagnostics *diagnostics)
+                      const struct model_service *service, struct diagnostics *diagnostics)
 {
-    check_container_name(model, node, service, names, diagnostics);
     check_names(model, service, diagnostics);
     check_network_mode(node, service, diagnostics);
     check_uts(node, service, diagnostics);
-    for (size_t i = 0; i < service->dependency_count; i++)
-        check_condition(service, &service->dependencies[i],
-                        &model->services[service->dependencies[i].service], diagnostics);
+}
+
+void validate_services(const struct validation *validation, const struct model *model)
+{
+    const struct node *services = node_get(model->tree, "services");
+    struct node *names = node_new(model_arena(model), NODE_MAP, (struct position){0});
+    for (size_t i = 0; i < model->service_count; i++) {
+        const struct model_service *service = &model->services[i];
+        if (validation->traits.items[i] & TRAIT_NAME)
+            check_container_name(model, services->pairs[i].value, service, names,
+                                 validation->diagnostics);
+        for (size_t j = 0; j < service->dependency_count; j++)
+            check_condition(service, &service->dependencies[j],
+                            &model->services[service->dependencies[j].service],
+                            validation->diagnostics);
+    }
 }
