@@ -42,6 +42,12 @@ cJSON *finding_describe(const char *name, const struct finding *finding)
     return object;
 }
 
+bool finding_add(cJSON *findings, const char *name, const struct finding *finding)
+{
+    cJSON_AddItemToArray(findings, finding_describe(name, finding));
+    return finding->status != CHECK_ERROR;
+}
+
 void checks_run(const struct check *checks, size_t count, const struct paths *paths,
                 void (*tell)(void *userdata, cJSON *description), void *userdata)
 {

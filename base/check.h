@@ -27,6 +27,8 @@ struct check {
 
 /* {"check","status","evidence","remedy" (or absent)}, owned by the caller. */
 cJSON *finding_describe(const char *name, const struct finding *finding);
+/* Appends the description to the array. False: it is an error, and a walk ends here. */
+bool finding_add(cJSON *findings, const char *name, const struct finding *finding);
 /* Runs them all; tell gets each description as soon as it is there, and owns it. */
 void checks_run(const struct check *checks, size_t count, const struct paths *paths,
                 void (*tell)(void *userdata, cJSON *description), void *userdata);

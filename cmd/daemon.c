@@ -9,12 +9,15 @@
 #include <unistd.h>
 
 struct daemon_values {
-    bool background, shutdown;
+    bool background, restart, shutdown;
 };
 
 static const struct option_row rows[] = {
     {"background", 0, OPTION_FLAG, offsetof(struct daemon_values, background), NULL, NULL, 0, 0,
      "Write diagnostics to STATE/daemon.log instead of standard error"},
+    {"restart", 0, OPTION_FLAG, offsetof(struct daemon_values, restart), NULL, NULL, 0, 0,
+     "Have the daemon that runs replaced by a new one, which puts back what is missing of the "
+     "networks; virtual machines go on"},
     {"shutdown", 0, OPTION_FLAG, offsetof(struct daemon_values, shutdown), NULL, NULL, 0, 0,
      "Have the daemon that runs stop all virtual machines in good order, and leave"},
 };
@@ -22,6 +25,8 @@ static const struct option_row rows[] = {
 static int run(const struct invocation *invocation, struct error *err)
 {
     const struct daemon_values *values = invocation->values;
+    if (values->restart)
+        return daemon_restart(invocation, err);
     if (values->shutdown)
         return daemon_shutdown(invocation, err);
     _cleanup_free_ char *program = daemon_program();

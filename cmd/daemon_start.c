@@ -333,6 +333,12 @@ int daemon_describe(cJSON **ret_daemon, struct error *err)
     return call_stranger(socket_path, "GET", "/vmstead/daemon", ret_daemon, err);
 }
 
+/* What check_daemon() and the like return where none runs. */
+static bool is_absent(int r)
+{
+    return r == -ENOENT || r == -ECONNREFUSED || r == -ERESTART;
+}
+
 static bool has_state(const struct paths *paths)
 {
     _cleanup_free_ char *database = xasprintf("%s/vmstead.db", paths->state);
@@ -351,7 +357,7 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
         return r;
     _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
     r = check_daemon(&paths, socket_path, err);
-    bool absent = r == -ENOENT || r == -ECONNREFUSED || r == -ERESTART;
+    bool absent = is_absent(r);
     if (absent && need == DAEMON_IF_ANY && !has_state(&paths)) {
         error_done(err);
         return 0;
@@ -363,6 +369,22 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
             r = check_daemon(&paths, socket_path, err);
     }
     return r < 0 ? r : client_new(socket_path, ret_client, err);
+}
+
+int daemon_restart(const struct invocation *invocation, struct error *err)
+{
+    _cleanup_(paths_done) struct paths paths = {0};
+    int r = project_need_root(invocation, err);
+    if (r == 0)
+        r = paths_init(&paths, err);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
+    r = replace_daemon(&paths, socket_path, err);
+    if (!is_absent(r))
+        return r;
+    error_done(err);
+    return start_daemon(&paths, socket_path, err);
 }
 
 int daemon_shutdown(const struct invocation *invocation, struct error *err)

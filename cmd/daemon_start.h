@@ -19,6 +19,9 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
                 struct client **ret_client, struct error *err);
 /* Has the daemon, if there is one or something for one to know, stop all VMs and leave. */
 int daemon_shutdown(const struct invocation *invocation, struct error *err);
+/* Has the daemon, if there is one, replaced by a new one, which finds all VMs and puts back what is
+ * missing of their networks. */
+int daemon_restart(const struct invocation *invocation, struct error *err);
 /* GET /vmstead/daemon of whoever answers, of any version and namespace; starts and replaces nobody.
  * -ENOENT, -ECONNREFUSED or -ERESTART where none runs. */
 int daemon_describe(cJSON **ret_daemon, struct error *err);

@@ -29,3 +29,10 @@ cJSON *firewall_list(const char *command);
 bool firewall_has_docker_chain(void);
 /* The ruleset, loaded in the calling thread's own network namespace. */
 int firewall_try(const struct desired *desired, struct error *err);
+/* Both tables of this root are there, and no chain of theirs is empty; else the error says what is
+ * gone. Blocking (milliseconds). */
+int firewall_check_tables(const char *root_id, struct error *err);
+/* An element of a set or map of this root's table as nft prints it; NULL where there is none. Owned
+ * by the caller. */
+char *firewall_get_element(const char *root_id, const char *family, const char *set,
+                           const char *key);

@@ -84,3 +84,19 @@ cJSON *network_describe_networks(struct network *network);
 /* What `vmstead doctor` looks at here, without a daemon: rights, the kernel's features by making
  * one of each in a namespace that nobody sees, firewalls, forwarding, subnets, resolvers. */
 const struct check *network_host_checks(size_t *ret_count);
+
+/* --- the way to an instance, for `vmstead doctor SERVICE` ------------------------------------- */
+
+/* What the looks below need of the store, so that they can do without it:
+ * {"root_id", "endpoints":[as network_describe_endpoints(), with "bridge", "tap" and
+ * "default_route"], "ports":[as network_describe_ports(), with "held"]}. Owned by the caller, who
+ * may add "service", what remedies call it. */
+cJSON *network_path_of(struct network *network, const char *instance);
+/* Looks at the host as it is now, hop by hop from the taps to the host: appends a finding each
+ * (base/check.h) until one is an error; false then. Blocking (milliseconds), any thread. */
+bool network_path_look(const cJSON *path, cJSON *findings);
+/* The host's end of one of its published ports: held, mapped, and whether a connection comes
+ * about (2 s at most). */
+bool network_path_look_at_port(const cJSON *path, const cJSON *port, cJSON *findings);
+/* The same connection to a guest's own address, for a port that is not published. */
+bool network_path_connect(const char *address, uint16_t port, bool udp, cJSON *findings);

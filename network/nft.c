@@ -162,21 +162,80 @@ int firewall_apply(const struct desired *desired, struct error *err)
     return r < 0 ? r : apply_docker_rules(desired->root_id, desired->networks.count > 0, err);
 }
 
-/* --- a try ---------------------------------------------------------------------------------- */
+/* --- apart from the others -------------------------------------------------------------------- */
+
+/* In a context of its own, in the calling thread's namespace; what it prints is text. */
+static int run_apart(const char *commands, char **ret_text, struct error *err)
+{
+    struct nft_ctx *own = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!own)
+        return error_set(err, ENOMEM, "cannot open a connection to nftables");
+    nft_ctx_buffer_output(own);
+    nft_ctx_buffer_error(own);
+    int r = 0;
+    if (nft_run_cmd_from_buffer(own, commands) != 0) {
+        _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(own));
+        r = error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
+    } else if (ret_text) {
+        *ret_text = xstrdup(nft_ctx_get_output_buffer(own));
+    }
+    nft_ctx_free(own);
+    return r;
+}
 
 int firewall_try(const struct desired *desired, struct error *err)
 {
     _cleanup_strbuf_ struct strbuf text = {0};
     firewall_format(desired, &text);
-    struct nft_ctx *own = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!own)
-        return error_set(err, ENOMEM, "cannot open a connection to nftables");
-    nft_ctx_buffer_error(own);
-    int r = 0;
-    if (nft_run_cmd_from_buffer(own, text.data) != 0) {
-        _cleanup_free_ char *reason = firewall_cut_error(nft_ctx_get_error_buffer(own));
-        r = error_set(err, error_number_of(reason), "nftables refused the rules: %s", reason);
+    return run_apart(text.data, NULL, err);
+}
+
+char *firewall_get_element(const char *root_id, const char *family, const char *set,
+                           const char *key)
+{
+    char name[32], *text = NULL;
+    format_table_name(root_id, name);
+    _cleanup_free_ char *command = xasprintf("get element %s %s %s { %s }", family, name, set, key);
+    return run_apart(command, &text, NULL) == 0 ? text : NULL;
+}
+
+/* The table's chains, by one listing: how many there are, and the first without a rule. */
+static size_t count_chains(const cJSON *items, const char **ret_empty)
+{
+    size_t chains = 0;
+    const cJSON *item, *other;
+    cJSON_ArrayForEach(item, items)
+    {
+        const char *chain = json_string(json_object(item, "chain"), "name", NULL);
+        bool has_rule = false;
+        if (!chain)
+            continue;
+        chains++;
+        cJSON_ArrayForEach(other, items)
+        {
+            if (streq(json_string(json_object(other, "rule"), "chain", ""), chain))
+                has_rule = true;
+        }
+        if (!has_rule && !*ret_empty)
+            *ret_empty = chain;
     }
-    nft_ctx_free(own);
-    return r;
+    return chains;
+}
+
+int firewall_check_tables(const char *root_id, struct error *err)
+{
+    static const char *const families[] = {"inet", "bridge"};
+    char name[32];
+    format_table_name(root_id, name);
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        const char *empty = NULL;
+        _cleanup_free_ char *command = xasprintf("list table %s %s", families[i], name);
+        _cleanup_json_ cJSON *items = firewall_list(command);
+        if (!items || count_chains(items, &empty) == 0)
+            return error_set(err, ENOENT, "the nftables table '%s %s' is gone", families[i], name);
+        if (empty)
+            return error_set(err, ENOENT, "the chain '%s' of the nftables table '%s %s' is empty",
+                             empty, families[i], name);
+    }
+    return 0;
 }

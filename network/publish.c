@@ -55,6 +55,17 @@ size_t publish_count(const struct publish *publish)
     return publish->holds.count;
 }
 
+bool publish_is_held(const struct publish *publish, const struct port_row *row)
+{
+    for (size_t i = 0; i < publish->holds.count; i++) {
+        const struct port_row *held = &publish->holds.items[i].row;
+        if (held->udp == row->udp && held->published == row->published &&
+            ip_address_compare(&held->host_ip, &row->host_ip) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_row(struct publish *publish, const struct port_row *row)
 {
     char address[IP_TEXT_SIZE] = "";

@@ -21,6 +21,8 @@ void publish_release(struct publish *publish, const char *instance);
 /* Holds of this project without a row in the store: left over from a check() whose plan came to
  * nothing. */
 void publish_release_stale(struct publish *publish, const char *project);
+/* Whether a socket of ours holds the row's port. */
+bool publish_is_held(const struct publish *publish, const struct port_row *row);
 size_t publish_count(const struct publish *publish);
 
 /* Who has a port of the host: "the program 'nginx' (pid 42)", owned by the caller; NULL where no

@@ -130,6 +130,7 @@ void api_container_wait(const struct api_call *call);
 void api_container_attach(const struct api_call *call);
 void api_container_resize(const struct api_call *call);
 void api_container_top(const struct api_call *call);
+void api_instance_doctor(const struct api_call *call);
 void api_archive_get(const struct api_call *call);
 void api_archive_put(const struct api_call *call);
 void api_exec_create(const struct api_call *call);

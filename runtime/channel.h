@@ -87,6 +87,10 @@ int channel_top_start(struct channel *channel,
                       void (*on_done)(void *userdata, const struct top_process *processes,
                                       size_t count, const struct error *err),
                       void *userdata, struct top **ret_top, struct error *err);
+int channel_inspect_start(struct channel *channel, const struct inspect_options *options,
+                          void (*on_done)(void *userdata, const struct guest_fact *facts,
+                                          size_t count, const struct error *err),
+                          void *userdata, struct inspection **ret_inspection, struct error *err);
 int channel_copy_out_start(struct channel *channel, const struct copy_out_options *options,
                            const struct copy_out_callbacks *callbacks, void *userdata,
                            struct copy_out **ret_copy, struct error *err);

@@ -280,6 +280,42 @@ int runtime_top_start(struct runtime *runtime, const char *instance,
                       void *userdata, struct top **ret_top, struct error *err);
 void runtime_top_abandon(struct top *top);
 
+/* --- the network inside --------------------------------------------------------------------- */
+
+enum guest_fact_kind { /* as guest/protocol.h's enum fact_kind; others are to be skipped */
+                       GUEST_INTERFACE = 1, /* name, mac, up */
+                       GUEST_ADDRESS = 2,   /* name of the NIC, text: the address, prefix */
+                       GUEST_ROUTE = 3, /* a default route: name of the NIC, text: the gateway */
+                       GUEST_NAMESERVER = 4, /* text: the first */
+                       GUEST_LISTENER = 5,   /* text: the address, port, udp */
+                       GUEST_PING = 6,       /* name: as asked for; failure, or elapsed_us */
+                       GUEST_RESOLVED =
+                           7 /* name: as asked for; failure, or text: an address, and elapsed_us */
+};
+/* Whatever it says is the guest's word. */
+struct guest_fact {
+    enum guest_fact_kind kind;
+    char *name, *text;   /* never NULL */
+    char *mac, *failure; /* may be NULL */
+    uint32_t prefix, port;
+    bool up, udp;
+    uint64_t elapsed_us;
+};
+/* What the guest tries besides telling what it knows: vectors that end with NULL, or NULL; 32
+ * together. */
+struct inspect_options {
+    const char *const *pings; /* addresses */
+    const char *const *names; /* for its nameserver; /etc/hosts is not asked */
+};
+struct inspection;
+/* on_done as of a probe, within seconds; facts are valid during the call. */
+int runtime_inspect_start(struct runtime *runtime, const char *instance,
+                          const struct inspect_options *options,
+                          void (*on_done)(void *userdata, const struct guest_fact *facts,
+                                          size_t count, const struct error *err),
+                          void *userdata, struct inspection **ret_inspection, struct error *err);
+void runtime_inspect_abandon(struct inspection *inspection);
+
 /* --- copy ----------------------------------------------------------------------------------- */
 
 /* Docker's X-Docker-Container-Path-Stat. */

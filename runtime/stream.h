@@ -1,7 +1,7 @@
-/* A stream of the channel: one exec, attachment, probe, list of processes or copy, from its start
- * message until the guest ends it or nobody listens any more. Private to runtime/. What the streams
- * of a channel have in common; what they mean is in exec.c, attach.c, probe.c, top.c, copy_*.c,
- * each of which embeds a struct stream as its first member.
+/* A stream of the channel: one exec, attachment, probe, list of processes, look or copy, from its
+ * start message until the guest ends it or nobody listens any more. Private to runtime/. What the
+ * streams of a channel have in common; what they mean is in exec.c, attach.c, probe.c, top.c,
+ * inspect.c, copy_*.c, each of which embeds a struct stream as its first member.
  *
  * Ownership: the stream's module allocates and frees it; in a set it is from stream_open() to
  * stream_close(). Ids are never used twice in a session. */

@@ -71,6 +71,19 @@ int runtime_top_start(struct runtime *runtime, const char *instance,
     return r < 0 ? r : channel_top_start(vm->channel, on_done, userdata, ret_top, err);
 }
 
+int runtime_inspect_start(struct runtime *runtime, const char *instance,
+                          const struct inspect_options *options,
+                          void (*on_done)(void *userdata, const struct guest_fact *facts,
+                                          size_t count, const struct error *err),
+                          void *userdata, struct inspection **ret_inspection, struct error *err)
+{
+    struct vm *vm;
+    int r = find_answering(runtime, instance, &vm, err);
+    return r < 0 ? r
+                 : channel_inspect_start(vm->channel, options, on_done, userdata, ret_inspection,
+                                         err);
+}
+
 int runtime_copy_out_start(struct runtime *runtime, const char *instance,
                            const struct copy_out_options *options,
                            const struct copy_out_callbacks *callbacks, void *userdata,

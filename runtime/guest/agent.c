@@ -2,6 +2,7 @@
 #include "runtime/guest/agent.h"
 
 #include "runtime/guest/attachment.h"
+#include "runtime/guest/inspect.h"
 #include "runtime/guest/job.h"
 #include "runtime/guest/probe.h"
 #include "runtime/guest/process.h"
@@ -150,6 +151,8 @@ static void agent_on_message(void *userdata, const struct message *message)
         probe_start(agent, message);
     } else if (message->type == MESSAGE_TOP_START) {
         top_start(agent, message);
+    } else if (message->type == MESSAGE_INSPECT_START) {
+        inspect_start(agent, message);
     } else if (message->type == MESSAGE_ATTACH_START) {
         attachment_start(agent, message);
     } else if (message->type == MESSAGE_COPY_OUT_START) {

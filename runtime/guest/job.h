@@ -1,5 +1,6 @@
 /* What the agent does for one of the host's streams: an exec (task.c), an attachment
- * (attachment.c), a probe (probe.c), a list of processes (top.c), a copy (sender.c, receiver.c).
+ * (attachment.c), a probe (probe.c), a list of processes (top.c), a look at
+ * the network (inspect.c), a copy (sender.c, receiver.c).
  * Each embeds a struct job as its first member, and frees itself when it sends its last message.
  *
  * Owned by struct agent, in a list, from job_open() to job_close(). */

@@ -49,9 +49,9 @@
  * alone, the root of the copy; hard links name an entry that came before. Entries come parents
  * first. Both sides take the other's names for hostile.
  *
- * TAGGED FIELDS (IDENTITY, ..._START, COPY_ENTRY, TOP_PROCESS): a row of {u16 tag, u32 length,
- * bytes}; unknown tags are skipped, so that an agent and a daemon of neighbouring versions
- * understand each other. */
+ * TAGGED FIELDS (IDENTITY, ..._START, COPY_ENTRY, TOP_PROCESS, INSPECT_FACT): a row of {u16 tag,
+ * u32 length, bytes}; unknown tags are skipped, so that an agent and a daemon of neighbouring
+ * versions understand each other. */
 #pragma once
 
 #include <stdint.h>
@@ -101,6 +101,7 @@ enum message_type {
     MESSAGE_COPY_OUT_START = 30, /* tagged, enum copy_tag; opens the stream */
     MESSAGE_COPY_IN_START = 31,  /* tagged, enum copy_tag; opens the stream */
     MESSAGE_COPY_END = 32,       /* copy in: there are no more entries */
+    MESSAGE_INSPECT_START = 33,  /* tagged, enum inspect_tag; opens the stream */
 
     /* Guest to host. */
     MESSAGE_STARTED = 48,     /* the service's process runs */
@@ -115,6 +116,8 @@ enum message_type {
     MESSAGE_TOP_END = 57,     /* closes the stream */
     MESSAGE_COPY_STAT = 58,   /* copy out: tagged, enum entry_tag: what the path is */
     MESSAGE_COPY_DONE = 59,   /* u32 errno (0: all is well), text; closes the stream */
+    MESSAGE_INSPECT_FACT = 60, /* tagged, enum fact_tag; one fact */
+    MESSAGE_INSPECT_END = 61,  /* closes the stream */
 
     /* Either way. */
     MESSAGE_CREDIT = 80,     /* u32 bytes that may be sent on this stream in addition */
@@ -240,6 +243,35 @@ enum top_tag {
     TOP_COMMAND = 7     /* text; arguments with blanks between */
 };
 #define TOP_COMMAND_MAX 4096u
+
+/* What the guest is to try, each any number of times, INSPECT_QUESTIONS_MAX together. */
+enum inspect_tag {
+    INSPECT_PING = 1, /* an address */
+    INSPECT_NAME = 2  /* a name for the nameserver */
+};
+#define INSPECT_QUESTIONS_MAX 32u
+
+enum fact_kind {
+    FACT_INTERFACE = 1,  /* name, mac, up */
+    FACT_ADDRESS = 2,    /* name (of the NIC), text, prefix */
+    FACT_ROUTE = 3,      /* name (of the NIC), text: the gateway of a default route */
+    FACT_NAMESERVER = 4, /* text: the first */
+    FACT_LISTENER = 5,   /* text: the address, port, udp */
+    FACT_PING = 6,       /* name: what was asked; failure, or elapsed */
+    FACT_RESOLVED = 7    /* name: what was asked; failure, or text: an address, and elapsed */
+};
+enum fact_tag {
+    FACT_KIND = 1,       /* u32 */
+    FACT_NAME = 2,       /* text */
+    FACT_TEXT = 3,       /* text, an address */
+    FACT_MAC = 4,        /* text */
+    FACT_PREFIX = 5,     /* u32 */
+    FACT_PORT = 6,       /* u32 */
+    FACT_UP = 7,         /* empty */
+    FACT_UDP = 8,        /* empty */
+    FACT_FAILURE = 9,    /* text */
+    FACT_ELAPSED_US = 10 /* u64 */
+};
 
 enum copy_tag {
     COPY_PATH = 1,         /* text */

@@ -38,7 +38,7 @@ enum { FAKE_FILE_SIZE = 3 << 20 };
 struct fake_counters {
     atomic_int exec_started, exec_abandoned, stdin_closed;
     atomic_size_t exec_max_in_flight;
-    atomic_int attaches_open, copies_open, tops_open;
+    atomic_int attaches_open, copies_open, tops_open, inspections_open;
     atomic_size_t copy_max_in_flight, copied_in;
     atomic_int resized_rows;
     atomic_int volume_labels, volumes_removed;

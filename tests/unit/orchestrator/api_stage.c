@@ -22,6 +22,7 @@ int api_tear_down(void **state)
     assert_int_equal(fakes.waits_open, 0);
     assert_int_equal(fakes.attaches_open, 0);
     assert_int_equal(fakes.tops_open, 0);
+    assert_int_equal(fakes.inspections_open, 0);
     assert_int_equal(fakes.copies_open, 0);
     return 0;
 }

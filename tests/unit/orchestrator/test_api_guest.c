@@ -158,6 +158,59 @@ static void test_client_leaves_top(void **state)
     fake_wait(&fakes.tops_open, 0);
 }
 
+/* --- doctor ---------------------------------------------------------------------------------- */
+
+/* "ok tap, error held"; owned by the caller. */
+static char *walk(const char *target, const char *broken)
+{
+    _cleanup_json_ cJSON *answer = client_ask_json(path, "GET", target, NULL, 200);
+    struct strbuf hops = {0};
+    const cJSON *hop;
+    assert_int_equal(json_bool(answer, "healthy", false), broken == NULL);
+    assert_true(streq_null(json_string(answer, "broken", NULL), broken));
+    cJSON_ArrayForEach(hop, json_array(answer, "hops"))
+    {
+        strbuf_addf(&hops, "%s%s %s", hops.length ? ", " : "", json_string(hop, "status", ""),
+                    json_string(hop, "check", ""));
+    }
+    return strbuf_take(&hops);
+}
+
+static void test_doctor_ends_at_the_first_broken_hop(void **state)
+{
+    (void)state;
+    static const char guest[] =
+        "ok instance, ok tap, ok agent, ok address, ok gateway, ok dns, ok listener";
+    _cleanup_free_ char *held = xasprintf("%s, error held", guest);
+    _cleanup_free_ char *connected = xasprintf("%s, ok connection", guest);
+    _cleanup_free_ char *published = walk("/vmstead/instances/shop-web-1/doctor", "held");
+    _cleanup_free_ char *same = walk("/vmstead/instances/shop-web-1/doctor?port=80", "held");
+    _cleanup_free_ char *host = walk("/vmstead/instances/shop-web-1/doctor?port=8080", "held");
+    _cleanup_free_ char *direct =
+        walk("/vmstead/instances/shop-web-1/doctor?port=53&protocol=udp", NULL);
+    _cleanup_free_ char *silent = walk("/vmstead/instances/shop-web-1/doctor?port=81", "listener");
+    _cleanup_free_ char *stopped = walk("/vmstead/instances/shop-job-1/doctor", "instance");
+    assert_string_equal(published, held);
+    assert_string_equal(same, held);
+    assert_string_equal(host, held);
+    assert_string_equal(direct, connected);
+    assert_non_null(strstr(silent, "ok dns, error listener"));
+    assert_string_equal(stopped, "error instance");
+    check_error("GET", "/vmstead/instances/shop-web-1/doctor?protocol=sctp", NULL, 400,
+                "protocol 'sctp' is neither tcp nor udp");
+    check_error("GET", "/vmstead/instances/nobody/doctor", NULL, 404, "no such container: nobody");
+}
+
+static void test_client_leaves_doctor(void **state)
+{
+    (void)state;
+    int fd = client_connect(path);
+    client_send(fd, "GET", "/vmstead/instances/shop-cache-1/doctor", "", NULL);
+    fake_wait(&fakes.inspections_open, 1);
+    close(fd);
+    fake_wait(&fakes.inspections_open, 0);
+}
+
 /* --- archive --------------------------------------------------------------------------------- */
 
 static void test_archive_out(void **state)
@@ -332,7 +385,9 @@ static void test_server_leaves(void **state)
     client_send(client_connect(path), "GET", "/containers/shop-web-1/archive?path=/file", "", NULL);
     client_send(client_connect(path), "PUT", "/containers/shop-web-1/archive?path=/file",
                 "Content-Length: 9\r\n", NULL);
+    client_send(client_connect(path), "GET", "/vmstead/instances/shop-cache-1/doctor", "", NULL);
     fake_wait(&fakes.tops_open, 1);
+    fake_wait(&fakes.inspections_open, 1);
     fake_wait(&fakes.copies_open, 2);
     close(fd);
 }
@@ -340,15 +395,26 @@ static void test_server_leaves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        API_TEST(test_attach_in_frames),     API_TEST(test_attach_to_one_stream),
-        API_TEST(test_attach_to_terminal),   API_TEST(test_attached_client_ends_its_input),
-        API_TEST(test_attach_without_input), API_TEST(test_attached_client_leaves),
-        API_TEST(test_attach_refuses),       API_TEST(test_top),
-        API_TEST(test_client_leaves_top),    API_TEST(test_archive_out),
-        API_TEST(test_archive_stat),         API_TEST(test_archive_refuses),
-        API_TEST(test_archive_breaks_off),   API_TEST(test_slow_reader_of_an_archive),
-        API_TEST(test_archive_in),           API_TEST(test_chunked_archive_in),
-        API_TEST(test_archive_in_fails),     API_TEST(test_client_leaves_archive),
+        API_TEST(test_attach_in_frames),
+        API_TEST(test_attach_to_one_stream),
+        API_TEST(test_attach_to_terminal),
+        API_TEST(test_attached_client_ends_its_input),
+        API_TEST(test_attach_without_input),
+        API_TEST(test_attached_client_leaves),
+        API_TEST(test_attach_refuses),
+        API_TEST(test_top),
+        API_TEST(test_doctor_ends_at_the_first_broken_hop),
+        API_TEST(test_client_leaves_doctor),
+        API_TEST(test_client_leaves_top),
+        API_TEST(test_archive_out),
+        API_TEST(test_archive_stat),
+        API_TEST(test_archive_refuses),
+        API_TEST(test_archive_breaks_off),
+        API_TEST(test_slow_reader_of_an_archive),
+        API_TEST(test_archive_in),
+        API_TEST(test_chunked_archive_in),
+        API_TEST(test_archive_in_fails),
+        API_TEST(test_client_leaves_archive),
         API_TEST(test_server_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,59 @@ static void processes_are_listed(void **state)
     fixture_finish(fixture);
 }
 
+/* --- the network inside ---------------------------------------------------------------------- */
+
+struct look {
+    bool done, lost;
+    bool listens, pinged, refused_nonsense, has_loopback;
+    uint32_t port;
+};
+
+static void on_look(void *userdata, const struct guest_fact *facts, size_t count,
+                    const struct error *err)
+{
+    struct look *look = userdata;
+    look->done = true;
+    look->lost = err != NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct guest_fact *fact = &facts[i];
+        if (fact->kind == GUEST_LISTENER && fact->port == look->port && !fact->udp)
+            look->listens = streq(fact->text, "127.0.0.1");
+        if (fact->kind == GUEST_PING && streq(fact->name, "127.0.0.1"))
+            look->pinged = !fact->failure || getuid() != 0;
+        if (fact->kind == GUEST_PING && streq(fact->name, "nonsense"))
+            look->refused_nonsense = fact->failure && streq(fact->failure, "it is no address");
+        if (fact->kind == GUEST_INTERFACE && streq(fact->name, "lo"))
+            look->has_loopback = true;
+    }
+}
+
+static void the_network_is_looked_at(void **state)
+{
+    static const char *const pings[] = {"127.0.0.1", "nonsense", NULL};
+    static const char *const names[] = {"a..b", NULL};
+    struct fixture *fixture = fixture_start(QUIET_SERVICE, false, false);
+    struct inspection *handle;
+    struct look look = {0};
+    uint16_t port;
+    pid_t server = serve(NULL, &port);
+    (void)state;
+    look.port = port;
+    assert_int_equal(
+        channel_inspect_start(fixture->harness.channel,
+                              &(struct inspect_options){.pings = pings, .names = names}, on_look,
+                              &look, &handle, NULL),
+        0);
+    assert_true(harness_wait(&fixture->harness, &look.done, 10000));
+    stop(server);
+    assert_false(look.lost);
+    assert_true(look.listens);
+    assert_true(look.pinged);
+    assert_true(look.refused_nonsense);
+    assert_false(look.has_loopback);
+    fixture_finish(fixture);
+}
+
 /* --- detached execs ------------------------------------------------------------------------- */
 
 static int run_detached(struct fixture *fixture, const char *const *argv)
@@ -319,6 +372,7 @@ int main(void)
         cmocka_unit_test(tcp_is_a_connection),
         cmocka_unit_test(a_probe_ends_with_its_channel),
         cmocka_unit_test(processes_are_listed),
+        cmocka_unit_test(the_network_is_looked_at),
         cmocka_unit_test(a_detached_exec_outlives_its_daemon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
