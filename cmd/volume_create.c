@@ -4,6 +4,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon_start.h"
 #include "cmd/output.h"
+#include "cmd/resource.h"
 
 #include <errno.h>
 
@@ -24,12 +25,7 @@ static char *print_body(const struct invocation *invocation)
     _cleanup_json_ cJSON *body = cJSON_CreateObject();
     if (invocation->operand_count)
         json_set_string(body, "Name", invocation->operands[0]);
-    cJSON *labels = cJSON_AddObjectToObject(body, "Labels");
-    for (size_t i = 0; values->labels && values->labels[i]; i++) {
-        const char *text = values->labels[i];
-        _cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
-        json_set_string(labels, name, strchr(text, '=') ? strchr(text, '=') + 1 : "");
-    }
+    json_set(body, "Labels", resource_pairs(values->labels));
     return json_print(body);
 }
 

@@ -4,26 +4,14 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "cmd/output.h"
+#include "cmd/resource.h"
 
 static const char *const headings[] = {"DRIVER", "VOLUME NAME"};
-
-/* "a=b,c=d" */
-static char *join_labels(const cJSON *volume)
-{
-    struct strbuf joined = {0};
-    const cJSON *label;
-    cJSON_ArrayForEach(label, json_object(volume, "Labels"))
-    {
-        strbuf_addf(&joined, "%s%s=%s", joined.length ? "," : "", label->string,
-                    cJSON_IsString(label) ? label->valuestring : "");
-    }
-    return strbuf_take(&joined);
-}
 
 static void add_line(const cJSON *volume, struct strbuf *out)
 {
     static const char *const unknown[] = {"Availability", "Group", "Links", "Size", "Status"};
-    _cleanup_free_ char *labels = join_labels(volume);
+    _cleanup_free_ char *labels = resource_join_labels(json_object(volume, "Labels"));
     _cleanup_json_ cJSON *line = cJSON_CreateObject();
     json_set_string(line, "Driver", json_string(volume, "Driver", "local"));
     json_set_string(line, "Labels", labels);

@@ -190,18 +190,28 @@ static bool choose(const struct choice *choice, bool also_remembered,
     return false;
 }
 
+static const struct ip_subnet *range_of(const struct ipam_request *request)
+{
+    const struct ip_subnet *range = &request->settings->pools[request->family].range;
+    return ip_subnet_is_set(range) ? range : &request->network->subnet[request->family];
+}
+
+static struct choice choice_new(struct store *store, const struct ipam_request *request)
+{
+    const struct ip_subnet *range = range_of(request);
+    unsigned bits = range->address.size * 8 - range->prefix;
+    return (struct choice){.store = store,
+                           .request = request,
+                           .first = ip_subnet_first(range),
+                           .count = UINT64_C(1) << (bits < 16 ? bits : 16)};
+}
+
 int ipam_choose_address(struct store *store, const struct ipam_request *request,
                         struct ip_address *ret_address, struct error *err)
 {
     const struct ip_subnet *subnet = &request->network->subnet[request->family];
-    const struct ip_subnet *range = &request->settings->pools[request->family].range;
-    if (!ip_subnet_is_set(range))
-        range = subnet;
-    unsigned bits = range->address.size * 8 - range->prefix;
-    struct choice choice = {.store = store,
-                            .request = request,
-                            .first = ip_subnet_first(range),
-                            .count = UINT64_C(1) << (bits < 16 ? bits : 16)};
+    const struct ip_subnet *range = range_of(request);
+    struct choice choice = choice_new(store, request);
     struct ip_address old =
         tables_find_old_address(store, request->network->name, request->instance, request->family);
     if (ip_address_is_set(&old) && ip_subnet_contains(range, &old) && is_free(&choice, &old)) {
@@ -216,4 +226,51 @@ int ipam_choose_address(struct store *store, const struct ipam_request *request,
                      "%s",
                      request->network->name, ip_subnet_format(range, text), request->instance,
                      range == subnet ? "subnet" : "'ip_range'");
+}
+
+/* --- how many --------------------------------------------------------------------------------- */
+
+struct counting {
+    struct choice choice;
+    struct ipam_room room;
+};
+
+static bool may_be_chosen(const struct choice *choice, const struct ip_address *address)
+{
+    struct ip_address last = ip_address_add(choice->first, choice->count - 1);
+    return ip_subnet_has_host(&choice->request->network->subnet[choice->request->family],
+                              address) &&
+           ip_address_compare(address, &choice->first) >= 0 &&
+           ip_address_compare(address, &last) <= 0;
+}
+
+static void take_off(struct counting *counting, const struct ip_address *address)
+{
+    if (may_be_chosen(&counting->choice, address) && counting->room.left > 0)
+        counting->room.left--;
+}
+
+static void count_endpoint(const struct endpoint_row *row, void *userdata)
+{
+    struct counting *counting = userdata;
+    const struct ipam_request *request = counting->choice.request;
+    const struct ip_address *address = &row->address[request->family];
+    if (!streq(row->network, request->network->name) || !ip_address_is_set(address))
+        return;
+    counting->room.taken++;
+    take_off(counting, address);
+}
+
+struct ipam_room ipam_count_room(struct store *store, const struct ipam_request *request)
+{
+    struct counting counting = {.choice = choice_new(store, request)};
+    const struct choice *choice = &counting.choice;
+    struct ip_address last = ip_address_add(choice->first, choice->count - 1);
+    counting.room.left = choice->count - !may_be_chosen(choice, &choice->first) -
+                         (choice->count > 1 && !may_be_chosen(choice, &last));
+    take_off(&counting, &request->network->gateway[request->family]);
+    for (size_t i = 0; i < request->settings->reserved.count; i++)
+        take_off(&counting, &request->settings->reserved.items[i]);
+    tables_each_endpoint(store, NULL, count_endpoint, &counting);
+    return counting.room;
 }

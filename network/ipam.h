@@ -43,3 +43,10 @@ struct ipam_request {
  * without those that removed instances had. */
 int ipam_choose_address(struct store *store, const struct ipam_request *request,
                         struct ip_address *ret_address, struct error *err);
+
+/* How many addresses ipam_choose_address() has left, and how many are taken; request.instance is
+ * not read. */
+struct ipam_room {
+    uint64_t taken, left;
+};
+struct ipam_room ipam_count_room(struct store *store, const struct ipam_request *request);

@@ -1,9 +1,11 @@
 /* The façade of network/: one object, three providers, adoption, and what is known of it all. */
 #include "network/internal.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "network/firewall.h"
+#include "network/ipam.h"
 #include "network/link.h"
 
 const struct store_schema *network_schema(void)
@@ -197,17 +199,44 @@ static void describe_spec(const struct network_row *row, cJSON *object)
     }
 }
 
+/* {"subnet":{"taken","left"},"subnet6":...} */
+static void describe_room(struct network *network, const struct network_row *row,
+                          const struct network_settings *settings, cJSON *object)
+{
+    static const char *const keys[IP_FAMILY_COUNT] = {"subnet", "subnet6"};
+    struct ipam_request request = {.network = row, .settings = settings};
+    cJSON *all = cJSON_AddObjectToObject(object, "room");
+    for (request.family = IP_V4; request.family < IP_FAMILY_COUNT; request.family++) {
+        if (!ip_subnet_is_set(&row->subnet[request.family]))
+            continue;
+        struct ipam_room room = ipam_count_room(network->store, &request);
+        cJSON *one = cJSON_AddObjectToObject(all, keys[request.family]);
+        json_set_int(one, "taken", (int64_t)room.taken);
+        json_set_int(one, "left", (int64_t)room.left);
+    }
+}
+
+/* 64 hex digits, as Docker has them: of the name, which is unique in a root. */
+static void set_id(cJSON *object, const struct network *network, const char *name)
+{
+    _cleanup_free_ char *text = xasprintf("network %s %s", network->root_id, name);
+    char hex[HASH_HEX_SIZE];
+    hash_sha256_hex(text, strlen(text), hex);
+    json_set_string(object, "id", hex);
+}
+
 static void describe_network(const struct network_row *row, void *userdata)
 {
     static const char *const keys[IP_FAMILY_COUNT][2] = {{"subnet", "gateway"},
                                                          {"subnet6", "gateway6"}};
     struct describer *describer = userdata;
-    _cleanup_(network_settings_done) struct network_settings settings = {0};
+    struct network_settings settings = {0};
     network_row_settings(row, &settings, NULL);
     char bridge[IFNAMSIZ], subnet[IP_SUBNET_TEXT_SIZE];
     tables_bridge_name(describer->network->root_id, row, &settings, bridge);
     cJSON *object = cJSON_CreateObject();
     json_set_string(object, "name", row->name);
+    set_id(object, describer->network, row->name);
     json_set_string(object, "project", row->project);
     json_set_string(object, "key", row->key);
     json_set_string(object, "bridge", bridge);
@@ -218,7 +247,10 @@ static void describe_network(const struct network_row *row, void *userdata)
         set_address(object, keys[family][1], &row->gateway[family]);
     }
     json_set_bool(object, "internal", row->internal);
+    json_set_int(object, "created_ms", row->created_ms);
     describe_spec(row, object);
+    describe_room(describer->network, row, &settings, object);
+    network_settings_done(&settings);
     struct describer endpoints = {
         .network = describer->network, .array = cJSON_CreateArray(), .only_network = row->name};
     tables_each_endpoint(describer->network->store, NULL, describe_endpoint, &endpoints);

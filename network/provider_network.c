@@ -65,11 +65,17 @@ static int check_external(struct network *network, const char *name, struct erro
                      name);
 }
 
-/* Two projects that give a network the same name would remove it under each other's feet. */
+/* Two projects that give a network the same name would remove it under each other's feet; one that
+ * was made by hand is nobody's to remove. */
 static int check_owner(const struct network_row *row, const struct wish *wish, struct error *err)
 {
-    if (!*row->project || row->removing || streq(row->project, wish->project))
+    if (row->removing || is_host_wide(row->name) || streq(row->project, wish->project))
         return 0;
+    if (!*row->project)
+        return error_set(err, EEXIST,
+                         "the network '%s' was not made for project '%s': declare it external to "
+                         "use it, or choose another name",
+                         row->name, wish->project);
     return error_set(err, EEXIST,
                      "the network '%s' belongs to project '%s': declare it external to use it too, "
                      "or choose another name",

@@ -1,6 +1,7 @@
 /* See tables.h. */
 #include "network/tables.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ static const char *const scripts[] = {
     "CREATE TABLE old_addresses (network TEXT NOT NULL, instance TEXT NOT NULL, address TEXT,"
     "  address6 TEXT, PRIMARY KEY (network, instance)) STRICT;"
     "CREATE INDEX old_addresses_by_address ON old_addresses (network, address);",
+    "ALTER TABLE networks ADD COLUMN created_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* How many are remembered of what was removed; the oldest go first. */
@@ -76,7 +78,8 @@ int tables_commit(struct store *store, tables_write_fn *write, void *userdata, s
 /* --- networks ------------------------------------------------------------------------------- */
 
 #define NETWORK_COLUMNS                                                                            \
-    "name, project, key, number, internal, subnet, gateway, subnet6, gateway6, spec, state"
+    "name, project, key, number, internal, subnet, gateway, subnet6, gateway6, spec, state, "      \
+    "created_ms"
 
 void network_row_done(struct network_row *row)
 {
@@ -130,6 +133,7 @@ static void read_network(sqlite3_stmt *query, struct network_row *row)
         .spec = column(query, 9),
         .ready = streq(store_column_text(query, 10), "ready"),
         .removing = streq(store_column_text(query, 10), "removing"),
+        .created_ms = sqlite3_column_int64(query, 11),
     };
 }
 
@@ -164,16 +168,16 @@ int tables_write_network(struct store *store, struct network_row *row, struct er
     return store_execute(
         store, err,
         "INSERT INTO networks (name, project, key, number, internal, subnet, gateway, subnet6, "
-        "gateway6, spec, state) "
+        "gateway6, spec, created_ms, state) "
         "VALUES (?1, ?2, ?3, (SELECT min(n) FROM (SELECT 0 AS n UNION ALL SELECT number + 1 FROM "
         "networks) WHERE n NOT IN (SELECT number FROM networks)), ?4, ?5, ?6, ?7, ?8, ?9, "
-        "'making') "
+        "?10, 'making') "
         "ON CONFLICT (name) DO UPDATE SET state = 'making', project = ?2, key = ?3, internal = ?4, "
         "spec = ?9",
-        "sssisssss", row->name, row->project, row->key, (int64_t)row->internal,
+        "sssisssssi", row->name, row->project, row->key, (int64_t)row->internal,
         subnet_text(&row->subnet[IP_V4], subnet), address_text(&row->gateway[IP_V4], gateway),
         subnet_text(&row->subnet[IP_V6], subnet6), address_text(&row->gateway[IP_V6], gateway6),
-        row->spec);
+        row->spec, clock_realtime_ms());
 }
 
 int tables_set_network_state(struct store *store, const char *name, const char *state,

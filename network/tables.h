@@ -26,6 +26,7 @@ struct network_row {
     char *name, *project, *key;
     char *spec; /* as it was asked for, JSON; "" of a row of an earlier version */
     int64_t number;
+    int64_t created_ms; /* since 1970 */
     bool internal;
     struct ip_subnet subnet[IP_FAMILY_COUNT]; /* {0}: none of this family */
     struct ip_address gateway[IP_FAMILY_COUNT];

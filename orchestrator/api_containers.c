@@ -131,14 +131,10 @@ static cJSON *describe_container(const cJSON *instance, int64_t now_ms)
 
 /* --- filters --------------------------------------------------------------------------------- */
 
-static bool contains(const char *text, const char *part)
+/* Docker's own names begin with a slash. */
+static bool name_contains(const char *name, const char *part)
 {
-    return strstr(text, *part == '/' ? part + 1 : part);
-}
-
-static bool begins_with(const char *text, const char *prefix)
-{
-    return str_after_prefix(text, prefix);
+    return api_text_contains(name, *part == '/' ? part + 1 : part);
 }
 
 /* Docker's word for who has no check is "none". */
@@ -159,9 +155,9 @@ static bool container_matches(const cJSON *instance, const cJSON *filters)
     _cleanup_json_ cJSON *labels = api_describe_labels(instance);
     return api_labels_match(labels, json_array(filters, "label")) &&
            api_filter_matches(json_array(filters, "name"), json_string(instance, "Name", ""),
-                              contains) &&
+                              name_contains) &&
            api_filter_matches(json_array(filters, "id"), json_string(instance, "Id", ""),
-                              begins_with) &&
+                              api_text_begins) &&
            api_filter_matches(json_array(filters, "status"), json_string(instance, "State", ""),
                               streq) &&
            api_filter_matches(json_array(filters, "health"), json_string(instance, "Health", ""),

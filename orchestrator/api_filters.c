@@ -86,3 +86,13 @@ bool api_filter_is_true(const cJSON *filters, const char *key)
     const char *value = cJSON_GetStringValue(cJSON_GetArrayItem(json_array(filters, key), 0));
     return value && (streq(value, "true") || streq(value, "1"));
 }
+
+bool api_text_contains(const char *text, const char *part)
+{
+    return strstr(text, part) != NULL;
+}
+
+bool api_text_begins(const char *text, const char *prefix)
+{
+    return str_after_prefix(text, prefix) != NULL;
+}

@@ -66,6 +66,9 @@ bool api_labels_match(const cJSON *labels, const cJSON *wanted);
 /* One of the values matches; without any, everything does. */
 bool api_filter_matches(const cJSON *values, const char *text,
                         bool (*matches)(const char *text, const char *value));
+/* For it, beside streq(). */
+bool api_text_contains(const char *text, const char *part);
+bool api_text_begins(const char *text, const char *prefix);
 /* The first value is "true" or "1". */
 bool api_filter_is_true(const cJSON *filters, const char *key);
 
@@ -109,6 +112,14 @@ struct model *api_read_model(const struct api_call *call, const cJSON *value, st
 /* By enum build_policy, and enum model_pull without PULL_BUILD; each ends with NULL. */
 extern const char *const api_build_names[], *const api_pull_names[];
 
+/* Of network_describe_networks(): by name, or by the beginning of an Id that is one network's only;
+ * NULL for none. */
+const cJSON *api_find_network(const cJSON *networks, const char *name);
+bool api_network_matches(const cJSON *network, const cJSON *filters);
+bool api_network_is_unused(const cJSON *network);
+/* "bridge", which comes and goes by itself. */
+bool api_network_is_builtin(const cJSON *network);
+
 /* The routes' functions, by file. */
 void api_ping(const struct api_call *call);
 void api_version(const struct api_call *call);
@@ -140,6 +151,9 @@ void api_exec_resize(const struct api_call *call);
 void api_exec_run(const struct api_call *call);
 void api_networks_list(const struct api_call *call);
 void api_network_inspect(const struct api_call *call);
+void api_network_create(const struct api_call *call);
+void api_network_remove(const struct api_call *call);
+void api_networks_prune(const struct api_call *call);
 void api_volumes_list(const struct api_call *call);
 void api_volume_create(const struct api_call *call);
 void api_volume_inspect(const struct api_call *call);

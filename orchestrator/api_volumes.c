@@ -44,15 +44,6 @@ static cJSON *describe_volume(const cJSON *volume)
 
 /* --- filters --------------------------------------------------------------------------------- */
 
-static bool name_contains(const cJSON *volume, const cJSON *parts)
-{
-    const cJSON *part;
-    cJSON_ArrayForEach(part,
-                       parts) if (cJSON_IsString(part) && strstr(json_string(volume, "name", ""),
-                                                                 part->valuestring)) return true;
-    return !parts;
-}
-
 static bool is_unused(const cJSON *volume)
 {
     return cJSON_GetArraySize(json_array(volume, "users")) == 0;
@@ -63,7 +54,9 @@ static bool volume_matches(const cJSON *volume, const cJSON *filters)
     _cleanup_json_ cJSON *labels = describe_labels(volume);
     bool dangling_fits = !json_array(filters, "dangling") ||
                          api_filter_is_true(filters, "dangling") == is_unused(volume);
-    return dangling_fits && name_contains(volume, json_array(filters, "name")) &&
+    return dangling_fits &&
+           api_filter_matches(json_array(filters, "name"), json_string(volume, "name", ""),
+                              api_text_contains) &&
            api_labels_match(labels, json_array(filters, "label"));
 }
 

@@ -344,12 +344,59 @@ void log_reader_free(struct log_reader *reader)
 
 /* --- network ---------------------------------------------------------------------------------- */
 
+/* A subnet "10.0.0.0/8" is refused before anything happens, the name "late" in the middle. */
+static int check_network(void *self, struct operation *const *operations, size_t count,
+                         struct error *err)
+{
+    (void)self;
+    (void)count;
+    if (streq(json_string(operations[0]->spec, "subnet", ""), "10.0.0.0/8"))
+        return error_set(err, EADDRINUSE, "the subnet overlaps");
+    return 0;
+}
+
+static int start_network(void *self, struct operation *operation, struct error *err)
+{
+    (void)self;
+    struct error late = {0};
+    if (streq(operation->name, "shop_frontend"))
+        return error_set(err, EBUSY, "the network 'shop_frontend' is still used by 'shop-web-1'");
+    if (streq(operation->name, "late"))
+        error_set(&late, EIO, "the kernel said no");
+    _cleanup_free_ char *spec = json_print(operation->spec);
+    snprintf(fakes.network_spec, sizeof(fakes.network_spec), "%s", spec);
+    fakes.networks_removed += operation->verb == OPERATION_REMOVE;
+    operation_done(operation, NULL, &late);
+    error_done(&late);
+    return 0;
+}
+
+const struct provider *network_providers(struct network *network, size_t *ret_count)
+{
+    static const struct provider provider = {
+        .kind = "network", .check = check_network, .start = start_network};
+    (void)network;
+    *ret_count = 1;
+    return &provider;
+}
+
 cJSON *network_describe_networks(struct network *network)
 {
     (void)network;
-    return cJSON_Parse("[{\"name\":\"shop_frontend\",\"project\":\"shop\",\"key\":\"frontend\","
-                       "\"bridge\":\"vs1-br0\",\"subnet\":\"10.89.0.0/24\",\"gateway\":"
-                       "\"10.89.0.1\",\"internal\":true}]");
+    return cJSON_Parse(
+        "[{\"name\":\"shop_frontend\",\"id\":\"abc123\",\"project\":\"shop\",\"key\":\"frontend\","
+        "\"bridge\":\"vs1-br0\",\"subnet\":\"10.89.0.0/24\",\"gateway\":\"10.89.0.1\","
+        "\"subnet6\":\"fd00::/64\",\"gateway6\":\"fd00::1\",\"internal\":true,\"created_ms\":1000,"
+        "\"labels\":{\"tier\":\"front\"},\"aux_addresses\":{\"a\":\"10.89.0.9\",\"b\":\"fd00::9\"},"
+        "\"room\":{\"subnet\":{\"taken\":1,\"left\":251},\"subnet6\":{\"taken\":1,\"left\":65533}},"
+        "\"endpoints\":[{\"instance\":\"shop-web-1\",\"mac\":\"02:00:00:00:00:01\",\"address\":"
+        "\"10.89.0.5\",\"prefix\":24,\"address6\":\"fd00::5\",\"prefix6\":64}]},"
+        "{\"name\":\"spare\",\"id\":\"abc456\",\"project\":\"\",\"key\":\"\",\"bridge\":\"vs1-"
+        "br1\","
+        "\"subnet\":\"10.89.1.0/24\",\"gateway\":\"10.89.1.1\",\"internal\":false,"
+        "\"labels\":{\"k\":\"v\"},\"endpoints\":[]},"
+        "{\"name\":\"bridge\",\"id\":\"def\",\"subnet\":\"10.88.0.0/16\",\"gateway\":\"10.88.0.1\","
+        "\"internal\":false,\"endpoints\":[]}]");
 }
 
 /* --- the server ------------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@ struct fake_counters {
     atomic_size_t copy_max_in_flight, copied_in;
     atomic_int resized_rows;
     atomic_int volume_labels, volumes_removed;
+    atomic_int networks_removed;
+    char network_spec[512]; /* of the last operation */
     atomic_int readers_open, waits_open;
     atomic_llong log_since_ns, log_until_ns;
     atomic_size_t log_records;

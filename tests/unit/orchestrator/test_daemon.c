@@ -59,13 +59,6 @@ void network_free(struct network *network)
     (void)network;
 }
 
-const struct provider *network_providers(struct network *network, size_t *ret_count)
-{
-    (void)network;
-    *ret_count = 0;
-    return NULL;
-}
-
 void network_set_presence(struct network *network, const char *instance,
                           enum instance_presence presence)
 {
