@@ -14,23 +14,17 @@ void complete_put(const struct completion *completion, const struct schema_objec
     schema_put_value(completion->arena, rows, map, name, value);
 }
 
-static const struct schema_object *service_rows(void)
-{
-    return schema_find(&schema_root, "services")->object;
-}
-
 /* --- services -------------------------------------------------------------------------------- */
 
 static void complete_dependencies(const struct completion *completion, struct node *service)
 {
-    const struct schema_object *rows = schema_find(service_rows(), "depends_on")->object;
     struct node *dependencies = node_get(service, "depends_on");
     for (size_t i = 0; node_is(dependencies, NODE_MAP) && i < dependencies->count; i++) {
         struct node *entry = dependencies->pairs[i].value;
         if (entry->kind != NODE_MAP)
             continue;
         if (!node_find(entry, "required"))
-            complete_put(completion, rows, entry, "required",
+            complete_put(completion, &schema_dependency, entry, "required",
                          node_new_bool(completion->arena, true, entry->position));
     }
 }
@@ -63,7 +57,7 @@ static void complete_networks(const struct completion *completion, const struct 
     struct node *result = node_new(completion->arena, NODE_MAP, pair->position);
     node_put(completion->arena, result, "default", pair->position,
              node_new(completion->arena, NODE_NULL, pair->position));
-    complete_put(completion, service_rows(), service, "networks", result);
+    complete_put(completion, &schema_service, service, "networks", result);
 }
 
 static void remove_empty(struct node *service, const char *key)
@@ -100,14 +94,17 @@ static void complete_lists(const struct completion *completion, const struct sch
                            struct node *map)
 {
     for (size_t i = 0; node_is(map, NODE_MAP) && i < map->count; i++) {
-        struct node *list = map->pairs[i].value;
-        const struct schema_key *key =
-            node_is(list, NODE_LIST) && list->count > 1 ? schema_row(rows, &map->pairs[i]) : NULL;
-        if (!key || (completion->is_original && !is_canonical(list)))
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
+        enum merge_rule rule = key ? key->type->merge : MERGE_REPLACE;
+        if (rule != MERGE_APPEND && rule != MERGE_HOSTS) /* most values are not looked at */
             continue;
-        if (key->type->merge == MERGE_APPEND)
+        struct node *list = map->pairs[i].value;
+        if (list->kind != NODE_LIST || list->count < 2 ||
+            (completion->is_original && !is_canonical(list)))
+            continue;
+        if (rule == MERGE_APPEND)
             map->pairs[i].value = merge_unique(completion->arena, list);
-        if (key->type->merge == MERGE_HOSTS && is_all_text(list) && !completion->is_original)
+        if (rule == MERGE_HOSTS && is_all_text(list) && !completion->is_original)
             qsort(list->items, list->count, sizeof(*list->items), compare_items);
     }
 }
@@ -119,7 +116,7 @@ static void complete_scale(const struct completion *completion, struct node *ser
     struct node *deploy = node_get(service, "deploy");
     if (!completion->no_consistency && node_is(scale, NODE_INT) && node_is(deploy, NODE_MAP) &&
         !node_find(deploy, "replicas"))
-        complete_put(completion, schema_find(service_rows(), "deploy")->object, deploy, "replicas",
+        complete_put(completion, &schema_deploy, deploy, "replicas",
                      node_new_int(completion->arena, scale->integer, scale->position));
 }
 
@@ -138,13 +135,11 @@ static void complete_service(const struct completion *completion, struct node_pa
     complete_dependencies(completion, service);
     complete_scale(completion, service);
     complete_build(completion, service);
-    complete_lists(completion, service_rows(), service);
-    complete_lists(completion, schema_find(service_rows(), "build")->object,
-                   node_get(service, "build"));
+    complete_lists(completion, &schema_service, service);
+    complete_lists(completion, &schema_build, node_get(service, "build"));
     const struct node *networks = node_get(service, "networks");
     for (size_t i = 0; node_is(networks, NODE_MAP) && i < networks->count; i++)
-        complete_lists(completion, schema_find(service_rows(), "networks")->object,
-                       networks->pairs[i].value);
+        complete_lists(completion, &schema_attachment, networks->pairs[i].value);
 }
 
 /* --- networks -------------------------------------------------------------------------------- */

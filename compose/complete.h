@@ -5,7 +5,7 @@
 #pragma once
 
 #include "compose/node.h"
-#include "compose/schema_types.h"
+#include "compose/schema_table.h"
 #include "compose/variables.h"
 
 struct completion {

@@ -40,64 +40,64 @@ bool complete_says_nothing(const struct schema_key *key, const struct node *valu
     return false;
 }
 
-static void drop_from(const struct schema_object *rows, struct node *map, void *data)
+/* Whether a pair goes. */
+typedef bool goes_fn(const struct schema_key *key, const struct node *value);
+
+struct removal {
+    goes_fn *goes;
+    bool leaves_services;
+};
+
+/* What stands below first: it may leave nothing. */
+static void remove_from(const struct schema_object *rows, struct node *map, void *data)
 {
-    (void)data;
-    for (size_t i = map->count; i-- > 0;) {
-        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (key && !key->keeps_zero && !key->hides_zero &&
-            complete_says_nothing(key, map->pairs[i].value))
-            node_remove(map, key->name);
+    const struct removal *removal = data;
+    size_t kept = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct node_pair *pair = &map->pairs[i];
+        const struct schema_key *key = schema_row(rows, pair);
+        bool is_left = !key || (removal->leaves_services && key->type == &type_services);
+        if (!is_left && key->object)
+            schema_each(key, pair->value, remove_from, data);
+        if (key && removal->goes(key, pair->value))
+            continue;
+        if (kept < i)
+            map->pairs[kept] = *pair;
+        kept++;
     }
+    node_shrink(map, kept);
+}
+
+static bool is_empty(const struct schema_key *key, const struct node *value)
+{
+    return !key->keeps_zero && !key->hides_zero && complete_says_nothing(key, value);
 }
 
 void complete_drop_empty(const struct schema_object *rows, struct node *map)
 {
-    schema_walk(rows, map, drop_from, NULL);
+    remove_from(rows, map, &(struct removal){.goes = is_empty});
 }
 
-static void forget_from(const struct schema_object *rows, struct node *map, void *data)
+static bool is_forgotten(const struct schema_key *key, const struct node *value)
 {
-    (void)data;
-    for (size_t i = map->count; i-- > 0;) {
-        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (key && (key->is_forgotten || (key->shown && !key->keeps_zero &&
-                                          complete_says_nothing(key, map->pairs[i].value))))
-            node_remove(map, key->name);
-    }
+    return key->is_forgotten ||
+           (key->shown && !key->keeps_zero && complete_says_nothing(key, value));
 }
 
 void complete_forget(const struct schema_object *rows, struct node *map)
 {
-    schema_walk(rows, map, forget_from, NULL);
+    remove_from(rows, map, &(struct removal){.goes = is_forgotten});
 }
 
 /* --- all but the services --------------------------------------------------------------------- */
 
-static void each_part(struct node *tree,
-                      void (*visit)(const struct schema_object *rows, struct node *map))
-{
-    for (size_t i = 0; i < tree->count; i++) {
-        const struct schema_key *key = schema_row(&schema_root, &tree->pairs[i]);
-        struct node *section = tree->pairs[i].value;
-        if (!key || !key->object || section->kind != NODE_MAP || streq(key->name, "services"))
-            continue;
-        if (!schema_has_entries(key))
-            visit(key->object, section);
-        for (size_t j = 0; schema_has_entries(key) && j < section->count; j++)
-            if (section->pairs[j].value->kind == NODE_MAP)
-                visit(key->object, section->pairs[j].value);
-    }
-}
-
 void complete_drop_empty_rest(struct node *tree)
 {
-    each_part(tree, complete_drop_empty);
-    drop_from(&schema_root, tree, NULL);
+    remove_from(&schema_root, tree, &(struct removal){.goes = is_empty, .leaves_services = true});
 }
 
 void complete_forget_rest(struct node *tree)
 {
-    each_part(tree, complete_forget);
-    forget_from(&schema_root, tree, NULL);
+    remove_from(&schema_root, tree,
+                &(struct removal){.goes = is_forgotten, .leaves_services = true});
 }

@@ -9,11 +9,6 @@
 
 #define FILE_VALUES_LIMIT 250000
 
-static const struct schema_object *service_rows(void)
-{
-    return schema_find(&schema_root, "services")->object;
-}
-
 /* One file costs little, but there may be many services that read it. */
 static void take_values(const struct completion *completion, const struct node *path,
                         const struct dotenv_file *file, size_t count)
@@ -76,7 +71,7 @@ static void complete_label_files(const struct completion *completion, struct nod
     for (size_t i = 0; labels && i < labels->count; i++)
         node_put_ranked(completion->arena, result, &labels->pairs[i]);
     node_remove(service, "label_file");
-    complete_put(completion, service_rows(), service, "labels", result);
+    complete_put(completion, &schema_service, service, "labels", result);
 }
 
 /* What env_file's lines see below the project's variables. */
@@ -95,10 +90,9 @@ static struct variables *service_variables(const struct completion *completion,
 /* Where the files are shown, so is what the reference says of each. */
 static void show_required(const struct completion *completion, const struct node *files)
 {
-    const struct schema_object *rows = schema_find(service_rows(), "env_file")->object;
     for (size_t i = 0; node_is(files, NODE_LIST) && i < files->count; i++)
         if (node_is(files->items[i], NODE_MAP) && !node_find(files->items[i], "required"))
-            complete_put(completion, rows, files->items[i], "required",
+            complete_put(completion, &schema_env_file, files->items[i], "required",
                          node_new_bool(completion->arena, true, files->items[i]->position));
 }
 
@@ -124,5 +118,5 @@ void complete_environment(const struct completion *completion, struct node *serv
         node_put_ranked(completion->arena, result, &environment->pairs[i]);
     node_remove(service, "env_file");
     if (result->count > 0)
-        complete_put(completion, service_rows(), service, "environment", result);
+        complete_put(completion, &schema_service, service, "environment", result);
 }

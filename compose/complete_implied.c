@@ -13,24 +13,22 @@ static void add_dependency(const struct implied *implied, const char *name,
                            struct position position, bool restart)
 {
     struct arena *arena = implied->completion->arena;
-    const struct schema_key *key =
-        schema_find(schema_find(&schema_root, "services")->object, "depends_on");
     struct node *dependencies = node_get(implied->service, "depends_on");
     if (node_find(dependencies, name) ||
         (!dependencies && node_find(implied->service, "depends_on")))
         return; /* written, or wrong */
     if (!dependencies) {
         dependencies = node_new(arena, NODE_MAP, position);
-        complete_put(implied->completion, schema_find(&schema_root, "services")->object,
-                     implied->service, "depends_on", dependencies);
+        complete_put(implied->completion, &schema_service, implied->service, "depends_on",
+                     dependencies);
     }
     struct node *entry = node_new(arena, NODE_MAP, position);
-    complete_put(implied->completion, key->object, entry, "condition",
+    complete_put(implied->completion, &schema_dependency, entry, "condition",
                  node_new_string(arena, "service_started", position));
-    complete_put(implied->completion, key->object, entry, "required",
+    complete_put(implied->completion, &schema_dependency, entry, "required",
                  node_new_bool(arena, true, position));
     if (restart)
-        complete_put(implied->completion, key->object, entry, "restart",
+        complete_put(implied->completion, &schema_dependency, entry, "restart",
                      node_new_bool(arena, true, position));
     node_put(arena, dependencies, name, position, entry);
 }

@@ -6,11 +6,6 @@
 #include "compose/mount_text.h"
 #include "compose/parse.h"
 
-static const struct schema_object *service_rows(void)
-{
-    return schema_find(&schema_root, "services")->object;
-}
-
 /* Relative paths begin in the folder, `~` is the caller's home; absolute ones stay as written, as
  * the reference has it. */
 static const char *full_path(const struct host_values *host, const char *text)
@@ -59,11 +54,10 @@ static void resolve_build(const struct host_values *host, struct node *build)
     if (!node_is(build, NODE_MAP))
         return;
     struct node_pair *context = node_find(build, "context");
-    const struct schema_object *rows = schema_find(service_rows(), "build")->object;
     bool is_missing =
         !context || (node_is(context->value, NODE_STRING) && context->value->text[0] == '\0');
     if (is_missing && !host->is_part)
-        schema_put_value(host->arena, rows, build, "context",
+        schema_put_value(host->arena, &schema_build, build, "context",
                          node_new_string(host->arena, host->directory, build->position));
     else if (!is_missing && node_is(context->value, NODE_STRING) &&
              !is_remote(context->value->text))

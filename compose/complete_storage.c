@@ -2,11 +2,6 @@
 #include "base/str.h"
 #include "compose/complete.h"
 
-static const struct schema_object *rows_of(const char *service_key)
-{
-    return schema_find(schema_find(&schema_root, "services")->object, service_key)->object;
-}
-
 /* --- builds ---------------------------------------------------------------------------------- */
 
 /* ARGs without a value take the caller's, or are not given. */
@@ -27,7 +22,7 @@ static void complete_args(const struct completion *completion, struct node *buil
             node_put_ranked(completion->arena, result, &pair);
     }
     if (result->count > 0)
-        complete_put(completion, rows_of("build"), build, "args", result);
+        complete_put(completion, &schema_build, build, "args", result);
     else
         node_remove(build, "args");
 }
@@ -35,18 +30,17 @@ static void complete_args(const struct completion *completion, struct node *buil
 void complete_build(const struct completion *completion, struct node *service)
 {
     struct node *build = node_get(service, "build");
-    const struct schema_object *rows = rows_of("build");
     struct arena *arena = completion->arena;
     if (!node_is(build, NODE_MAP))
         return;
     if (!node_find(build, "context")) /* where paths are not resolved */
-        complete_put(completion, rows, build, "context",
+        complete_put(completion, &schema_build, build, "context",
                      node_new_string(arena, ".", build->position));
     if (completion->no_normalize)
         return;
     if (!node_get_string(build, "dockerfile", "")[0] &&
         !node_get_string(build, "dockerfile_inline", "")[0])
-        complete_put(completion, rows, build, "dockerfile",
+        complete_put(completion, &schema_build, build, "dockerfile",
                      node_new_string(arena, "Dockerfile", build->position));
     complete_args(completion, build);
 }

@@ -8,7 +8,7 @@
 #include "compose/extract.h"
 #include "compose/node.h"
 #include "compose/print.h"
-#include "compose/schema.h"
+#include "compose/schema_table.h"
 
 #include <stdlib.h>
 
@@ -193,7 +193,7 @@ static void add_hash(const struct node_pair *service, struct strbuf *out)
     size_t count = 0;
     struct node *copy = node_copy(arena, service->value, SIZE_MAX, SIZE_MAX, &count);
     print_write_out_ports(arena, copy);
-    print_prepare_json(arena, schema_find(&schema_root, "services")->object, copy);
+    print_prepare_json(arena, &schema_service, copy);
     remove_unhashed(copy);
     print_json(copy, &options, &text);
     strbuf_addf(out, "%s %s\n", service->key,

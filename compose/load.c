@@ -165,7 +165,6 @@ static int read_tree(struct load *load, struct node **ret_tree, struct error *er
 }
 
 struct finishing {
-    const struct schema_object *rows;
     struct notes *notes;
     struct validation *validation; /* NULL: nothing is checked */
 };
@@ -173,7 +172,7 @@ struct finishing {
 static void before_service(void *data, const struct node_pair *pair)
 {
     const struct finishing *finishing = data;
-    complete_drop_empty(finishing->rows, pair->value);
+    complete_drop_empty(&schema_service, pair->value);
     notes_add_service(finishing->notes, pair);
 }
 
@@ -181,7 +180,7 @@ static void after_service(void *data, const struct model *model, const struct no
                           const struct model_service *service)
 {
     const struct finishing *finishing = data;
-    complete_forget(finishing->rows, pair->value);
+    complete_forget(&schema_service, pair->value);
     if (finishing->validation)
         validate_add(finishing->validation, model, pair, service);
 }
@@ -190,9 +189,7 @@ static struct model *build_model(const struct load *load, struct node *tree, str
 {
     bool validates = !load->options->no_consistency && !load->options->no_interpolate;
     struct validation validation = {.diagnostics = load->diagnostics};
-    struct finishing finishing = {.rows = schema_find(&schema_root, "services")->object,
-                                  .notes = notes,
-                                  .validation = validates ? &validation : NULL};
+    struct finishing finishing = {notes, validates ? &validation : NULL};
     struct model_input input = {.tree = tree,
                                 .directory = load->files.directory,
                                 .files = load->files.paths,

@@ -2,7 +2,7 @@
 #include "compose/merge.h"
 
 #include "base/str.h"
-#include "compose/schema_types.h"
+#include "compose/schema_table.h"
 
 struct merge {
     struct arena *arena;
@@ -291,5 +291,5 @@ void merge_service(struct arena *arena, struct diagnostics *diagnostics, struct 
                    struct node *over)
 {
     struct merge merge = {arena, diagnostics};
-    merge_map(&merge, schema_find(&schema_root, "services")->object, NULL, base, over);
+    merge_map(&merge, &schema_service, NULL, base, over);
 }

@@ -46,11 +46,19 @@ static int compare_attachments(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
-/* Highest priority first, then as in the file. */
+static bool is_sorted(const struct model_service *service)
+{
+    for (size_t i = 1; i < service->attachment_count; i++)
+        if (service->attachments[i].priority > service->attachments[i - 1].priority)
+            return false;
+    return true;
+}
+
+/* Highest priority first, then as in the file, which most are: few give a priority. */
 static void sort_attachments(struct model_service *service)
 {
     size_t count = service->attachment_count;
-    if (count < 2)
+    if (is_sorted(service))
         return;
     struct ordered_attachment *sorted = xcalloc(count, sizeof(*sorted));
     for (size_t i = 0; i < count; i++)

@@ -96,7 +96,9 @@ static bool asks_for_nothing(const struct schema_key *key, const struct node *va
 static const char *value_note(const struct notes *notes, const struct schema_key *key,
                               const struct node *value)
 {
-    if (value->kind != NODE_STRING)
+    bool may_be_other = key->type == &type_network_mode || key->type == &type_logging_driver ||
+                        key->type == &type_pull_policy;
+    if (!may_be_other || value->kind != NODE_STRING)
         return NULL;
     if (key->type == &type_network_mode && value->text[0] && !streq(value->text, "none"))
         return arena_printf(notes->arena,
@@ -248,7 +250,7 @@ void notes_add_service(struct notes *notes, const struct node_pair *service)
     value_path_enter(&notes->path, service->key);
     notes->section = "services";
     notes->entry = service->key;
-    walk_object(notes, schema_find(&schema_root, "services")->object, service->value);
+    walk_object(notes, &schema_service, service->value);
     notes->section = "";
     value_path_leave(&notes->path, depth);
 }

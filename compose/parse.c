@@ -97,16 +97,10 @@ static bool is_clean(const char *path)
     return path[0] == '/';
 }
 
-const char *path_clean(struct arena *arena, const char *base, const char *path)
+/* Puts the parts of a path behind a cleaned one of a length; returns the new length. */
+static size_t add_parts(char *out, size_t length, size_t root, const char *path)
 {
-    if (is_clean(path))
-        return path;
-    char *joined =
-        path[0] == '/' ? arena_strdup(arena, path) : arena_printf(arena, "%s/%s", base, path);
-    char *out = arena_alloc(arena, strlen(joined) + 2);
-    size_t root = joined[0] == '/', length = root;
-    out[0] = '/';
-    for (const char *part = joined; *part;) {
+    for (const char *part = path; *part;) {
         part += strspn(part, "/");
         size_t size = strcspn(part, "/");
         bool is_up = size == 2 && strncmp(part, "..", 2) == 0;
@@ -121,6 +115,19 @@ const char *path_clean(struct arena *arena, const char *base, const char *path)
         }
         part += size;
     }
+    return length;
+}
+
+const char *path_clean(struct arena *arena, const char *base, const char *path)
+{
+    if (is_clean(path))
+        return path;
+    if (path[0] == '/')
+        base = "/";
+    char *out = arena_alloc(arena, strlen(base) + strlen(path) + 3);
+    size_t root = base[0] == '/';
+    out[0] = '/';
+    size_t length = add_parts(out, add_parts(out, root, root, base), root, path);
     if (length == 0)
         out[length++] = '.';
     out[length] = '\0';

@@ -70,36 +70,40 @@ bool schema_has_entries(const struct schema_key *key)
     return key->object && key->type->merge == MERGE_MAP;
 }
 
+void schema_each(const struct schema_key *key, struct node *value, schema_visit_fn *visit,
+                 void *data)
+{
+    if (value->kind == NODE_MAP && !schema_has_entries(key))
+        visit(key->object, value, data);
+    for (size_t i = 0; value->kind == NODE_LIST && i < value->count; i++)
+        if (value->items[i]->kind == NODE_MAP)
+            visit(key->object, value->items[i], data);
+    for (size_t i = 0; value->kind == NODE_MAP && schema_has_entries(key) && i < value->count; i++)
+        if (value->pairs[i].value->kind == NODE_MAP)
+            visit(key->object, value->pairs[i].value, data);
+}
+
+struct walk {
+    schema_visit_fn *visit;
+    void *data;
+};
+
+static void walk_map(const struct schema_object *rows, struct node *map, void *data)
+{
+    const struct walk *walk = data;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
+        if (key && key->object) /* most values need not be looked at: they lie far apart */
+            schema_each(key, map->pairs[i].value, walk_map, data);
+    }
+    walk->visit(rows, map, walk->data);
+}
+
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
                  void *data)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        const struct schema_key *key = schema_row(rows, &map->pairs[i]);
-        if (!key || !key->object) /* most values need not be looked at: they lie far apart */
-            continue;
-        struct node *value = map->pairs[i].value;
-        if (value->kind != NODE_LIST && value->kind != NODE_MAP)
-            continue;
-        if (value->kind == NODE_MAP && !schema_has_entries(key))
-            schema_walk(key->object, value, visit, data);
-        for (size_t j = 0; value->kind == NODE_LIST && j < value->count; j++)
-            if (value->items[j]->kind == NODE_MAP)
-                schema_walk(key->object, value->items[j], visit, data);
-        for (size_t j = 0; schema_has_entries(key) && j < value->count; j++)
-            if (value->kind == NODE_MAP && value->pairs[j].value->kind == NODE_MAP)
-                schema_walk(key->object, value->pairs[j].value, visit, data);
-    }
-    visit(rows, map, data);
-}
-
-const struct schema_key *schema_row(const struct schema_object *object,
-                                    const struct node_pair *pair)
-{
-    const struct schema_key *key =
-        pair->rank < object->count ? &object->keys[pair->rank] : object->keys;
-    if (key->name == pair->key || streq(key->name, pair->key))
-        return key;
-    return schema_find(object, pair->key); /* put there without its rank */
+    struct walk walk = {visit, data};
+    walk_map(rows, map, &walk);
 }
 
 void schema_put_value(struct arena *arena, const struct schema_object *object, struct node *map,

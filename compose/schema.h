@@ -77,15 +77,23 @@ struct schema_object {
 extern const struct schema_object schema_root;
 const struct schema_key *schema_find(const struct schema_object *object, const char *name);
 /* The row of a pair of a canonical mapping; NULL for x-... */
-const struct schema_key *schema_row(const struct schema_object *object,
-                                    const struct node_pair *pair);
+static inline const struct schema_key *schema_row(const struct schema_object *object,
+                                                  const struct node_pair *pair)
+{
+    bool is_ranked = pair->rank < object->count && object->keys[pair->rank].name == pair->key;
+    return is_ranked ? &object->keys[pair->rank] : schema_find(object, pair->key);
+}
 /* Puts a value under a key of an object, at the rank the table gives it. */
 void schema_put_value(struct arena *arena, const struct schema_object *object, struct node *map,
                       const char *name, struct node *value);
 /* The key's value is a mapping of names to mappings with the rows of key->object. */
 bool schema_has_entries(const struct schema_key *key);
-/* Calls visit for all mappings below one that have rows, and then for itself. */
+/* Calls visit for the mappings that have the rows of key->object: the value itself, its items, or
+ * its entries. */
 typedef void schema_visit_fn(const struct schema_object *rows, struct node *map, void *data);
+void schema_each(const struct schema_key *key, struct node *value, schema_visit_fn *visit,
+                 void *data);
+/* Calls visit for all mappings below one that have rows, and then for itself. */
 void schema_walk(const struct schema_object *rows, struct node *map, schema_visit_fn *visit,
                  void *data);
 

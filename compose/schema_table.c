@@ -107,7 +107,7 @@ static const struct schema_key service_keys[] = {
     LATER_OBJECT("pre_stop", type_hooks, schema_hook, "commands before the stop"),
     OBJECT("x-vmstead", type_optional, schema_vmstead, "our own: bootstraps, probes, disks"),
 };
-static const struct schema_object service = {"services.NAME", KEYS(service_keys), true};
+const struct schema_object schema_service = {"services.NAME", KEYS(service_keys), true};
 
 /* --- networks --------------------------------------------------------------------------------- */
 
@@ -219,7 +219,8 @@ static const struct schema_key root_keys[] = {
      .help = "obsolete: ignored with a warning"},
     WORKS("name", type_project_name, "name of the project"),
     OBJECT("include", type_include, include, "further Compose files"),
-    OBJECT("services", type_services, service, "the services: one VM each", .keeps_zero = true),
+    OBJECT("services", type_services, schema_service, "the services: one VM each",
+           .keeps_zero = true),
     OBJECT("networks", type_named, network, "the networks services can join"),
     OBJECT("volumes", type_named, volume, "volumes that services can use"),
     OBJECT("secrets", type_named, secret, "secrets that services can read"),

@@ -28,4 +28,4 @@ extern const struct schema_object schema_attachment, schema_blkio, schema_build,
     schema_credential_spec, schema_dependency, schema_deploy, schema_develop, schema_device,
     schema_device_request, schema_env_file, schema_extends, schema_healthcheck, schema_hook,
     schema_logging, schema_logging_options, schema_model_ref, schema_mount, schema_port,
-    schema_provider, schema_secret_ref, schema_ulimit, schema_vmstead;
+    schema_provider, schema_secret_ref, schema_service, schema_ulimit, schema_vmstead;

@@ -36,9 +36,11 @@ static void check_twin(const struct node *node, const struct twin *twin, const c
                        struct diagnostics *diagnostics)
 {
     const struct node_pair *own = node_find(node, twin->key);
+    if (!own || own->value->kind == NODE_BAD)
+        return;
     const struct node *resources = node_get(node_get(node, "deploy"), "resources");
     const struct node_pair *section = node_find(resources, twin->section);
-    if (!own || own->value->kind == NODE_BAD || !section || section->value->kind != NODE_MAP)
+    if (!section || section->value->kind != NODE_MAP)
         return;
     const struct node_pair *other = node_find(section->value, twin->deploy_key);
     if (!other)

@@ -7,7 +7,6 @@
 #include "compose/validate.h"
 
 #include <limits.h>
-#include <stdio.h>
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -65,7 +64,8 @@ static void check_container_name(const struct model *model, const struct node *n
 static void check_names(const struct model *model, const struct model_service *service,
                         struct diagnostics *diagnostics)
 {
-    size_t digits = (size_t)snprintf(NULL, 0, "%lld", (long long)service->replicas);
+    char number[STR_U64_SIZE];
+    size_t digits = (size_t)(str_put_u64(number, (uint64_t)service->replicas) - number);
     size_t length = strlen(model->name) + strlen(service->name) + digits + strlen("--");
     if (strlen(service->name) > 63)
         diagnostics_add(diagnostics, SEVERITY_ENGINE, service->position,
