@@ -55,21 +55,47 @@ int fs_write_all(int fd, const void *data, size_t length)
     return 0;
 }
 
-int fs_write_file_atomic(const char *path, const void *data, size_t length, mode_t mode,
-                         struct error *err)
+/* like: whose owner and mode the new file gets; NULL: ours, and `mode`. */
+static int replace_file(const char *path, const void *data, size_t length, mode_t mode,
+                        const struct stat *like, struct error *err)
 {
     _cleanup_free_ char *temporary = xasprintf("%s.XXXXXX", path);
     _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return error_set(err, errno, "cannot create a file beside '%s': %s", path, strerror(errno));
     int r = fs_write_all(fd, data, length);
-    if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
+    if (r == 0 && like && fchown(fd, like->st_uid, like->st_gid) < 0)
+        r = -errno;
+    if (r == 0 && (fchmod(fd, like ? like->st_mode & 07777 : mode) < 0 || fsync(fd) < 0 ||
+                   rename(temporary, path) < 0))
         r = -errno;
     if (r < 0) {
         unlink(temporary);
         return error_set(err, -r, "cannot write '%s': %s", path, strerror(-r));
     }
     return 0;
+}
+
+int fs_write_file_atomic(const char *path, const void *data, size_t length, mode_t mode,
+                         struct error *err)
+{
+    return replace_file(path, data, length, mode, NULL, err);
+}
+
+int fs_replace_file(const char *path, const void *data, size_t length, mode_t mode,
+                    struct error *err)
+{
+    struct stat status;
+    _cleanup_free_ char *resolved = realpath(path, NULL);
+    if (!resolved)
+        return errno == ENOENT
+                   ? fs_write_file_atomic(path, data, length, mode, err)
+                   : error_set(err, errno, "cannot find '%s': %s", path, strerror(errno));
+    if (stat(resolved, &status) < 0)
+        return error_set(err, errno, "cannot look at '%s': %s", resolved, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return error_set(err, EINVAL, "'%s' is no regular file", resolved);
+    return replace_file(resolved, data, length, 0, &status, err);
 }
 
 int fs_make_directory(const char *path, mode_t mode, struct error *err)

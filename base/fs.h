@@ -15,6 +15,10 @@ int fs_read_file(const char *path, size_t limit, char **ret_data, size_t *ret_le
 /* Temporary file in the same folder, fsync, rename: readers see the old or the new content. */
 int fs_write_file_atomic(const char *path, const void *data, size_t length, mode_t mode,
                          struct error *err);
+/* The same for a file of somebody else: symlinks are followed, and mode and owner stay as they are.
+ * mode is for a file that is not there yet. */
+int fs_replace_file(const char *path, const void *data, size_t length, mode_t mode,
+                    struct error *err);
 /* mkdir -p; the mode is for folders that are made. */
 int fs_make_directory(const char *path, mode_t mode, struct error *err);
 /* rm -rf without following symlinks or crossing into another mount; a missing path is no error. */

@@ -8,11 +8,13 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "network/dns_listener.h"
+#include "network/dns_resolved.h"
 #include "network/dns_respond.h"
 #include "network/dns_upstream.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 
 #define DNS_PORT 53
 #define MAX_QUERIES 4096 /* in flight to resolvers; more are REFUSED */
@@ -32,11 +34,13 @@ struct opened {
 };
 
 struct site {
-    LIST_ENTRY(site) link;
+    LIST_ENTRY(site) entry;
     struct dns *dns;
     char *network; /* NULL: the host's door */
     uint32_t number;
     VEC(struct opened) listeners;
+    int link;   /* that systemd-resolved knows of; 0: none */
+    char *told; /* what it was told */
 };
 
 struct dns {
@@ -44,6 +48,7 @@ struct dns {
     struct dns_names *names;
     struct dns_upstream *upstream;
     struct dns_listeners *listeners;
+    struct dns_resolved *resolved;
     LIST_HEAD(, site) sites;
     struct site door;
     uint16_t door_port; /* 0: none */
@@ -184,12 +189,13 @@ static void site_done(struct site *site)
         close_listener(site->dns, site->listeners.items[i].listener);
     vec_done(&site->listeners);
     free(TAKE_PTR(site->network));
+    free(TAKE_PTR(site->told));
 }
 
 static struct site *find_site(const struct dns *dns, const char *network)
 {
     struct site *site;
-    LIST_FOREACH(site, &dns->sites, link)
+    LIST_FOREACH(site, &dns->sites, entry)
     if (streq(site->network, network))
         return site;
     return NULL;
@@ -273,6 +279,25 @@ static void open_door(struct dns *dns)
     dns->door_refused = r < 0;
 }
 
+/* --- the host's own resolver --------------------------------------------------------------- */
+
+/* Once per change: a network is added again with each of its endpoints. */
+static void tell_resolved(struct site *site, const struct dns_network *network)
+{
+    int link = network->link ? (int)if_nametoindex(network->link) : 0;
+    if (link == 0)
+        return;
+    _cleanup_free_ char *gateways = strv_join((char *const *)network->gateways, " ");
+    _cleanup_free_ char *subnets = strv_join((char *const *)network->subnets, " ");
+    _cleanup_free_ char *told = xasprintf("%d %s %s", link, gateways, subnets);
+    if (streq_null(told, site->told))
+        return;
+    free(site->told);
+    site->told = TAKE_PTR(told);
+    site->link = link;
+    dns_resolved_tell(site->dns->resolved, network, link);
+}
+
 /* --- what is told --------------------------------------------------------------------------- */
 
 int dns_add_network(struct dns *dns, const struct dns_network *network, struct error *err)
@@ -287,7 +312,7 @@ int dns_add_network(struct dns *dns, const struct dns_network *network, struct e
         site->dns = dns;
         site->network = xstrdup(network->name);
         site->number = number;
-        LIST_INSERT_HEAD(&dns->sites, site, link);
+        LIST_INSERT_HEAD(&dns->sites, site, entry);
     }
     close_others(site, network->gateways);
     for (const char *const *gateway = network->gateways; r == 0 && *gateway; gateway++)
@@ -296,6 +321,8 @@ int dns_add_network(struct dns *dns, const struct dns_network *network, struct e
         dns_remove_network(dns, network->name);
     else
         open_door(dns);
+    if (r == 0)
+        tell_resolved(site, network);
     return r;
 }
 
@@ -305,7 +332,9 @@ void dns_remove_network(struct dns *dns, const char *network)
     dns_names_remove_network(dns->names, network);
     if (!site)
         return;
-    LIST_REMOVE(site, link);
+    LIST_REMOVE(site, entry);
+    if (site->link)
+        dns_resolved_forget(dns->resolved, site->link);
     site_done(site);
     free(site);
     if (LIST_EMPTY(&dns->sites))
@@ -330,6 +359,11 @@ void dns_set_presence(struct dns *dns, const char *instance, enum instance_prese
     dns_names_set_presence(dns->names, instance, presence);
 }
 
+cJSON *dns_describe_names(const struct dns *dns)
+{
+    return dns_names_describe(dns->names);
+}
+
 int dns_new(uv_loop_t *loop, const char *resolv_conf, struct dns **ret_dns, struct error *err)
 {
     static const struct dns_listener_callbacks callbacks = {.on_question = on_question,
@@ -340,6 +374,7 @@ int dns_new(uv_loop_t *loop, const char *resolv_conf, struct dns **ret_dns, stru
     dns->names = dns_names_new();
     dns->upstream = dns_upstream_new(loop, resolv_conf, dns->names);
     dns->listeners = dns_listeners_new(loop, &callbacks);
+    dns->resolved = dns_resolved_new(loop);
     dns->door.dns = dns;
     dns->door_port = read_door_port();
     LIST_INIT(&dns->sites);
@@ -356,12 +391,13 @@ void dns_free(struct dns *dns)
     site_done(&dns->door);
     struct site *next;
     for (struct site *site = LIST_FIRST(&dns->sites); site; site = next) {
-        next = LIST_NEXT(site, link);
+        next = LIST_NEXT(site, entry);
         site_done(site);
         free(site);
     }
     dns_upstream_free(dns->upstream);
     dns_listeners_free(dns->listeners);
+    dns_resolved_free(dns->resolved);
     dns_names_free(dns->names);
     free(dns);
 }

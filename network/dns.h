@@ -34,12 +34,15 @@
  * - An answer of the host's resolvers that points into a subnet of ours is dropped (DNS rebinding):
  *   the name has no data, and the log says so.
  *
+ * Where systemd-resolved runs it is told to ask the gateways for "vm" and for our addresses, as
+ * settings of each bridge that end with it (dns_resolved.h).
+ *
  * The host's door is 127.0.0.1:41003, open as long as there is a network; it knows host names and
  * our addresses only. VMSTEAD_DNS_PORT is another port, 0 none. Of several roots on one host the
  * first has it; the others say so in their log and try again with their next network. */
 #pragma once
 
-#include "base/error.h"
+#include "base/json.h"
 #include "network/presence.h"
 
 #include <stdbool.h>
@@ -59,6 +62,8 @@ void dns_free(struct dns *dns);
 
 struct dns_network {
     const char *name;
+    const char *project;         /* NULL or "": none */
+    const char *link;            /* its bridge, for systemd-resolved; NULL: it is not told */
     const char *const *gateways; /* IPv4 and IPv6 addresses, NULL-terminated; at least one */
     const char *const *subnets;  /* "10.89.0.0/24", "fd00:1::/64", NULL-terminated */
     bool isolated; /* internal: who has no other network gets nothing from the host's resolvers */
@@ -80,3 +85,6 @@ void dns_set_endpoint(struct dns *dns, const struct dns_endpoint *endpoint);
 void dns_remove_endpoint(struct dns *dns, const char *network, const char *instance);
 /* Of all its endpoints. Unknown instances are ignored. */
 void dns_set_presence(struct dns *dns, const char *instance, enum instance_presence presence);
+
+/* What the host calls those that are not gone, as network_describe_names(). */
+cJSON *dns_describe_names(const struct dns *dns);

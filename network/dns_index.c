@@ -45,7 +45,7 @@ static void add_pair(struct dns_index *index, uint32_t network, const char *name
     vec_add(pairs, (struct pair){entry, endpoint});
 }
 
-static bool is_host_name(const char *text)
+bool dns_is_host_name(const char *text)
 {
     static const char domain[] = "\2" DNS_HOST_DOMAIN;
     size_t length = strlen(text);
@@ -59,7 +59,7 @@ static void add_endpoint(struct dns_names *names, size_t i, struct pairs *pairs)
     const struct dns_member *endpoint = &names->endpoints.items[i];
     for (char **name = endpoint->names; name && *name; name++) {
         add_pair(index, endpoint->network, *name, i, pairs);
-        if (is_host_name(*name))
+        if (dns_is_host_name(*name))
             add_pair(index, 0, *name, i, pairs);
     }
     if (endpoint->has_ipv4)

@@ -225,6 +225,49 @@ void dns_names_set_presence(struct dns_names *names, const char *instance,
     }
 }
 
+/* --- what is known -------------------------------------------------------------------------- */
+
+static cJSON *describe_host_names(const struct dns_member *endpoint)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (char **wire = endpoint->names; wire && *wire; wire++) {
+        char text[DNS_NAME_MAX + 1];
+        struct dns_name name = {.length = strlen(*wire)};
+        memcpy(name.bytes, *wire, name.length);
+        if (dns_is_host_name(*wire))
+            cJSON_AddItemToArray(array, cJSON_CreateString(dns_name_format(&name, text)));
+    }
+    return array;
+}
+
+static void describe_address(const struct dns_member *endpoint, const struct in6_addr *address,
+                             cJSON *array)
+{
+    char text[INET6_ADDRSTRLEN];
+    cJSON *object = cJSON_CreateObject();
+    json_set_string(object, "project", endpoint->project);
+    json_set_string(object, "service", endpoint->service);
+    json_set_string(object, "instance", endpoint->instance);
+    json_set_string(object, "address", dns_address_format(address, text));
+    json_set(object, "names", describe_host_names(endpoint));
+    cJSON_AddItemToArray(array, object);
+}
+
+cJSON *dns_names_describe(const struct dns_names *names)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < names->endpoints.count; i++) {
+        const struct dns_member *endpoint = &names->endpoints.items[i];
+        if (endpoint->presence == INSTANCE_GONE)
+            continue;
+        if (endpoint->has_ipv4)
+            describe_address(endpoint, &endpoint->ipv4, array);
+        if (endpoint->has_ipv6)
+            describe_address(endpoint, &endpoint->ipv6, array);
+    }
+    return array;
+}
+
 /* --- addresses ------------------------------------------------------------------------------ */
 
 bool dns_names_is_gateway(const struct dns_names *names, const struct in6_addr *address)

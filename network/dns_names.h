@@ -27,6 +27,8 @@ void dns_names_set_endpoint(struct dns_names *names, const struct dns_endpoint *
 void dns_names_remove_endpoint(struct dns_names *names, const char *network, const char *instance);
 void dns_names_set_presence(struct dns_names *names, const char *instance,
                             enum instance_presence presence);
+/* As dns_describe_names(). */
+cJSON *dns_names_describe(const struct dns_names *names);
 /* Whether this is the gateway of a network of ours. */
 bool dns_names_is_gateway(const struct dns_names *names, const struct in6_addr *address);
 /* Whether it is in a subnet of ours. */

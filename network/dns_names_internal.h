@@ -37,6 +37,9 @@ struct dns_entry {
     uint32_t turn[2]; /* which one comes first next time: IPv4, IPv6 */
 };
 
+/* "\3web\4shop\2vm", but not "\2vm" itself. */
+bool dns_is_host_name(const char *wire);
+
 #define DNS_NOBODY SIZE_MAX
 
 struct dns_index {

@@ -225,6 +225,11 @@ static void set_id(cJSON *object, const struct network *network, const char *nam
     json_set_string(object, "id", hex);
 }
 
+cJSON *network_describe_names(struct network *network)
+{
+    return dns_describe_names(network->dns);
+}
+
 static void describe_network(const struct network_row *row, void *userdata)
 {
     static const char *const keys[IP_FAMILY_COUNT][2] = {{"subnet", "gateway"},

@@ -75,6 +75,9 @@ void network_set_presence(struct network *network, const char *instance,
 cJSON *network_describe_endpoints(struct network *network, const char *instance);
 /* [{"host_ip","published","target","protocol"}...] */
 cJSON *network_describe_ports(struct network *network, const char *instance);
+/* What the host calls those that run, per address (network/dns.h):
+ * [{"project","service","instance","address","names":["shop-web-1.vm",...]}]. */
+cJSON *network_describe_names(struct network *network);
 /* All networks:
  * [{"name","project","key","bridge","subnet","gateway","subnet6","gateway6","internal",
  * "endpoints":[...]}], and of the spec "driver","ip_range","ip_range6","aux_addresses","options",

@@ -167,7 +167,13 @@ int network_tell_dns(struct network *network, const struct network_row *row, str
     char gateways[IP_FAMILY_COUNT][IP_TEXT_SIZE], subnets[IP_FAMILY_COUNT][IP_SUBNET_TEXT_SIZE];
     const char *gateway_list[IP_FAMILY_COUNT + 1] = {NULL};
     const char *subnet_list[IP_FAMILY_COUNT + 1] = {NULL};
+    _cleanup_(network_settings_done) struct network_settings settings = {0};
+    char bridge[IFNAMSIZ];
     size_t count = 0;
+    int r = network_row_settings(row, &settings, err);
+    if (r < 0)
+        return r;
+    tables_bridge_name(network->root_id, row, &settings, bridge);
     for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++) {
         if (!ip_subnet_is_set(&row->subnet[family]))
             continue;
@@ -175,6 +181,8 @@ int network_tell_dns(struct network *network, const struct network_row *row, str
         subnet_list[count++] = ip_subnet_format(&row->subnet[family], subnets[family]);
     }
     const struct dns_network view = {.name = row->name,
+                                     .project = row->project,
+                                     .link = bridge,
                                      .gateways = gateway_list,
                                      .subnets = subnet_list,
                                      .isolated = row->internal};

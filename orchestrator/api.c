@@ -65,6 +65,7 @@ static const struct route {
     {"POST", "/vmstead/daemon/shutdown", api_daemon_shutdown, ANY_CLIENT},
     {"GET", "/vmstead/instances", api_project_instances, 0},
     {"GET", "/vmstead/instances/{}/doctor", api_instance_doctor, 0},
+    {"GET", "/vmstead/names", api_names_list, 0},
     {"GET", "/vmstead/projects", api_projects_list, 0},
     {"GET", "/vmstead/projects/{}/instances", api_project_instances, 0},
     {"POST", "/vmstead/projects/{}/up", api_project_up, 0},

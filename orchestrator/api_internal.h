@@ -150,6 +150,7 @@ void api_exec_inspect(const struct api_call *call);
 void api_exec_resize(const struct api_call *call);
 void api_exec_run(const struct api_call *call);
 void api_networks_list(const struct api_call *call);
+void api_names_list(const struct api_call *call);
 void api_network_inspect(const struct api_call *call);
 void api_network_create(const struct api_call *call);
 void api_network_remove(const struct api_call *call);

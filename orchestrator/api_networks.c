@@ -169,6 +169,13 @@ const cJSON *api_find_network(const cJSON *networks, const char *name)
     return count == 1 ? found : NULL;
 }
 
+/* What the host calls the VMs: GET /vmstead/names. */
+void api_names_list(const struct api_call *call)
+{
+    _cleanup_json_ cJSON *names = network_describe_names(call->api->options.network);
+    http_respond_json(call->request, 200, names);
+}
+
 void api_network_inspect(const struct api_call *call)
 {
     _cleanup_json_ cJSON *networks = network_describe_networks(call->api->options.network);

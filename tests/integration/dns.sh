@@ -200,3 +200,28 @@ check_eq "closed" "$(ss -Hlnu sport = :41003 | wc -l)$(ss -Hlnu sport = :53 | gr
 
 exec 9>&-
 check "the server ends cleanly" wait "$server"
+
+step "the host's door is somebody else's"
+start_again() { # ENVIRONMENT...
+  env "$@" "$driver" "$TEST_DIR/resolv.conf" <"$TEST_DIR/stop" >"$TEST_DIR/driver" 2>"$TEST_DIR/log" &
+  server=$!
+  exec 9>"$TEST_DIR/stop"
+  eventually 10 grep -q ready "$TEST_DIR/driver"
+}
+socat -u UDP-RECV:41003,bind=127.0.0.1 /dev/null &
+held() { [ -n "$(ss -Hlnu sport = :41003)" ]; }
+eventually 10 held
+start_again VMSTEAD_LOG=warning
+check_eq "said once" "$(grep -c "127.0.0.1:41003 is not ours: address already in use" "$TEST_DIR/log")" 1
+check_eq "the gateways answer" "$(ask +short @10.77.1.1 cache.shop.vm)" 10.77.2.2
+exec 9>&-
+check "the server ends cleanly" wait "$server"
+start_again VMSTEAD_DNS_PORT=4242
+check_eq "another port" "$(ask +short @127.0.0.1 -p 4242 cache.shop.vm)" 10.77.2.2
+check_eq "no word about it" "$(cat "$TEST_DIR/log")" ""
+exec 9>&-
+check "the server ends cleanly" wait "$server"
+start_again VMSTEAD_DNS_PORT=0
+check_eq "none" "$(ss -Hlntu sport = :4242 | wc -l)" 0
+exec 9>&-
+check "the server ends cleanly" wait "$server"

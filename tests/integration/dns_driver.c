@@ -61,9 +61,13 @@ static int add_networks(struct dns *dns, struct error *err)
 {
     const struct dns_network front = {
         .name = "front",
+        .project = "shop",
+        .link = "front0", /* resolved.sh has it */
         .gateways = (const char *const[]){"10.77.1.1", "fd77:1::1", NULL},
         .subnets = (const char *const[]){"10.77.1.0/24", "fd77:1::/64", NULL}};
     const struct dns_network back = {.name = "back",
+                                     .project = "shop",
+                                     .link = "back0",
                                      .gateways = (const char *const[]){"10.77.2.1", NULL},
                                      .subnets = (const char *const[]){"10.77.2.0/24", NULL},
                                      .isolated = true};

@@ -50,6 +50,25 @@ static void writes_are_whole_and_have_their_mode(void **state)
     assert_null(other);
 }
 
+static void what_is_replaced_keeps_its_mode_and_its_links(void **state)
+{
+    (void)state;
+    _cleanup_error_ struct error err = {0};
+    _cleanup_free_ char *path = inside("theirs"), *link_path = inside("link"), *data = NULL;
+    assert_ok(fs_replace_file(path, "old", 3, 0604, &err), &err);
+    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(symlink("theirs", link_path), 0);
+    assert_ok(fs_replace_file(link_path, "new", 3, 0600, &err), &err);
+    assert_ok(fs_read_file(path, 3, &data, NULL, &err), &err);
+    assert_string_equal(data, "new");
+    struct stat status;
+    assert_int_equal(lstat(link_path, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    assert_int_equal(fs_replace_file(folder, "x", 1, 0600, &err), -EINVAL);
+}
+
 static void trees_go_without_following_links(void **state)
 {
     (void)state;
@@ -118,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_are_whole_and_have_their_mode),
+        cmocka_unit_test(what_is_replaced_keeps_its_mode_and_its_links),
         cmocka_unit_test(trees_go_without_following_links),
         cmocka_unit_test(a_lock_is_held_until_closed),
         cmocka_unit_test(times_are_spelt_as_docker_does),

@@ -380,6 +380,13 @@ const struct provider *network_providers(struct network *network, size_t *ret_co
     return &provider;
 }
 
+cJSON *network_describe_names(struct network *network)
+{
+    (void)network;
+    return cJSON_Parse("[{\"project\":\"shop\",\"service\":\"web\",\"instance\":\"shop-web-1\","
+                       "\"address\":\"10.89.0.2\",\"names\":[\"shop-web-1.vm\"]}]");
+}
+
 cJSON *network_describe_networks(struct network *network)
 {
     (void)network;

@@ -104,6 +104,8 @@ static void test_inspect(void **state)
 static void test_other_lists(void **state)
 {
     (void)state;
+    _cleanup_json_ cJSON *names = client_ask_json(path, "GET", "/vmstead/names", NULL, 200);
+    assert_string_equal(json_string(cJSON_GetArrayItem(names, 0), "address", ""), "10.89.0.2");
     _cleanup_json_ cJSON *networks = client_ask_json(path, "GET", "/networks", NULL, 200);
     _cleanup_free_ char *text = json_print(networks);
     assert_non_null(strstr(text, "\"Subnet\":\"10.89.0.0/24\""));
