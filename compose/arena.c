@@ -33,6 +33,7 @@ struct arena_block {
 struct arena *arena_new(void)
 {
     struct arena *arena = new0(struct arena);
+    arena->next = arena->end = (char *)arena; /* nothing is free */
     arena->next_size = BLOCK_SIZE;
     return arena;
 }

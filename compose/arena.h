@@ -11,7 +11,7 @@
 
 /* Only for the functions below, which are inline: a large file makes half a million allocations. */
 struct arena {
-    char *next, *end; /* what is free of the block at hand */
+    char *next, *end; /* what is free of the block at hand; never NULL */
     struct arena_block *blocks;
     size_t next_size;
 };
@@ -27,9 +27,11 @@ void *arena_alloc_block(struct arena *arena, size_t size) __attribute__((malloc,
 __attribute__((malloc, returns_nonnull)) static inline void *arena_alloc(struct arena *arena,
                                                                          size_t size)
 {
-    char *start = arena->next + (-(uintptr_t)arena->next & (sizeof(void *) - 1));
-    if (start >= arena->end || size > (size_t)(arena->end - start))
+    size_t left = (size_t)(arena->end - arena->next);
+    size_t skipped = -(uintptr_t)arena->next & (sizeof(void *) - 1);
+    if (size > left || skipped > left - size)
         return arena_alloc_block(arena, size);
+    char *start = arena->next + skipped;
     arena->next = start + size;
     return start;
 }
