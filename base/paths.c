@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define PATHS_SYSTEM_RUN "/run/vmstead"
+
 static char *xdg_folder(const char *variable, const char *below_home)
 {
     const char *value = getenv(variable), *home = getenv("HOME");
@@ -40,7 +42,7 @@ int paths_init(struct paths *ret_paths, struct error *err)
         paths.cache = xasprintf("%s/cache", root);
     } else if (geteuid() == 0) {
         paths.state = xstrdup("/var/lib/vmstead");
-        paths.run = xstrdup("/run/vmstead");
+        paths.run = xstrdup(PATHS_SYSTEM_RUN);
         paths.cache = xstrdup("/var/cache/vmstead");
     } else {
         paths.state = xdg_folder("XDG_STATE_HOME", ".local/state");
@@ -74,4 +76,11 @@ void paths_done(struct paths *paths)
 char *paths_daemon_socket(const struct paths *paths)
 {
     return xasprintf("%s/daemon.sock", paths->run);
+}
+
+char *paths_root_socket(void)
+{
+    const char *root = getenv("VMSTEAD_ROOT");
+    return root && *root ? xasprintf("%s/run/daemon.sock", root)
+                         : xstrdup(PATHS_SYSTEM_RUN "/daemon.sock");
 }

@@ -21,3 +21,7 @@ int paths_init(struct paths *ret_paths, struct error *err);
 void paths_done(struct paths *paths);
 /* The daemon's socket: RUN/daemon.sock. Owned by the caller. */
 char *paths_daemon_socket(const struct paths *paths);
+/* Whose members may use root's daemon, where there is such a group: `vmstead setup` makes it. */
+#define PATHS_GROUP "vmstead"
+/* The socket of root's daemon, for those who are not root: makes no folder. Owned by the caller. */
+char *paths_root_socket(void);

@@ -1,5 +1,5 @@
 # Where things go. The command looks for the daemon's program in ../libexec/vmstead; the units are for systemd,
-# and do nothing until somebody enables them (README.md).
+# and do nothing until `vmstead setup` enables them (README.md).
 include(GNUInstallDirs)
 
 install(TARGETS vmstead RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

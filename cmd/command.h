@@ -57,7 +57,7 @@ extern const struct command command_attach, command_build, command_config, comma
     command_create, command_daemon, command_doctor, command_down, command_events, command_exec,
     command_hosts_sync, command_images, command_inspect, command_kill, command_logs, command_ls,
     command_pause, command_plan, command_port, command_ps, command_pull, command_restart,
-    command_rm, command_run, command_scale, command_start, command_stop, command_top,
+    command_rm, command_run, command_scale, command_setup, command_start, command_stop, command_top,
     command_unpause, command_up, command_version, command_volume, command_volumes, command_wait,
     command_volume_create, command_volume_inspect, command_volume_ls, command_volume_prune,
     command_volume_rm, command_network, command_network_create, command_network_inspect,

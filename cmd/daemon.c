@@ -3,13 +3,14 @@
  * and archives: 10 ms. */
 #include "base/str.h"
 #include "cmd/command.h"
+#include "cmd/daemon_launch.h"
 #include "cmd/daemon_start.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 struct daemon_values {
-    bool background, restart, shutdown;
+    bool background, restart, stop, shutdown;
 };
 
 static const struct option_row rows[] = {
@@ -18,6 +19,8 @@ static const struct option_row rows[] = {
     {"restart", 0, OPTION_FLAG, offsetof(struct daemon_values, restart), NULL, NULL, 0, 0,
      "Have the daemon that runs replaced by a new one, which puts back what is missing of the "
      "networks; virtual machines go on"},
+    {"stop", 0, OPTION_FLAG, offsetof(struct daemon_values, stop), NULL, NULL, 0, 0,
+     "Have the daemon that runs leave; virtual machines go on"},
     {"shutdown", 0, OPTION_FLAG, offsetof(struct daemon_values, shutdown), NULL, NULL, 0, 0,
      "Have the daemon that runs stop all virtual machines in good order, and leave"},
 };
@@ -27,6 +30,8 @@ static int run(const struct invocation *invocation, struct error *err)
     const struct daemon_values *values = invocation->values;
     if (values->restart)
         return daemon_restart(invocation, err);
+    if (values->stop)
+        return daemon_stop(invocation, err);
     if (values->shutdown)
         return daemon_shutdown(invocation, err);
     _cleanup_free_ char *program = daemon_program();

@@ -14,7 +14,8 @@ enum daemon_need {
                     *ret_client is NULL with 0 where there is not */
 };
 
-/* Checks for root first. The client is owned by the caller. */
+/* Who is not root gets root's daemon, where that may be (daemon_member.h). The client is owned by
+ * the caller. */
 int daemon_open(const struct invocation *invocation, enum daemon_need need,
                 struct client **ret_client, struct error *err);
 /* Has the daemon, if there is one or something for one to know, stop all VMs and leave. */
@@ -22,8 +23,8 @@ int daemon_shutdown(const struct invocation *invocation, struct error *err);
 /* Has the daemon, if there is one, replaced by a new one, which finds all VMs and puts back what is
  * missing of their networks. */
 int daemon_restart(const struct invocation *invocation, struct error *err);
+/* Has the daemon leave, if there is one; VMs go on. */
+int daemon_stop(const struct invocation *invocation, struct error *err);
 /* GET /vmstead/daemon of whoever answers, of any version and namespace; starts and replaces nobody.
  * -ENOENT, -ECONNREFUSED or -ERESTART where none runs. */
 int daemon_describe(cJSON **ret_daemon, struct error *err);
-/* Where the daemon's own program is: beside ours, or in ../libexec/vmstead. Owned by the caller. */
-char *daemon_program(void);

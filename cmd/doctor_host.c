@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "cmd/client.h"
+#include "cmd/daemon_launch.h"
 #include "cmd/daemon_start.h"
 #include "cmd/doctor_view.h"
 

@@ -13,13 +13,14 @@
 
 /* In the order of help: by the alphabet. */
 static const struct command *const commands[] = {
-    &command_attach,     &command_build,   &command_config,  &command_cp,      &command_create,
-    &command_daemon,     &command_doctor,  &command_down,    &command_events,  &command_exec,
-    &command_hosts_sync, &command_images,  &command_inspect, &command_kill,    &command_logs,
-    &command_ls,         &command_network, &command_pause,   &command_plan,    &command_port,
-    &command_ps,         &command_pull,    &command_restart, &command_rm,      &command_run,
-    &command_scale,      &command_start,   &command_stop,    &command_top,     &command_unpause,
-    &command_up,         &command_version, &command_volume,  &command_volumes, &command_wait,
+    &command_attach,     &command_build,   &command_config,  &command_cp,     &command_create,
+    &command_daemon,     &command_doctor,  &command_down,    &command_events, &command_exec,
+    &command_hosts_sync, &command_images,  &command_inspect, &command_kill,   &command_logs,
+    &command_ls,         &command_network, &command_pause,   &command_plan,   &command_port,
+    &command_ps,         &command_pull,    &command_restart, &command_rm,     &command_run,
+    &command_scale,      &command_setup,   &command_start,   &command_stop,   &command_top,
+    &command_unpause,    &command_up,      &command_version, &command_volume, &command_volumes,
+    &command_wait,
 };
 
 static const struct option_row global_rows[] = {

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/vec.h"
+#include "cmd/daemon_member.h"
 #include "cmd/daemon_start.h"
 #include "cmd/plan.h"
 #include "cmd/project.h"
@@ -139,7 +140,7 @@ static int run(const struct invocation *invocation, struct error *err)
     choices.changed_volumes = values->yes ? "recreate" : NULL;
     int r = check_attached(values, err);
     if (r == 0)
-        r = project_need_root(invocation, err);
+        r = daemon_member_check(invocation, err);
     if (r == 0)
         r = project_load_services(invocation->global, invocation->operands, &model, err);
     if (r == 0)

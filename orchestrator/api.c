@@ -238,6 +238,7 @@ int api_new(const struct api_options *options, struct api **ret_api, struct erro
     const struct http_server_options server = {.loop = options->loop,
                                                .listen_fd = options->listen_fd,
                                                .allowed_uid = geteuid(),
+                                               .allowed_gid = options->group,
                                                .headers = api->headers,
                                                .on_headers = on_headers,
                                                .on_request = on_request,

@@ -18,6 +18,7 @@ struct api_options {
     const struct paths *paths;
     int listen_fd;
     bool systemd;                    /* the socket is systemd's */
+    gid_t group;                     /* whose members are served; 0: none's */
     int64_t idle_seconds;            /* for GET /vmstead/daemon */
     void (*on_stop)(void *userdata); /* a client wants the daemon to leave; its answer has left */
     void (*on_shutdown)(void *userdata); /* the VMs, too */

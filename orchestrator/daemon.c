@@ -332,6 +332,7 @@ static int daemon_serve(struct daemon *daemon, struct error *err)
                                         .paths = &daemon->paths,
                                         .listen_fd = daemon->socket.fd,
                                         .systemd = daemon->socket.systemd,
+                                        .group = daemon->socket.group,
                                         .idle_seconds = (int64_t)(daemon->idle_ms / 1000),
                                         .on_stop = on_stop_request,
                                         .on_shutdown = on_shutdown_request,

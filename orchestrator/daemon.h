@@ -3,8 +3,9 @@
  * the lock file that makes it the only one of its root, RUN/daemon.json, signals, and the decision
  * to leave. Never owns the VMs: they go on when it leaves, and are adopted when it comes back.
  *
- * Files: RUN/daemon.sock (0600), RUN/daemon.lock (flock(2), held for life), RUN/daemon.json
- * (docs/api.md, GET /vmstead/daemon), STATE/vmstead.db, STATE/daemon.log (background only).
+ * Files: RUN/daemon.sock (0600, or 0660: daemon_socket.h), RUN/daemon.lock (flock(2), held for
+ * life), RUN/daemon.json (docs/api.md, GET /vmstead/daemon), STATE/vmstead.db, STATE/daemon.log
+ * (background only).
  *
  * Environment: VMSTEAD_IDLE_SECONDS (default 60; 0: never leaves), LISTEN_PID and LISTEN_FDS
  * (sd_listen_fds(3): the socket comes from systemd), VMSTEAD_LOG (base/log.h). */

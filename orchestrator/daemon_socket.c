@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -52,17 +53,39 @@ static int bind_socket(int fd, const char *path, struct error *err)
     return code ? error_set(err, code, "cannot listen on '%s': %s", path, strerror(code)) : 0;
 }
 
+/* Root's daemon serves a group: its members are as powerful as root then. */
+static gid_t find_group(void)
+{
+    const struct group *group = geteuid() == 0 ? getgrnam(PATHS_GROUP) : NULL;
+    return group ? group->gr_gid : 0;
+}
+
+/* Members must also get through the run folder, where everything else is ours alone. */
+static int open_to_group(const struct paths *paths, const char *path, gid_t group,
+                         struct error *err)
+{
+    if (group == 0)
+        return 0;
+    if (chown(path, (uid_t)-1, group) < 0 || chmod(path, 0660) < 0 || chmod(paths->run, 0711) < 0)
+        return error_set(err, errno, "cannot open '%s' to the group '" PATHS_GROUP "': %s", path,
+                         strerror(errno));
+    return 0;
+}
+
 int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_socket,
                        struct error *err)
 {
     _cleanup_free_ char *path = paths_daemon_socket(paths);
     _cleanup_close_ int fd = take_systemd_socket();
     bool systemd = fd >= 0;
+    gid_t group = find_group();
     if (!systemd) {
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
             return error_set(err, errno, "cannot make a Unix socket: %s", strerror(errno));
         int code = bind_socket(fd, path, err);
+        if (code == 0)
+            code = open_to_group(paths, path, group, err);
         if (code < 0)
             return code;
     }
@@ -71,6 +94,7 @@ int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_sock
     ret_socket->parked_path = xasprintf("%s.leaving", path);
     ret_socket->path = TAKE_PTR(path);
     ret_socket->systemd = systemd;
+    ret_socket->group = group;
     ret_socket->fd = TAKE_FD(fd);
     return 0;
 }

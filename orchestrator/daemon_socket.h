@@ -11,12 +11,14 @@ struct daemon_socket {
     int fd;
     bool systemd; /* stays when we go */
     ino_t inode;  /* of the path; 0: systemd's */
+    gid_t group;  /* whose members may connect; 0: nobody but us and root */
     char *path;
     char *parked_path; /* while we make up our mind to leave */
 };
 
-/* Takes LISTEN_FDS' (sd_listen_fds(3)) when it is meant for us, else binds the path (mode 0600); a
- * file left there by an earlier daemon is replaced: the caller holds the lock. */
+/* Takes LISTEN_FDS' (sd_listen_fds(3)) when it is meant for us, else binds the path (mode 0600, or
+ * 0660 for root's daemon and the group PATHS_GROUP, where there is one); a file left there by an
+ * earlier daemon is replaced: the caller holds the lock. */
 int daemon_socket_open(const struct paths *paths, struct daemon_socket *ret_socket,
                        struct error *err);
 /* From now on nobody finds it; who had found it already is waiting in the backlog. */

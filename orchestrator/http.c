@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "orchestrator/http_internal.h"
 
 #include <errno.h>
@@ -79,13 +80,37 @@ static void request_free(struct http_request *request)
     free(request);
 }
 
+/* Its supplementary groups when it connected. */
+static bool peer_has_group(int fd, gid_t wanted)
+{
+    gid_t few[64];
+    socklen_t size = sizeof(few);
+    _cleanup_free_ gid_t *many = NULL;
+    gid_t *groups = few;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &size) < 0) {
+        if (errno != ERANGE)
+            return false;
+        groups = many = xmalloc(size);
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, many, &size) < 0)
+            return false;
+    }
+    for (size_t i = 0; i < size / sizeof(*groups); i++)
+        if (groups[i] == wanted)
+            return true;
+    return false;
+}
+
 static bool peer_is_allowed(const struct http_request *request)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
     if (getsockopt(http_request_socket(request), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return false;
-    return peer.uid == 0 || peer.uid == request->server->options.allowed_uid;
+    const struct http_server_options *options = &request->server->options;
+    return peer.uid == 0 || peer.uid == options->allowed_uid ||
+           (options->allowed_gid != 0 &&
+            (peer.gid == options->allowed_gid ||
+             peer_has_group(http_request_socket(request), options->allowed_gid)));
 }
 
 static bool announces_too_much(const struct http_request *request)
@@ -107,7 +132,8 @@ static enum MHD_Result request_begin(struct http_request *request)
 {
     if (!peer_is_allowed(request)) {
         http_respond_error(request, MHD_HTTP_FORBIDDEN, EPERM,
-                           "permission denied: only root and the user of the daemon may use it");
+                           "permission denied: only root, the user of the daemon and members of "
+                           "the group '" PATHS_GROUP "' may use it");
         return request->result;
     }
     if (request->server->options.on_headers)

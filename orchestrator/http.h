@@ -11,7 +11,8 @@
  * until on_drain. A client that leaves is noticed at once, also in silence; on_close is the last
  * call in any case, comes exactly once, and never from within a call of ours.
  *
- * Peers other than root and allowed_uid get 403 (SO_PEERCRED, unix(7)); bodies over
+ * Peers other than root, allowed_uid and members of allowed_gid get 403 (SO_PEERCRED and
+ * SO_PEERGROUPS, unix(7), socket(7)); bodies over
  * HTTP_BODY_LIMIT get 413, but for those that a handler takes as they come
  * (http_request_take_body()). */
 #pragma once
@@ -43,6 +44,7 @@ struct http_server_options {
     uv_loop_t *loop;
     int listen_fd;                     /* listening; stays the caller's */
     uid_t allowed_uid;                 /* beside root */
+    gid_t allowed_gid;                 /* members of this group, too; 0: none */
     const struct http_header *headers; /* for every answer; ends with a NULL name */
     /* The headers are here, the body is not: may answer, or take the body. May be NULL. */
     void (*on_headers)(void *userdata, struct http_request *request);
