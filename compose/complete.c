@@ -222,19 +222,36 @@ static void complete_top_networks(const struct completion *completion, struct no
         node_remove(tree, "networks");
 }
 
+/* --- references ------------------------------------------------------------------------------ */
+
 /* What services refer to is there; what they do not is left out at the top level. */
-static void complete_references(const struct completion *completion, struct node *tree,
-                                const struct node *services)
+struct references {
+    const struct node *networks; /* as they are written */
+    struct node *used_networks;
+    struct used_storage storage;
+};
+
+static struct references references_begin(const struct completion *completion,
+                                          const struct node *tree)
 {
-    const struct node *networks = node_get(tree, "networks");
-    struct node *used_networks = node_new(completion->arena, NODE_MAP, services->position);
-    struct used_storage storage = complete_storage_begin(completion, tree);
-    for (size_t i = 0; i < services->count; i++) {
-        check_networks(completion, &services->pairs[i], networks, used_networks);
-        complete_storage_service(completion, &storage, &services->pairs[i]);
-    }
-    complete_top_networks(completion, tree, used_networks);
-    complete_storage_end(completion, &storage, tree);
+    return (struct references){
+        .networks = node_get(tree, "networks"),
+        .used_networks = node_new(completion->arena, NODE_MAP, tree->position),
+        .storage = complete_storage_begin(completion, tree)};
+}
+
+static void references_add(const struct completion *completion, struct references *references,
+                           const struct node_pair *service)
+{
+    check_networks(completion, service, references->networks, references->used_networks);
+    complete_storage_service(completion, &references->storage, service);
+}
+
+static void references_end(const struct completion *completion,
+                           const struct references *references, struct node *tree)
+{
+    complete_top_networks(completion, tree, references->used_networks);
+    complete_storage_end(completion, &references->storage, tree);
 }
 
 /* --- profiles and dependencies ---------------------------------------------------------------- */
@@ -267,9 +284,10 @@ static bool is_named(const struct completion *completion, const struct node *ser
 }
 
 /* Completes the services, one after the other. Takes those out whose profiles are not enabled, and
- * returns them. */
+ * returns them. references: NULL where they are noted later. */
 static struct node *complete_services(const struct completion *completion,
-                                      const struct host_values *host, struct node *services)
+                                      const struct host_values *host, struct node *services,
+                                      struct references *references)
 {
     struct node *disabled = node_new(completion->arena, NODE_MAP, services->position);
     struct node *enabled = node_new(completion->arena, NODE_MAP, services->position);
@@ -282,6 +300,8 @@ static struct node *complete_services(const struct completion *completion,
         complete_host_service(host, pair->value);
         if (is_on)
             complete_service(completion, pair);
+        if (is_on && references)
+            references_add(completion, references, pair);
         node_put_ranked(completion->arena, is_on ? enabled : disabled, pair);
     }
     *services = *enabled;
@@ -378,13 +398,18 @@ void complete_tree(const struct completion *completion, struct node *tree,
         .directory = completion->no_path_resolution ? NULL : completion->directory,
         .bare_keys =
             completion->variables && !completion->no_env_resolution && !completion->is_original};
-    const struct node *disabled = complete_services(completion, &host, services);
+    bool selects = completion->only_services && !completion->keep_all && completion->services &&
+                   completion->services[0];
+    struct references references = references_begin(completion, tree);
+    const struct node *disabled =
+        complete_services(completion, &host, services, selects ? NULL : &references);
     complete_host_rest(&host, tree);
     if (!completion->no_consistency)
         check_dependencies(completion, services, disabled);
-    if (completion->only_services && !completion->keep_all && completion->services &&
-        completion->services[0])
+    if (selects)
         select_services(completion, services);
-    complete_references(completion, tree, services);
+    for (size_t i = 0; selects && i < services->count; i++)
+        references_add(completion, &references, &services->pairs[i]);
+    references_end(completion, &references, tree);
     *ret_disabled = names_of(completion->arena, disabled);
 }
