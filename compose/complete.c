@@ -234,10 +234,10 @@ struct references {
 static struct references references_begin(const struct completion *completion,
                                           const struct node *tree)
 {
-    return (struct references){
-        .networks = node_get(tree, "networks"),
-        .used_networks = node_new(completion->arena, NODE_MAP, tree->position),
-        .storage = complete_storage_begin(completion, tree)};
+    return (struct references){.networks = node_get(tree, "networks"),
+                               .used_networks =
+                                   node_new(completion->arena, NODE_MAP, tree->position),
+                               .storage = complete_storage_begin(completion, tree)};
 }
 
 static void references_add(const struct completion *completion, struct references *references,
@@ -247,8 +247,8 @@ static void references_add(const struct completion *completion, struct reference
     complete_storage_service(completion, &references->storage, service);
 }
 
-static void references_end(const struct completion *completion,
-                           const struct references *references, struct node *tree)
+static void references_end(const struct completion *completion, const struct references *references,
+                           struct node *tree)
 {
     complete_top_networks(completion, tree, references->used_networks);
     complete_storage_end(completion, &references->storage, tree);

@@ -22,9 +22,9 @@ struct model_variable *builder_variables(const struct builder *builder, const st
 /* In the project's directory where it is relative; cleaned. NULL stays NULL. */
 const char *builder_path(const struct builder *builder, const char *path);
 size_t builder_count(const struct node *node);
-/* An array of the arena, one item per child of node and one more, zeroed. */
+/* An array of the arena, one item per child of node, zeroed. */
 #define builder_array(builder, type, node)                                                         \
-    ((type *)arena_array((builder)->arena, builder_count(node) + 1, sizeof(type)))
+    ((type *)arena_array((builder)->arena, builder_count(node), sizeof(type)))
 bool builder_find(const struct node *index, const char *name, size_t *ret_place);
 
 /* Parts of a service, and the rest of the top level. */

@@ -130,7 +130,7 @@ void model_build_attachments(const struct builder *builder, const struct node *n
     service->sysctls =
         builder_variables(builder, node_get(node, "sysctls"), &service->sysctl_count);
     build_hosts(builder, node_get(node, "extra_hosts"), service);
-    service->links = arena_array(builder->arena, builder_count(links) + builder_count(external) + 1,
+    service->links = arena_array(builder->arena, builder_count(links) + builder_count(external),
                                  sizeof(*service->links));
     build_links(builder, links, service);
     build_links(builder, external, service);

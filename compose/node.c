@@ -148,14 +148,9 @@ static size_t next_slot(const struct node *map, size_t slot)
     return slot < map->index[0] ? slot + 1 : 1;
 }
 
-static void index_add(struct node *map, size_t place)
+static void index_place(struct node *map, size_t place)
 {
-    const struct node_pair *pair = &map->pairs[place];
-    if (!node_is_indexed(map)) {
-        map->present |= node_present_bit(pair->key);
-        return;
-    }
-    size_t slot = first_slot(map, pair->hash);
+    size_t slot = first_slot(map, map->pairs[place].hash);
     while (map->index[slot])
         slot = next_slot(map, slot);
     map->index[slot] = (uint32_t)place + 1;
@@ -163,12 +158,15 @@ static void index_add(struct node *map, size_t place)
 
 static void index_all(struct node *map)
 {
-    if (node_is_indexed(map))
-        memset(map->index + 1, 0, map->index[0] * sizeof(*map->index));
-    else
+    if (!node_is_indexed(map)) {
         map->present = 0;
+        for (size_t i = 0; i < map->count; i++)
+            map->present |= node_present_bit(map->pairs[i].key);
+        return;
+    }
+    memset(map->index + 1, 0, map->index[0] * sizeof(*map->index));
     for (size_t i = 0; i < map->count; i++)
-        index_add(map, i);
+        index_place(map, i);
 }
 
 /* Half of the slots stay free. */
@@ -243,13 +241,19 @@ void node_append(struct arena *arena, struct node *list, struct node *item)
 struct node_pair *node_add(struct arena *arena, struct node *map, const struct node_pair *pair)
 {
     uint32_t hash = pair->hash ? pair->hash : node_hash(pair->key);
-    struct node_pair *earlier = node_may_hold(map, pair->key) ? search(map, pair->key, hash) : NULL;
+    uint64_t bit = node_present_bit(pair->key);
+    bool may_be_there = node_is_indexed(map) || (map->present & bit);
+    struct node_pair *earlier = may_be_there ? search(map, pair->key, hash) : NULL;
     if (earlier)
         return earlier;
     grow(arena, map);
     map->pairs[map->count] = *pair;
     map->pairs[map->count].hash = hash;
-    index_add(map, map->count++);
+    if (node_is_indexed(map))
+        index_place(map, map->count);
+    else
+        map->present |= bit;
+    map->count++;
     return NULL;
 }
 

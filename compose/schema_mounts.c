@@ -97,8 +97,9 @@ static struct node *expand_mount(struct schema *schema, const struct schema_obje
     struct position position = item->position;
     bool bind = mount->source && mount_text_is_path(mount->source);
     struct node *entry = node_new(arena, NODE_MAP, position);
+    node_reserve(arena, entry, 4u + mount->read_only);
     struct node *details = node_new(arena, NODE_MAP, position);
-    node_reserve(arena, entry, 4);
+    node_reserve(arena, details, bind);
     struct node *volume = node_new(arena, NODE_MAP, position);
     const struct schema_object *bind_rows = schema_find(rows, "bind")->object;
     schema_put(schema, rows, entry, "type",
@@ -214,15 +215,14 @@ static struct node *parse_mount(struct schema *schema, const struct schema_key *
 }
 
 /* Within one file too the later one of a target counts; it is hardly meant. */
-static void warn_of_double(struct schema *schema, struct node *seen, const struct node *entry)
+static void warn_of_double(struct schema *schema, struct node *seen, struct node *entry)
 {
     const char *target = node_get_string(entry, "target", "");
     if (node_find(seen, target))
         diagnostics_add(schema->diagnostics, SEVERITY_WARNING, entry->position, NULL,
                         "'%s' replaces an earlier entry with the target '%s'", schema_path(schema),
                         target);
-    node_put(schema->arena, seen, target, entry->position,
-             node_new(schema->arena, NODE_NULL, entry->position));
+    node_put(schema->arena, seen, target, entry->position, entry);
 }
 
 static struct node *parse_mounts(struct schema *schema, const struct schema_key *key,

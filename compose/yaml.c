@@ -92,12 +92,14 @@ static void fill_map(struct reader *reader, struct node *map, size_t first)
         apply_merge_key(reader, map);
 }
 
-/* The key's text; that of a recent one where it is the same. */
-static const char *intern_key(struct reader *reader, const struct node *node, uint32_t hash)
+/* A key in the arena; a recent one where it is the same. */
+static struct recent_key intern_key(struct reader *reader, const char *text)
 {
-    const char **recent = &reader->recent_keys[hash % RECENT_KEYS];
-    if (!*recent || !streq(*recent, node->text))
-        *recent = arena_strdup(reader->arena, node->text);
+    size_t length = strlen(text);
+    size_t ends = length > 0 ? (size_t)text[0] * 5 + (size_t)text[length - 1] : 0;
+    struct recent_key *recent = &reader->recent_keys[(ends * 3 + length * 29) % RECENT_KEYS];
+    if (!recent->text || !streq(recent->text, text))
+        *recent = (struct recent_key){arena_strndup(reader->arena, text, length), node_hash(text)};
     return *recent;
 }
 
@@ -106,9 +108,10 @@ static void take_key(struct reader *reader, struct level *level, const struct no
 {
     static const struct node nothing = {.text = ""};
     const struct node *text = node_is_scalar(node) || node->kind == NODE_NULL ? node : &nothing;
-    level->key_hash = node_hash(text->text);
+    struct recent_key key = intern_key(reader, text->text);
+    level->key = key.text;
+    level->key_hash = key.hash;
     level->key_position = node->position;
-    level->key = intern_key(reader, text, level->key_hash);
     level->key_rank = is_plain && streq(level->key, "<<") ? RANK_MERGE : RANK_PLAIN;
     if (node->kind == NODE_STRING)
         return;

@@ -11,6 +11,11 @@
 
 #define RECENT_KEYS 256
 
+struct recent_key {
+    const char *text; /* NULL: none */
+    uint32_t hash;    /* node_hash(text) */
+};
+
 /* What a pair of a map that is being read is for. */
 enum { RANK_PLAIN, RANK_MERGE, RANK_RESET, RANK_BAD /* its key was reported */ };
 
@@ -51,8 +56,8 @@ struct reader {
     /* Children of the open collections; items of lists have no key. Each goes to its node when that
      * is complete and its size known. */
     VEC(struct node_pair) children;
-    const char *recent_keys[RECENT_KEYS]; /* by hash: most keys are written many times */
-    struct node *anchor_names;            /* name -> place among the anchors, plus 1 */
+    struct recent_key recent_keys[RECENT_KEYS]; /* most keys are written many times */
+    struct node *anchor_names;                  /* name -> place among the anchors, plus 1 */
     VEC(struct anchor) anchors;
     size_t alias_nodes, alias_text; /* bytes */
     struct yaml_budget *budget;     /* NULL: there is no limit */
