@@ -128,8 +128,8 @@ static const struct schema_key ipam_keys[] = {
 static const struct schema_object ipam = {"networks.NAME.ipam", KEYS(ipam_keys), true};
 
 static const struct schema_key network_vmstead_keys[] = {
-    LATER("isolated", type_boolean, "true: its members do not reach each other"),
-    LATER("multicast", type_multicast, "`flood` to all, or `querier`: to those who joined"),
+    WORKS("isolated", type_boolean, "true: its members do not reach each other"),
+    WORKS("multicast", type_multicast, "`flood` to all, or `querier`: to those who joined"),
 };
 static const struct schema_object network_vmstead = {"networks.NAME.x-vmstead",
                                                      KEYS(network_vmstead_keys), false};

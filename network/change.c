@@ -138,9 +138,8 @@ static void run_on_host(struct run *run)
     if (r == 0 && any)
         run->obstacle = obstacle_describe_first(run->desired.root_id);
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
-        if (change->tap[0] && change->phase == CHANGE_APPLYING)
-            link_open_tap(change->tap, change->bridge, change->mtu, &change->tap_fd,
-                          &change->error);
+        if (*change->tap.name && change->phase == CHANGE_APPLYING)
+            link_open_tap(&change->tap, &change->tap_fd, &change->error);
     malloc_trim(0); /* libnftables leaves 2 MB of free heap behind, a fifth of the daemon */
 }
 

@@ -21,9 +21,17 @@ struct desired_network {
     uint32_t mtu;
 };
 
+/* The port of a bridge that a guest's NIC is plugged into. */
+struct desired_tap {
+    char name[IFNAMSIZ], bridge[IFNAMSIZ]; /* name "": none */
+    uint32_t mtu;
+    bool isolated; /* from the other isolated ports */
+};
+
 struct desired_endpoint {
     char *name; /* INSTANCE/NETWORK */
-    char tap[IFNAMSIZ];
+    struct desired_tap tap;
+    bool host_gateway; /* reaches what listens on the host */
     uint8_t mac[6];
     struct ip_address address[IP_FAMILY_COUNT];
     VEC(struct ip_address) link_local;

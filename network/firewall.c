@@ -1,47 +1,14 @@
-/* See firewall.h. This file writes the text; nft.c runs it.
+/* See firewall.h. This file writes the text of what is routed; firewall_bridge.c that of what
+ * guests send at all, nft.c runs both.
  *
  * The way of a packet from outside to a published port: raw (nothing), publish_foreign (DNAT by map
  * lookup), forward (accepted as `ct status dnat`), leave (source kept). From the host itself:
  * publish_own, then leave masquerades, because the guest cannot answer 127.0.0.1 and may have its
  * default route elsewhere. From a guest of the same network: as from outside, then leave
  * masquerades, or the answer would go straight to the asker, from an address it never asked. */
-#include "network/firewall.h"
+#include "network/firewall_text.h"
 
 #include <assert.h>
-
-/* One `set` or `map`; elements are added by the caller between begin and end. */
-static void begin_elements(struct strbuf *text, const char *head)
-{
-    strbuf_addf(text, "\t%s\n\t\telements = {\n", head);
-}
-
-/* A set without elements may have no `elements` line: cut what begin_elements wrote of it. */
-static void end_elements(struct strbuf *text, bool any)
-{
-    static const char opened[] = "\t\telements = {\n";
-    if (any) {
-        strbuf_add_str(text, "\t\t}\n\t}\n");
-    } else {
-        text->length -= sizeof(opened) - 1;
-        text->data[text->length] = '\0';
-        strbuf_add_str(text, "\t}\n");
-    }
-}
-
-/* Names come from files of users: nothing that could end the string goes in. At most 128 bytes. */
-static void add_comment(struct strbuf *text, const char *first, const char *second)
-{
-    _cleanup_strbuf_ struct strbuf comment = {0};
-    strbuf_addf(&comment, "%s%s%s", first, *first && *second ? " " : "", second);
-    strbuf_add_str(text, " comment \"");
-    for (size_t i = 0; i < comment.length && i < 120; i++) {
-        char c = comment.data[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '_' || c == '.' || c == '/' || c == ' ';
-        strbuf_add_char(text, plain ? c : '_');
-    }
-    strbuf_add_str(text, "\"");
-}
 
 enum network_set {
     SET_BRIDGES,
@@ -49,6 +16,8 @@ enum network_set {
     SET_LOOPS,
     SET_GATEWAYS,
     SET_GATEWAYS6,
+    SET_ALL_GATEWAYS,
+    SET_ALL_GATEWAYS6,
     SET_INSIDE,
     SET_INSIDE6,
     SET_ROUTED,
@@ -61,6 +30,8 @@ static const char *const network_sets[] = {
     [SET_LOOPS] = "set loops { type ifname . ifname;",
     [SET_GATEWAYS] = "set gateways { type ifname . ipv4_addr;",
     [SET_GATEWAYS6] = "set gateways6 { type ifname . ipv6_addr;",
+    [SET_ALL_GATEWAYS] = "set all_gateways { type ipv4_addr;",
+    [SET_ALL_GATEWAYS6] = "set all_gateways6 { type ipv6_addr;",
     [SET_INSIDE] = "set inside { type ifname . ipv4_addr; flags interval;",
     [SET_INSIDE6] = "set inside6 { type ifname . ipv6_addr; flags interval;",
     [SET_ROUTED] = "set routed { type ipv4_addr; flags interval;",
@@ -70,7 +41,10 @@ static_assert(ARRAY_SIZE(network_sets) == SET_COUNT, "a head for each set");
 
 static enum ip_family family_of(enum network_set set)
 {
-    return set == SET_GATEWAYS6 || set == SET_INSIDE6 || set == SET_ROUTED6 ? IP_V6 : IP_V4;
+    return set == SET_GATEWAYS6 || set == SET_ALL_GATEWAYS6 || set == SET_INSIDE6 ||
+                   set == SET_ROUTED6
+               ? IP_V6
+               : IP_V4;
 }
 
 /* Whether the network has an element in the set. */
@@ -78,12 +52,15 @@ static bool is_in(enum network_set set, const struct desired_network *network)
 {
     switch (set) {
     case SET_BRIDGES:
-    case SET_LOOPS:
         return true;
+    case SET_LOOPS:
+        return !network->isolated;
     case SET_INTERNAL:
         return network->internal;
     case SET_GATEWAYS:
     case SET_GATEWAYS6:
+    case SET_ALL_GATEWAYS:
+    case SET_ALL_GATEWAYS6:
     case SET_INSIDE:
     case SET_INSIDE6:
         return ip_subnet_is_set(&network->subnet[family_of(set)]);
@@ -116,6 +93,10 @@ static void add_network_key(struct strbuf *text, enum network_set set,
         strbuf_addf(text, "\"%s\" . %s", network->bridge,
                     ip_address_format(&network->gateway[family], gateway));
         break;
+    case SET_ALL_GATEWAYS:
+    case SET_ALL_GATEWAYS6:
+        strbuf_add_str(text, ip_address_format(&network->gateway[family], gateway));
+        break;
     case SET_INSIDE:
     case SET_INSIDE6:
         strbuf_addf(text, "\"%s\" . %s", network->bridge,
@@ -134,17 +115,17 @@ static void add_network_sets(struct strbuf *text, const struct desired *desired)
 {
     for (enum network_set set = SET_BRIDGES; set < SET_COUNT; set++) {
         bool any = false;
-        begin_elements(text, network_sets[set]);
+        firewall_begin_elements(text, network_sets[set]);
         for (size_t i = 0; i < desired->networks.count; i++) {
             const struct desired_network *network = &desired->networks.items[i];
             if (!is_in(set, network))
                 continue;
             add_network_key(text, set, network);
-            add_comment(text, network->project, network->name);
+            firewall_add_comment(text, network->project, network->name);
             strbuf_add_str(text, ",\n");
             any = true;
         }
-        end_elements(text, any);
+        firewall_end_elements(text, any);
     }
 }
 
@@ -174,7 +155,7 @@ static void add_port_map(struct strbuf *text, const struct desired *desired,
                          const struct port_map *map)
 {
     bool any = false;
-    begin_elements(text, map->head);
+    firewall_begin_elements(text, map->head);
     for (size_t i = 0; i < desired->ports.count; i++) {
         const struct desired_port *port = &desired->ports.items[i];
         char host[IP_TEXT_SIZE], guest[IP_TEXT_SIZE];
@@ -184,12 +165,35 @@ static void add_port_map(struct strbuf *text, const struct desired *desired,
         if (map->one_address)
             strbuf_addf(text, "%s . ", ip_address_format(&port->host_ip, host));
         strbuf_addf(text, "%s . %u", port->udp ? "udp" : "tcp", port->published);
-        add_comment(text, port->project, port->instance);
+        firewall_add_comment(text, port->project, port->instance);
         strbuf_addf(text, " : %s . %u,\n", ip_address_format(&port->address[map->family], guest),
                     port->target);
         any = true;
     }
-    end_elements(text, any);
+    firewall_end_elements(text, any);
+}
+
+/* Guests that reach what listens on the host. That the MAC and the address are theirs is seen to
+ * where their frames come in (firewall_bridge.c). */
+static void add_welcome(struct strbuf *text, const struct desired *desired, enum ip_family family)
+{
+    bool any = false;
+    firewall_begin_elements(text, family == IP_V6
+                                      ? "set welcome6 { type ifname . ether_addr . ipv6_addr;"
+                                      : "set welcome { type ifname . ether_addr . ipv4_addr;");
+    for (size_t i = 0; i < desired->endpoints.count; i++) {
+        const struct desired_endpoint *endpoint = &desired->endpoints.items[i];
+        char mac[IP_MAC_TEXT_SIZE], address[IP_TEXT_SIZE];
+        if (!endpoint->host_gateway || !ip_address_is_set(&endpoint->address[family]))
+            continue;
+        strbuf_addf(text, "\t\t\t\"%s\" . %s . %s", endpoint->tap.bridge,
+                    ip_mac_format(endpoint->mac, mac),
+                    ip_address_format(&endpoint->address[family], address));
+        firewall_add_comment(text, endpoint->name, "");
+        strbuf_add_str(text, ",\n");
+        any = true;
+    }
+    firewall_end_elements(text, any);
 }
 
 static const char inet_chains[] =
@@ -229,7 +233,8 @@ static const char inet_chains[] =
     "\t\tiifname @bridges jump guests\n"
     "\t\toifname @bridges jump guests\n"
     "\t}\n"
-    /* Decides about everything that is sent to it. */
+    /* Decides about everything that is sent to it. Within an isolated network nothing is routed
+     * either, for who sends to a neighbour by way of the gateway. */
     "\tchain guests {\n"
     "\t\tiifname . oifname @loops accept\n"
     "\t\tiifname @internal reject with icmpx admin-prohibited\n"
@@ -253,98 +258,18 @@ static const char inet_chains[] =
     "\t\tiifname . ip6 daddr @gateways6 icmpv6 type echo-request accept\n"
     "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
     "\t\ticmpv6 type { mld-listener-report, mld-listener-reduction, mld2-listener-report } accept\n"
+    "\t\tiifname . ether saddr . ip saddr @welcome jump welcome\n"
+    "\t\tiifname . ether saddr . ip6 saddr @welcome6 jump welcome\n"
     "\t\treject with icmpx admin-prohibited\n"
+    "\t}\n"
+    /* All of the host but what other networks find at their gateways, their DNS above all. */
+    "\tchain welcome {\n"
+    "\t\tiifname . ip daddr @gateways accept\n"
+    "\t\tiifname . ip6 daddr @gateways6 accept\n"
+    "\t\tip daddr @all_gateways return\n"
+    "\t\tip6 daddr @all_gateways6 return\n"
+    "\t\taccept\n"
     "\t}\n";
-
-/* ct, ibrname and reject do not exist in this family; names of ports do. */
-static const char bridge_chains[] =
-    "\tchain guests {\n"
-    "\t\ttype filter hook prerouting priority -300; policy accept;\n"
-    "\t\tiifname != @taps accept\n"
-    "\t\tether type ip iifname . ether saddr . ip saddr @senders accept\n"
-    "\t\tether type arp iifname . ether saddr . arp saddr ip @senders iifname . arp saddr ether . "
-    "arp saddr ip @senders accept\n"
-    /* Routers are ours to announce. */
-    "\t\ticmpv6 type { nd-router-advert, nd-redirect } drop\n"
-    "\t\tether type ip6 iifname . ether saddr . ip6 saddr @senders6 accept\n"
-    /* Before an address is one's own: duplicate address detection, and reports of groups. */
-    "\t\tether type ip6 iifname . ether saddr @speakers6 ip6 saddr :: icmpv6 type { "
-    "nd-neighbor-solicit, mld-listener-report, mld2-listener-report } accept\n"
-    "\t\tdrop\n"
-    "\t}\n";
-
-static bool has_ipv6(const struct desired_endpoint *endpoint)
-{
-    return ip_address_is_set(&endpoint->address[IP_V6]);
-}
-
-/* fe80:: and the MAC (RFC 4291 appendix A), which Linux chooses by itself. */
-static struct ip_address link_local_of(const uint8_t mac[6])
-{
-    return (struct ip_address){
-        .size = 16,
-        .bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3],
-                  mac[4], mac[5]},
-    };
-}
-
-static void add_sender(struct strbuf *text, const struct desired_endpoint *endpoint,
-                       const struct ip_address *address)
-{
-    char mac[IP_MAC_TEXT_SIZE], address_text[IP_TEXT_SIZE];
-    strbuf_addf(text, "\t\t\t\"%s\" . %s . %s", endpoint->tap, ip_mac_format(endpoint->mac, mac),
-                ip_address_format(address, address_text));
-    add_comment(text, endpoint->name, "");
-    strbuf_add_str(text, ",\n");
-}
-
-static void add_senders(struct strbuf *text, const struct desired *desired, enum ip_family family)
-{
-    size_t before;
-    begin_elements(text, family == IP_V6 ? "set senders6 { type ifname . ether_addr . ipv6_addr;"
-                                         : "set senders { type ifname . ether_addr . ipv4_addr;");
-    before = text->length;
-    for (size_t i = 0; i < desired->endpoints.count; i++) {
-        const struct desired_endpoint *endpoint = &desired->endpoints.items[i];
-        struct ip_address own = link_local_of(endpoint->mac);
-        if (ip_address_is_set(&endpoint->address[family]))
-            add_sender(text, endpoint, &endpoint->address[family]);
-        if (family == IP_V6 && has_ipv6(endpoint))
-            add_sender(text, endpoint, &own);
-        for (size_t j = 0; j < endpoint->link_local.count; j++)
-            if (ip_family_of(&endpoint->link_local.items[j]) == family)
-                add_sender(text, endpoint, &endpoint->link_local.items[j]);
-    }
-    end_elements(text, text->length > before);
-}
-
-static void add_taps(struct strbuf *text, const struct desired *desired)
-{
-    begin_elements(text, "set taps { type ifname;");
-    for (size_t i = 0; i < desired->endpoints.count; i++) {
-        strbuf_addf(text, "\t\t\t\"%s\"", desired->endpoints.items[i].tap);
-        add_comment(text, desired->endpoints.items[i].name, "");
-        strbuf_add_str(text, ",\n");
-    }
-    end_elements(text, desired->endpoints.count > 0);
-}
-
-static void add_speakers6(struct strbuf *text, const struct desired *desired)
-{
-    bool any = false;
-    begin_elements(text, "set speakers6 { type ifname . ether_addr;");
-    for (size_t i = 0; i < desired->endpoints.count; i++) {
-        const struct desired_endpoint *endpoint = &desired->endpoints.items[i];
-        char mac[IP_MAC_TEXT_SIZE];
-        if (!has_ipv6(endpoint))
-            continue;
-        strbuf_addf(text, "\t\t\t\"%s\" . %s", endpoint->tap, ip_mac_format(endpoint->mac, mac));
-        add_comment(text, endpoint->name, "");
-        strbuf_add_str(text, ",\n");
-        any = true;
-    }
-    end_elements(text, any);
-}
 
 void firewall_format(const struct desired *desired, struct strbuf *text)
 {
@@ -359,10 +284,9 @@ void firewall_format(const struct desired *desired, struct strbuf *text)
     add_network_sets(text, desired);
     for (size_t i = 0; i < ARRAY_SIZE(port_maps); i++)
         add_port_map(text, desired, &port_maps[i]);
+    for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++)
+        add_welcome(text, desired, family);
     strbuf_addf(text, "%s}\ntable bridge vmstead_%s {\n", inet_chains, desired->root_id);
-    add_taps(text, desired);
-    add_senders(text, desired, IP_V4);
-    add_senders(text, desired, IP_V6);
-    add_speakers6(text, desired);
-    strbuf_addf(text, "%s}\n", bridge_chains);
+    firewall_format_bridge(desired, text);
+    strbuf_add_str(text, "}\n");
 }

@@ -34,7 +34,9 @@ static void fill_sample(struct desired *sample)
     network.gateway[IP_V4] = ip_address_next(network.subnet[IP_V4].address);
     endpoint.address[IP_V4] = port.address[IP_V4] = ip_address_next(network.gateway[IP_V4]);
     desired_bridge_name(sample->root_id, 0, network.bridge);
-    desired_tap_name(sample->root_id, 0, endpoint.tap);
+    desired_tap_name(sample->root_id, 0, endpoint.tap.name);
+    memcpy(endpoint.tap.bridge, network.bridge, sizeof(network.bridge));
+    endpoint.tap.mtu = network.mtu;
     vec_add(&sample->networks, network);
     vec_add(&sample->endpoints, endpoint);
     vec_add(&sample->ports, port);
@@ -49,8 +51,7 @@ static int make_one_of_each(struct error *err)
     if (r == 0)
         r = link_apply(&sample, err);
     if (r == 0)
-        r = link_open_tap(sample.endpoints.items[0].tap, sample.networks.items[0].bridge, 1500,
-                          &tap, err);
+        r = link_open_tap(&sample.endpoints.items[0].tap, &tap, err);
     if (r == 0)
         r = firewall_try(&sample, err);
     desired_done(&sample);

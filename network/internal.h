@@ -35,10 +35,8 @@ struct change {
     struct operation *operation;
     const struct change_steps *steps;
     enum change_phase phase;
-    bool made; /* the intent is ours to delete */
-    /* Of endpoints: the tap to open within the run, "" for none. */
-    char tap[IFNAMSIZ], bridge[IFNAMSIZ];
-    uint32_t mtu;
+    bool made;              /* the intent is ours to delete */
+    struct desired_tap tap; /* of endpoints: to open within the run */
     int tap_fd;
     struct error error;
     struct change *next;

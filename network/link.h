@@ -8,7 +8,8 @@
 
 /* Makes the bridges of this root those of `desired`: missing ones made (STP off, gateway address,
  * IPv6 where it has a subnet, 127.0.0.1 routable on them for published ports), half-made ones
- * completed, others of this root removed, taps without an endpoint too. */
+ * completed, others of this root removed, taps without an endpoint too; taps of running VMs that
+ * are not in their bridge are put back. */
 int link_apply(const struct desired *desired, struct error *err);
 /* Whether any link of this root exists. */
 bool link_exists(const char *root_id);
@@ -16,8 +17,7 @@ bool link_exists(const char *root_id);
 bool link_other_root_exists(const char *root_id);
 /* A non-persistent tap with IFF_VNET_HDR, enslaved to the bridge and up: it lives as long as the
  * descriptor, which is close-on-exec. -EBUSY where another process still holds it. */
-int link_open_tap(const char *tap, const char *bridge, uint32_t mtu, int *ret_fd,
-                  struct error *err);
+int link_open_tap(const struct desired_tap *tap, int *ret_fd, struct error *err);
 /* The host's routes of both families, without default routes and those by links of this root. */
 struct link_route {
     struct ip_subnet destination;

@@ -279,9 +279,9 @@ static cJSON *make_result(const struct change *change, const struct endpoint_row
     json_set_string(result, "dns", ip_address_format(dns, text));
     if (json_parse(row->link_local, strlen(row->link_local), &link_local, NULL) == 0)
         json_set(result, "link_local", link_local);
-    json_set_int(result, "mtu", change->mtu);
+    json_set_int(result, "mtu", change->tap.mtu);
     if (change->tap_fd >= 0) {
-        json_set_string(result, "tap", change->tap);
+        json_set_string(result, "tap", change->tap.name);
         json_set(result, "fds", cJSON_CreateIntArray(&change->tap_fd, 1));
     }
     return result;
@@ -412,6 +412,7 @@ static int record(struct change *change, const struct wish *wish,
         .position = wish->position,
         .gw_priority = wish->gw_priority,
         .default_route = has_default_route(network, wish),
+        .host_gateway = json_bool(change->operation->spec, "host_gateway", false),
     };
     memcpy(row.mac, wish->mac, sizeof(row.mac));
     if ((r = check_mac(network, name, wish, err)) == 0)
@@ -423,10 +424,10 @@ static int record(struct change *change, const struct wish *wish,
     if (r < 0)
         return r;
     change->made = found == 0 || !there.ready;
-    change->mtu = settings.mtu;
-    tables_bridge_name(network->root_id, its_network, &settings, change->bridge);
+    change->tap = (struct desired_tap){.mtu = settings.mtu, .isolated = settings.isolated};
+    tables_bridge_name(network->root_id, its_network, &settings, change->tap.bridge);
     if (wish->tap)
-        desired_tap_name(network->root_id, written.number, change->tap);
+        desired_tap_name(network->root_id, written.number, change->tap.name);
     return 0;
 }
 

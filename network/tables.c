@@ -51,6 +51,8 @@ static const char *const scripts[] = {
     "  address6 TEXT, PRIMARY KEY (network, instance)) STRICT;"
     "CREATE INDEX old_addresses_by_address ON old_addresses (network, address);",
     "ALTER TABLE networks ADD COLUMN created_ms INTEGER NOT NULL DEFAULT 0;",
+    /* Who may speak to the host itself. */
+    "ALTER TABLE endpoints ADD COLUMN host_gateway INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* How many are remembered of what was removed; the oldest go first. */
@@ -256,7 +258,7 @@ void tables_each_network(struct store *store,
 
 #define ENDPOINT_COLUMNS                                                                           \
     "name, instance, service, project, network, interface, aliases, number, address, address6, "   \
-    "mac, link_local, position, gw_priority, default_route, state"
+    "mac, link_local, position, gw_priority, default_route, state, host_gateway"
 
 void endpoint_row_done(struct endpoint_row *row)
 {
@@ -288,6 +290,7 @@ static void read_endpoint(sqlite3_stmt *query, struct endpoint_row *row)
         .default_route = sqlite3_column_int(query, 14) != 0,
         .ready = streq(store_column_text(query, 15), "ready"),
         .removing = streq(store_column_text(query, 15), "removing"),
+        .host_gateway = sqlite3_column_int(query, 16) != 0,
     };
     if (ip_mac_parse(store_column_text(query, 10), row->mac) < 0)
         desired_mac(row->instance, row->network, row->mac); /* of an earlier version */
@@ -318,14 +321,15 @@ int tables_write_endpoint(struct store *store, struct endpoint_row *row, struct 
         "INSERT INTO endpoints (" ENDPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
         "(SELECT min(n) FROM (SELECT 0 AS n UNION ALL SELECT number + 1 FROM endpoints) "
         "WHERE n NOT IN (SELECT number FROM endpoints)), ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-        "'making') "
+        "'making', ?15) "
         "ON CONFLICT (name) DO UPDATE SET state = 'making', service = ?3, project = ?4, "
         "interface = ?6, aliases = ?7, address = ?8, address6 = ?9, mac = ?10, link_local = ?11, "
-        "position = ?12, gw_priority = ?13, default_route = ?14",
-        "sssssssssssiii", row->name, row->instance, row->service, row->project, row->network,
+        "position = ?12, gw_priority = ?13, default_route = ?14, host_gateway = ?15",
+        "sssssssssssiiii", row->name, row->instance, row->service, row->project, row->network,
         row->interface, row->aliases, address_or_null(&row->address[IP_V4], address),
         address_or_null(&row->address[IP_V6], address6), ip_mac_format(row->mac, mac),
-        row->link_local, row->position, row->gw_priority, (int64_t)row->default_route);
+        row->link_local, row->position, row->gw_priority, (int64_t)row->default_route,
+        (int64_t)row->host_gateway);
 }
 
 int tables_set_endpoint_state(struct store *store, const char *name, const char *state,

@@ -67,6 +67,7 @@ struct endpoint_row {
     struct ip_address address[IP_FAMILY_COUNT];
     uint8_t mac[6];
     bool default_route;
+    bool host_gateway; /* reaches what listens on the host */
     bool ready, removing;
 };
 void endpoint_row_done(struct endpoint_row *row);

@@ -49,14 +49,29 @@ static void add_link_local(const char *text, struct desired_endpoint *endpoint)
     }
 }
 
+static struct desired_tap tap_of(const struct desired *desired, const struct endpoint_row *row)
+{
+    struct desired_tap tap = {0};
+    desired_tap_name(desired->root_id, row->number, tap.name);
+    for (size_t i = 0; i < desired->networks.count; i++) {
+        const struct desired_network *network = &desired->networks.items[i];
+        if (!streq(network->name, row->network))
+            continue;
+        memcpy(tap.bridge, network->bridge, sizeof(tap.bridge));
+        tap.mtu = network->mtu;
+        tap.isolated = network->isolated;
+    }
+    return tap;
+}
+
 static void add_endpoint(const struct endpoint_row *row, void *userdata)
 {
     struct desired *desired = ((struct desired_reader *)userdata)->desired;
-    struct desired_endpoint endpoint = {.name = xstrdup(row->name)};
+    struct desired_endpoint endpoint = {
+        .name = xstrdup(row->name), .tap = tap_of(desired, row), .host_gateway = row->host_gateway};
     memcpy(endpoint.mac, row->mac, sizeof(endpoint.mac));
     memcpy(endpoint.address, row->address, sizeof(endpoint.address));
     add_link_local(row->link_local, &endpoint);
-    desired_tap_name(desired->root_id, row->number, endpoint.tap);
     vec_add(&desired->endpoints, endpoint);
 }
 

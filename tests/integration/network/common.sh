@@ -97,6 +97,14 @@ ports() { # SERVICE PORT...: HOST_IP:PUBLISHED:TARGET:PROTOCOL
 removal() { # KIND NAME
   printf '{"verb":"remove","kind":"%s","name":"%s"}' "$1" "$2"
 }
+down_all() { # SERVICE:NETWORK...: endpoints, their ports and their networks
+  local pair list=()
+  for pair in "$@"; do
+    list+=("$(removal ports "shop-${pair%:*}-1")" "$(removal endpoint "shop-${pair%:*}-1/shop_${pair#*:}")")
+  done
+  for pair in $(printf '%s\n' "${@#*:}" | sort -u); do list+=("$(removal network "shop_$pair")"); done
+  run "$(plan "${list[@]}")" >"$TEST_DIR/removals" || fail "down: $(cat "$TEST_DIR/removals")"
+}
 bare() { jq -c 'map(del(.guest))' <<<"$1"; } # the plan without anybody at the taps' ends
 plan() { local IFS=,; printf '[%s]' "$*"; }
 run() { "$DRIVER" "$ROOT" "${@:2}" <<<"$1"; }
@@ -161,6 +169,43 @@ ready() { # NAMESPACE PROTOCOL ADDRESS PORT: waits until it answers
   for i in $(seq 25); do ask "$@" >/dev/null 2>&1 && return; sleep 0.1; done
   fail "no answer: ask $*"
 }
+
+# --- IPv6 ------------------------------------------------------------------------------------------
+
+ipv6_on() { # NAMESPACE LINK ADDRESS
+  in_ns "$1" sh -c "echo 0 >/proc/sys/net/ipv6/conf/$2/disable_ipv6"
+  in_ns "$1" ip address add "$3" dev "$2" nodad
+}
+# 2001:db8::1 towards the outside, a neighbour at 2001:db8::2.
+ipv6_outside() {
+  echo 1 >/proc/sys/net/ipv6/conf/out0/addr_gen_mode # no link-local address, which would come by itself a second later
+  ipv6_on host out0 2001:db8::1/64
+  ipv6_on outside eth0 2001:db8::2/64
+  echo 1 >/proc/sys/net/ipv6/conf/out0/accept_ra
+  snapshot >"$TEST_DIR/before"
+}
+ask6() { in_ns "$1" timeout 4 socat -t3 -T3 - "$2:[$3]:$4${5:+,$5}" </dev/null; }
+serve6() { # NAMESPACE PORT
+  ip netns exec "$1" socat "TCP6-LISTEN:$2,fork,reuseaddr,ipv6only=1" "SYSTEM:echo $1 \$SOCAT_PEERADDR" >/dev/null 2>&1 &
+  disown
+}
+ready6() { local i; for i in $(seq 25); do ask6 "$1" TCP6 "$2" "$3" >/dev/null 2>&1 && return; sleep 0.1; done; fail "no answer: $*"; }
+ping6() { in_ns "$1" busybox ping -6 -q -c 1 -W 1 "$2" >/dev/null; }
+
+# What the agent does with the second family of the result.
+up6() {
+  up "$1"
+  grep '^endpoint ' "$TEST_DIR/results" | while read -r _ name result; do
+    service=${name#shop-}; service=${service%%-1/*}
+    interface=$(jq -r .interface <<<"$result")
+    ipv6_on "$service" "$interface" "$(jq -r '"\(.address6)/\(.prefix6)"' <<<"$result")"
+    gateway=$(jq -r '.gateway6 // empty' <<<"$result")
+    [ -z "$gateway" ] || ip -n "$service" -6 route add default via "$gateway" dev "$interface"
+    jq -r .address6 <<<"$result" >"$TEST_DIR/address6.$service"
+  done
+}
+six() { cat "$TEST_DIR/address6.$1"; }
+result() { sed -n "s#^$1 ##p" "$TEST_DIR/results" | jq -r "$2"; } # "KIND NAME" FILTER
 
 # Ports stay held by a driver that goes on.
 HOLDER=''

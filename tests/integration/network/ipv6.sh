@@ -4,38 +4,8 @@
 source "$(dirname "$0")/common.sh"
 start_test "$@"
 
-ipv6_on() { # NAMESPACE LINK ADDRESS
-  in_ns "$1" sh -c "echo 0 >/proc/sys/net/ipv6/conf/$2/disable_ipv6"
-  in_ns "$1" ip address add "$3" dev "$2" nodad
-}
-echo 1 >/proc/sys/net/ipv6/conf/out0/addr_gen_mode # no link-local address, which would come by itself a second later
-ipv6_on host out0 2001:db8::1/64
-ipv6_on outside eth0 2001:db8::2/64
-echo 1 >/proc/sys/net/ipv6/conf/out0/accept_ra
-snapshot >"$TEST_DIR/before"
-ask6() { in_ns "$1" timeout 4 socat -t3 -T3 - "$2:[$3]:$4${5:+,$5}" </dev/null; }
-serve6() { # NAMESPACE PORT
-  ip netns exec "$1" socat "TCP6-LISTEN:$2,fork,reuseaddr" "SYSTEM:echo $1 \$SOCAT_PEERADDR" >/dev/null 2>&1 &
-  disown
-}
-ready6() { local i; for i in $(seq 25); do ask6 "$1" TCP6 "$2" "$3" >/dev/null 2>&1 && return; sleep 0.1; done; fail "no answer: $*"; }
-ping6() { in_ns "$1" busybox ping -6 -q -c 1 -W 1 "$2" >/dev/null; }
-
+ipv6_outside
 guests web api other
-# What the agent does with the second family of the result.
-up6() {
-  up "$1"
-  grep '^endpoint ' "$TEST_DIR/results" | while read -r _ name result; do
-    service=${name#shop-}; service=${service%%-1/*}
-    interface=$(jq -r .interface <<<"$result")
-    ipv6_on "$service" "$interface" "$(jq -r '"\(.address6)/\(.prefix6)"' <<<"$result")"
-    gateway=$(jq -r '.gateway6 // empty' <<<"$result")
-    [ -z "$gateway" ] || ip -n "$service" -6 route add default via "$gateway" dev "$interface"
-    jq -r .address6 <<<"$result" >"$TEST_DIR/address6.$service"
-  done
-}
-six() { cat "$TEST_DIR/address6.$1"; }
-result() { sed -n "s#^$1 ##p" "$TEST_DIR/results" | jq -r "$2"; }
 
 step "a chosen subnet is a ULA of our own; a given one is taken"
 front='"ipv6":true' back='"subnet6":"fd00:77::/64","gateway6":"fd00:77::9","ipv6":true'

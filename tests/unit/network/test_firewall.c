@@ -47,7 +47,8 @@ static struct desired_endpoint *add_endpoint(struct desired *desired, const char
     struct desired_endpoint endpoint = {.name = xstrdup(name),
                                         .mac = {2, 0, 0, 0, 0, (uint8_t)number},
                                         .address = {[IP_V4] = address_of(address)}};
-    desired_tap_name(desired->root_id, number, endpoint.tap);
+    desired_tap_name(desired->root_id, number, endpoint.tap.name);
+    desired_bridge_name(desired->root_id, number, endpoint.tap.bridge);
     vec_add(&desired->endpoints, endpoint);
     return &desired->endpoints.items[desired->endpoints.count - 1];
 }
@@ -117,7 +118,9 @@ static void test_both_families(void **state)
         add_endpoint(&desired, "shop-web-1/shop_frontend", 0, "10.89.0.5");
     web->address[IP_V6] = address_of("fd00::5");
     vec_add(&web->link_local, address_of("169.254.8.8"));
+    web->host_gateway = true;
     add_endpoint(&desired, "shop-api-1/shop_routed", 1, "10.89.2.6");
+    add_network(&desired, "shop_apart", 3, false)->isolated = true;
     add_port(&desired, "", 8080, false)->address[IP_V6] = address_of("fd00::5");
     add_port(&desired, "2001:db8::1", 8081, false)->address[IP_V6] = address_of("fd00::5");
     add_port(&desired, "192.0.2.1", 8082, true)->address[IP_V6] = address_of("fd00::5");

@@ -233,7 +233,7 @@ static void test_ports_go_where_the_default_route_is(void **state)
                         "10.89.1.5");
     assert_false(ip_address_is_set(&desired.ports.items[0].address[IP_V6]));
     assert_string_equal(desired.networks.items[1].bridge, "vs1a2b3c-br1");
-    assert_string_equal(desired.endpoints.items[1].tap, "vs1a2b3c-t1");
+    assert_string_equal(desired.endpoints.items[1].tap.name, "vs1a2b3c-t1");
     assert_int_equal(tables_set_network_state(store, "in", "removing", NULL), 0);
     _cleanup_(desired_done) struct desired later = {0};
     assert_int_equal(tables_read_desired(store, "1a2b3c", &later, NULL), 0);
