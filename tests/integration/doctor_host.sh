@@ -140,6 +140,7 @@ finds resolvers warning "no answer within a second from '127.0.0.78'"
 doctor with_resolvers "$TEST_DIR/resolv.conf"
 finds resolvers warning "names no nameserver"
 kill "$resolver"
+wait "$resolver" 2>/dev/null || true
 
 step "port 53: whoever holds it everywhere is named"
 for listen in UDP4-LISTEN TCP4-LISTEN; do
@@ -151,7 +152,7 @@ for listen in UDP4-LISTEN TCP4-LISTEN; do
   check_eq "exit status" "$status" 1
   finds dns-port error "held by the program 'socat' (pid $holder)"
   kill "$holder"
-  wait "$holder" || true
+  wait "$holder" 2>/dev/null || true
 done
 
 step "space, open files"
@@ -201,6 +202,7 @@ eventually 10 held
 doctor env
 finds dns-port error "of 10.89.0.1 is held by the program 'socat'"
 kill "$holder"
+wait "$holder" 2>/dev/null || true
 ip link del "$bridge"
 echo 0 >/proc/sys/net/ipv4/ip_forward
 

@@ -87,6 +87,7 @@ int runtime_inspect_start(struct runtime *runtime, const char *instance,
     inspection->on_done = on_done;
     inspection->userdata = userdata;
     uv_timer_init(fake_loop, &inspection->timer);
+    inspection->timer.data = inspection;
     if (streq(instance, "shop-web-1"))
         uv_timer_start(&inspection->timer, on_timer, 5, 0);
     fakes.inspections_open++;
