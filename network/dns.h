@@ -9,6 +9,7 @@
  * Who may see what.
  * - A guest, known by its address, sees the names on every network it has an endpoint on, whichever
  *   gateway it asks. A name that exists only where it may not look does not exist for it.
+ * - What a guest calls somebody by a link of its own (Compose's `links`) comes before all names.
  * - Somebody unknown inside of the asked network's subnets, or with a link-local address, sees that
  *   network.
  * - The host (an address of a gateway, or the loopback) sees the host names of everybody, and of
@@ -31,8 +32,11 @@
  *   over UDP; what does not fit is cut, with TC, and comes whole over TCP.
  * - FORMERR for other than one question, NOTIMP for other operations, REFUSED for other classes,
  *   BADVERS for EDNS above 0; nothing for what is no question.
+ * - A guest with nameservers of its own (Compose's `dns`) has what is not ours asked there, at most
+ *   DNS_MAX_RESOLVERS of them, by the host.
  * - An answer of the host's resolvers that points into a subnet of ours is dropped (DNS rebinding):
- *   the name has no data, and the log says so.
+ *   the name has no data, and the log says so. A guest's own nameserver that is in a network of
+ * ours may know it.
  *
  * Where systemd-resolved runs it is told to ask the gateways for "vm" and for our addresses, as
  * settings of each bridge that end with it (dns_resolved.h).
@@ -73,12 +77,20 @@ struct dns_network {
 int dns_add_network(struct dns *dns, const struct dns_network *network, struct error *err);
 void dns_remove_network(struct dns *dns, const char *network);
 
+struct dns_link { /* a name that only this endpoint's instance knows */
+    const char *alias, *target;
+};
+
 struct dns_endpoint {
     const char *network;
     const char *instance;
     const char *service, *project;  /* NULL or "": none */
     const char *address, *address6; /* IPv4, IPv6; either may be NULL */
     const char *const *names;       /* aliases, container hostname; NULL-terminated; may be NULL */
+    const char *const *servers;     /* asked for what is not ours, in the place of the host's;
+                                       NULL-terminated; may be NULL */
+    const struct dns_link *links;
+    size_t link_count;
 };
 /* Replaces what was known of that instance on that network; copies. Gone at first. */
 void dns_set_endpoint(struct dns *dns, const struct dns_endpoint *endpoint);

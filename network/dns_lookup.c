@@ -11,6 +11,7 @@ enum asker_kind { GUEST, NEIGHBOUR, HOST, STRANGER };
 
 struct sight {
     enum asker_kind kind;
+    size_t endpoint; /* a guest's */
     uint32_t networks[MAX_NETWORKS];
     size_t network_count;
 };
@@ -42,6 +43,7 @@ static void look_around(const struct dns_names *names, const struct dns_asker *a
     size_t endpoint = dns_index_endpoint_at(names, &asker->address);
     if (endpoint != DNS_NOBODY) {
         sight->kind = GUEST;
+        sight->endpoint = endpoint;
         see_networks_of_guest(names, endpoint, sight);
         return;
     }
@@ -146,6 +148,33 @@ static void add_addresses(const struct dns_names *names, struct entries *entries
         add_address(member_at(names, entries, (start + i) % total), ipv6, answer);
 }
 
+static bool is_same_name(const struct dns_name *a, const struct dns_name *b)
+{
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+/* What a guest means by the name. */
+static const struct dns_name *follow_link(const struct dns_names *names, const struct sight *sight,
+                                          const struct dns_name *name)
+{
+    if (sight->kind != GUEST)
+        return name;
+    const struct dns_member *member = &names->endpoints.items[sight->endpoint];
+    for (size_t i = 0; i < member->links.count; i++)
+        if (is_same_name(&member->links.items[i].alias, name))
+            return &member->links.items[i].target;
+    return name;
+}
+
+const struct dns_servers *dns_names_servers(struct dns_names *names, const struct in6_addr *asker)
+{
+    dns_index_refresh(names);
+    size_t endpoint = dns_index_endpoint_at(names, asker);
+    if (endpoint == DNS_NOBODY || names->endpoints.items[endpoint].servers.count == 0)
+        return NULL;
+    return &names->endpoints.items[endpoint].servers;
+}
+
 enum dns_verdict dns_names_lookup(struct dns_names *names, const struct dns_asker *asker,
                                   const struct dns_name *name, unsigned type,
                                   struct dns_answer *ret_answer)
@@ -158,6 +187,7 @@ enum dns_verdict dns_names_lookup(struct dns_names *names, const struct dns_aske
     look_around(names, asker, &sight);
     if (sight.kind == STRANGER)
         return DNS_REFUSE;
+    name = follow_link(names, &sight, name);
     if (dns_name_to_address(name, &address))
         return lookup_reverse(names, &sight, &address, type, ret_answer);
 

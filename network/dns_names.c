@@ -21,6 +21,7 @@ static void network_done(struct dns_view *view)
 
 static void endpoint_done(struct dns_member *endpoint)
 {
+    vec_done(&endpoint->links);
     free(endpoint->instance);
     free(endpoint->service);
     free(endpoint->project);
@@ -174,6 +175,18 @@ static void add_names(struct dns_member *endpoint, const char *const *aliases)
         add_host_name(endpoint, endpoint->service, endpoint->project);
 }
 
+static void add_own(struct dns_member *member, const struct dns_endpoint *endpoint)
+{
+    for (size_t i = 0; i < endpoint->link_count; i++) {
+        struct dns_member_link link;
+        if (dns_name_from_text(endpoint->links[i].alias, &link.alias) &&
+            dns_name_from_text(endpoint->links[i].target, &link.target))
+            vec_add(&member->links, link);
+    }
+    for (const char *const *server = endpoint->servers; server && *server; server++)
+        dns_servers_add(&member->servers, *server);
+}
+
 static enum instance_presence presence_of(const struct dns_names *names, const char *instance)
 {
     for (size_t i = 0; i < names->endpoints.count; i++)
@@ -198,6 +211,7 @@ void dns_names_set_endpoint(struct dns_names *names, const struct dns_endpoint *
     added.project = xstrdup(endpoint->project ? endpoint->project : "");
     added.presence = presence_of(names, endpoint->instance);
     add_names(&added, endpoint->names);
+    add_own(&added, endpoint);
     dns_names_remove_endpoint(names, endpoint->network, endpoint->instance);
     vec_add(&names->endpoints, added);
     names->index.valid = false;

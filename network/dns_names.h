@@ -7,6 +7,7 @@
 #pragma once
 
 #include "network/dns.h"
+#include "network/dns_resolvers.h"
 #include "network/dns_wire.h"
 
 struct dns_names;
@@ -29,6 +30,8 @@ void dns_names_set_presence(struct dns_names *names, const char *instance,
                             enum instance_presence presence);
 /* As dns_describe_names(). */
 cJSON *dns_names_describe(const struct dns_names *names);
+/* The nameservers of its own that an asker has; NULL: none. Until the next change. */
+const struct dns_servers *dns_names_servers(struct dns_names *names, const struct in6_addr *asker);
 /* Whether this is the gateway of a network of ours. */
 bool dns_names_is_gateway(const struct dns_names *names, const struct in6_addr *address);
 /* Whether it is in a subnet of ours. */

@@ -21,6 +21,10 @@ struct dns_view {
 };
 bool dns_view_contains(const struct dns_view *view, const struct in6_addr *address);
 
+struct dns_member_link {
+    struct dns_name alias, target;
+};
+
 /* An endpoint. */
 struct dns_member {
     uint32_t network;
@@ -29,6 +33,8 @@ struct dns_member {
     bool has_ipv4, has_ipv6;
     enum instance_presence presence;
     char **names; /* in wire form (dns_wire.h), each once */
+    VEC(struct dns_member_link) links;
+    struct dns_servers servers; /* its own; none: the host's */
 };
 
 /* A name on a network: whom it stands for, as a stretch of `members`, those that serve first. */

@@ -107,3 +107,20 @@ void dns_resolvers_note(struct dns_resolvers *resolvers, const union dns_socket_
         resolver->rest_ends_ms = now_ms + DNS_REST_MS;
     }
 }
+
+bool dns_servers_add(struct dns_servers *servers, const char *address)
+{
+    if (servers->count == DNS_MAX_RESOLVERS ||
+        !parse_server(address, &servers->items[servers->count]))
+        return false;
+    servers->count++;
+    return true;
+}
+
+bool dns_servers_equal(const struct dns_servers *a, const struct dns_servers *b)
+{
+    for (size_t i = 0; i < a->count && a->count == b->count; i++)
+        if (!dns_socket_address_equal(&a->items[i], &b->items[i]))
+            return false;
+    return a->count == b->count;
+}

@@ -41,6 +41,15 @@ struct dns_resolvers {
 /* Takes over what the file says; who was there before keeps its health. */
 void dns_resolvers_read(struct dns_resolvers *resolvers, const char *resolv_conf);
 
+/* A guest's own, instead of those of the file. */
+struct dns_servers {
+    union dns_socket_address items[DNS_MAX_RESOLVERS];
+    size_t count;
+};
+/* false: it is none, or there is no room. */
+bool dns_servers_add(struct dns_servers *servers, const char *address);
+bool dns_servers_equal(const struct dns_servers *a, const struct dns_servers *b);
+
 struct dns_order {
     union dns_socket_address servers[DNS_MAX_RESOLVERS];
     size_t count;

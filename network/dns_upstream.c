@@ -38,6 +38,7 @@ struct dns_exchange {
     bool tcp;
     uv_timer_t timer;
     uint64_t started_ms;
+    struct dns_servers own; /* of a guest, none: the file's */
     struct dns_order order;
     struct attempt attempts[DNS_MAX_RESOLVERS];
     size_t attempt_count;
@@ -47,7 +48,7 @@ struct dns_exchange {
 struct dns_upstream {
     uv_loop_t *loop;
     char *resolv_conf;
-    const struct dns_names *names;
+    struct dns_names *names;
     struct dns_resolvers resolvers;
     struct stat read_status; /* of resolv.conf when it was read */
     struct dns_flights *flights;
@@ -72,10 +73,16 @@ static void read_resolvers_when_changed(struct dns_upstream *upstream)
 }
 
 /* Without our own gateways. */
-static void choose_servers(struct dns_upstream *upstream, struct dns_order *order)
+static void choose_servers(struct dns_upstream *upstream, const struct dns_servers *own,
+                           struct dns_order *order)
 {
-    read_resolvers_when_changed(upstream);
-    dns_resolvers_order(&upstream->resolvers, clock_monotonic_ms(), order);
+    if (own->count > 0) {
+        *order = (struct dns_order){.count = own->count, .at_once = 1};
+        memcpy(order->servers, own->items, sizeof(own->items));
+    } else {
+        read_resolvers_when_changed(upstream);
+        dns_resolvers_order(&upstream->resolvers, clock_monotonic_ms(), order);
+    }
     size_t kept = 0;
     for (size_t i = 0; i < order->count; i++) {
         struct in6_addr address = dns_socket_address_ip(&order->servers[i]);
@@ -96,7 +103,7 @@ static bool may_warn(struct dns_upstream *upstream)
 }
 
 struct dns_upstream *dns_upstream_new(uv_loop_t *loop, const char *resolv_conf,
-                                      const struct dns_names *names)
+                                      struct dns_names *names)
 {
     struct dns_upstream *upstream = new0(struct dns_upstream);
     upstream->loop = loop;
@@ -157,6 +164,13 @@ static void exchange_close(struct dns_exchange *exchange)
     uv_close((uv_handle_t *)&exchange->timer, on_exchange_closed);
 }
 
+/* A VM is the nameserver: it may name others. */
+static bool is_of_ours(const struct dns_exchange *exchange)
+{
+    struct in6_addr address = dns_socket_address_ip(&exchange->own.items[0]);
+    return exchange->own.count > 0 && dns_names_owns_address(exchange->upstream->names, &address);
+}
+
 static enum dns_upstream_outcome inspect(struct dns_exchange *exchange, const void *answer,
                                          size_t length)
 {
@@ -172,6 +186,8 @@ static enum dns_upstream_outcome inspect(struct dns_exchange *exchange, const vo
     case DNS_ANSWER_BROKEN:
         return DNS_UPSTREAM_NONE;
     case DNS_ANSWER_POINTS_IN:
+        if (is_of_ours(exchange))
+            return DNS_UPSTREAM_ANSWER;
         break;
     }
     dns_name_read(exchange->query + DNS_HEADER_SIZE, exchange->length - DNS_HEADER_SIZE, &name);
@@ -345,7 +361,8 @@ static void warn_of_loop(struct dns_upstream *upstream, const struct in6_addr *a
 }
 
 static struct dns_exchange *exchange_new(struct dns_upstream *upstream, const void *query,
-                                         size_t length, bool tcp, size_t bucket)
+                                         size_t length, bool tcp, size_t bucket,
+                                         const struct dns_servers *own)
 {
     struct dns_exchange *exchange = new0(struct dns_exchange);
     exchange->upstream = upstream;
@@ -357,7 +374,8 @@ static struct dns_exchange *exchange_new(struct dns_upstream *upstream, const vo
         abort();
     LIST_INIT(&exchange->waiters);
     LIST_INSERT_HEAD(&upstream->exchanges[bucket], exchange, link);
-    choose_servers(upstream, &exchange->order);
+    exchange->own = *own;
+    choose_servers(upstream, own, &exchange->order);
     uv_timer_init(upstream->loop, &exchange->timer);
     exchange->timer.data = exchange;
     uv_timer_start(&exchange->timer, on_timer, 0, 0);
@@ -369,7 +387,10 @@ int dns_upstream_ask(struct dns_upstream *upstream, const struct in6_addr *asker
 {
     struct dns_name name;
     struct dns_exchange *exchange, *same = NULL;
+    static const struct dns_servers none;
+    const struct dns_servers *own = dns_names_servers(upstream->names, asker);
     size_t bucket = bucket_of(query, length, &name);
+    own = own ? own : &none;
     LIST_FOREACH(exchange, &upstream->exchanges[bucket], link)
     {
         /* Whoever forwards may have changed letters and options. */
@@ -379,11 +400,12 @@ int dns_upstream_ask(struct dns_upstream *upstream, const struct in6_addr *asker
             return -ELOOP;
         }
         if (exchange->tcp == tcp && exchange->length == length &&
-            memcmp(exchange->query + 2, (const uint8_t *)query + 2, length - 2) == 0)
+            memcmp(exchange->query + 2, (const uint8_t *)query + 2, length - 2) == 0 &&
+            dns_servers_equal(&exchange->own, own))
             same = exchange;
     }
     if (!same)
-        same = exchange_new(upstream, query, length, tcp, bucket);
+        same = exchange_new(upstream, query, length, tcp, bucket, own);
     memcpy(waiter->id, query, 2);
     waiter->exchange = same;
     LIST_INSERT_HEAD(&same->waiters, waiter, link);

@@ -1,7 +1,8 @@
-/* The host's resolvers: asks them what is not ours. A question goes on as it came (with an id of
- * our own), over UDP or TCP as the asker chose, to the nameservers of resolv.conf(5) in the order
- * that dns_resolvers.h gives; who has not answered in DNS_UPSTREAM_NEXT_MS, or cannot (SERVFAIL,
- * NOTIMP, REFUSED), is followed by the next. After DNS_UPSTREAM_DEADLINE_MS it is over.
+/* The host's resolvers, or those that a guest has of its own: asks them what is not ours. A
+ * question goes on as it came (with an id of our own), over UDP or TCP as the asker chose, to the
+ * nameservers of resolv.conf(5) in the order that dns_resolvers.h gives; who has not answered in
+ * DNS_UPSTREAM_NEXT_MS, or cannot (SERVFAIL, NOTIMP, REFUSED), is followed by the next. After
+ * DNS_UPSTREAM_DEADLINE_MS it is over.
  *
  * The same question is on its way only once: who asks it meanwhile waits with the first. So a
  * question that comes back to us, because a resolver asks us what we ask it, goes no second round;
@@ -38,7 +39,7 @@ struct dns_waiter {
 
 /* names: for addresses of ours. Both are borrowed. */
 struct dns_upstream *dns_upstream_new(uv_loop_t *loop, const char *resolv_conf,
-                                      const struct dns_names *names);
+                                      struct dns_names *names);
 /* Nobody waits any more. */
 void dns_upstream_free(struct dns_upstream *upstream);
 /* query, a well-formed question, is copied; on_answer of the waiter is set. -ELOOP: the asker is

@@ -23,7 +23,8 @@
  *   spec:   {"instance":S, "service":S, "project":S, "network":full name, "interface":"eth0",
  *            "aliases":[S...], "tap":B, and where it is asked for: "position":N (among the
  *            instance's NICs; else the number in "interface"), "ipv4_address":S, "ipv6_address":S,
- *            "mac_address":S, "gw_priority":N, "link_local_ips":[S...],
+ *            "mac_address":S, "gw_priority":N, "link_local_ips":[S...], "dns":[S...],
+ *            "links":[{"alias":S,"target":S}...],
  *            "host_gateway":true (the host's services are open to it)}
  *   result: {"network":S, "interface":"eth0", "mac":"02:...", "address":"10.89.0.5", "prefix":24,
  *            "gateway":S (absent: no default route by this NIC), the same three with a 6 behind for

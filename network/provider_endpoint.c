@@ -230,6 +230,31 @@ static bool has_default_route(struct network *network, const struct wish *wish)
 
 /* --- ensure --------------------------------------------------------------------------------- */
 
+/* The row's `resolver`; links borrow from json. */
+struct resolver_view {
+    cJSON *json;
+    char **servers;
+    VEC(struct dns_link) links;
+};
+
+static void read_resolver(const struct endpoint_row *row, struct resolver_view *ret_view)
+{
+    *ret_view = (struct resolver_view){0};
+    json_parse(row->resolver, strlen(row->resolver), &ret_view->json, NULL);
+    ret_view->servers = json_strv(json_array(ret_view->json, "dns"));
+    const cJSON *link;
+    cJSON_ArrayForEach(link, json_array(ret_view->json, "links"))
+        vec_add(&ret_view->links, (struct dns_link){.alias = json_string(link, "alias", ""),
+                                                    .target = json_string(link, "target", "")});
+}
+
+static void resolver_view_done(struct resolver_view *view)
+{
+    cJSON_Delete(view->json);
+    strv_free(view->servers);
+    vec_done(&view->links);
+}
+
 /* NULL for none. */
 static const char *text_of(const struct ip_address *address, char buffer[IP_TEXT_SIZE])
 {
@@ -243,6 +268,8 @@ void endpoint_tell_dns(struct network *network, const struct endpoint_row *row)
     json_parse(row->aliases, strlen(row->aliases), &aliases, NULL);
     _cleanup_strv_ char **names = json_strv(aliases);
     cJSON_Delete(aliases);
+    struct resolver_view view;
+    read_resolver(row, &view);
     const struct dns_endpoint endpoint = {
         .network = row->network,
         .instance = row->instance,
@@ -251,8 +278,12 @@ void endpoint_tell_dns(struct network *network, const struct endpoint_row *row)
         .address = text_of(&row->address[IP_V4], address),
         .address6 = text_of(&row->address[IP_V6], address6),
         .names = (const char *const *)names,
+        .servers = (const char *const *)view.servers,
+        .links = view.links.items,
+        .link_count = view.links.count,
     };
     dns_set_endpoint(network->dns, &endpoint);
+    resolver_view_done(&view);
 }
 
 static cJSON *make_result(const struct change *change, const struct endpoint_row *row,
@@ -386,6 +417,17 @@ static char *array_text(const cJSON *spec, const char *key)
     return array ? json_print(array) : xstrdup("[]");
 }
 
+/* What the spec says of names, for the row. Owned by the caller. */
+static char *resolver_text(const cJSON *spec)
+{
+    static const char *const members[] = {"dns", "links"};
+    _cleanup_json_ cJSON *resolver = cJSON_CreateObject();
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        if (json_array(spec, members[i]))
+            json_set(resolver, members[i], cJSON_Duplicate(json_array(spec, members[i]), true));
+    return json_print(resolver);
+}
+
 /* Writes the row and gives the tap's and the bridge's names to the change. */
 static int record(struct change *change, const struct wish *wish,
                   const struct network_row *its_network, struct error *err)
@@ -400,6 +442,7 @@ static int record(struct change *change, const struct wish *wish,
         return r;
     _cleanup_free_ char *aliases = array_text(change->operation->spec, "aliases");
     _cleanup_free_ char *link_local = array_text(change->operation->spec, "link_local_ips");
+    _cleanup_free_ char *resolver = resolver_text(change->operation->spec);
     struct endpoint_row row = {
         .name = (char *)(uintptr_t)name,
         .instance = (char *)(uintptr_t)wish->instance,
@@ -409,6 +452,7 @@ static int record(struct change *change, const struct wish *wish,
         .interface = (char *)(uintptr_t)wish->interface,
         .aliases = aliases,
         .link_local = link_local,
+        .resolver = resolver,
         .position = wish->position,
         .gw_priority = wish->gw_priority,
         .default_route = has_default_route(network, wish),

@@ -53,6 +53,8 @@ static const char *const scripts[] = {
     "ALTER TABLE networks ADD COLUMN created_ms INTEGER NOT NULL DEFAULT 0;",
     /* Who may speak to the host itself. */
     "ALTER TABLE endpoints ADD COLUMN host_gateway INTEGER NOT NULL DEFAULT 0;",
+    /* Links, and nameservers of its own. */
+    "ALTER TABLE endpoints ADD COLUMN resolver TEXT NOT NULL DEFAULT '{}';",
 };
 
 /* How many are remembered of what was removed; the oldest go first. */
@@ -258,7 +260,7 @@ void tables_each_network(struct store *store,
 
 #define ENDPOINT_COLUMNS                                                                           \
     "name, instance, service, project, network, interface, aliases, number, address, address6, "   \
-    "mac, link_local, position, gw_priority, default_route, state, host_gateway"
+    "mac, link_local, resolver, position, gw_priority, default_route, state, host_gateway"
 
 void endpoint_row_done(struct endpoint_row *row)
 {
@@ -270,6 +272,7 @@ void endpoint_row_done(struct endpoint_row *row)
     free(row->interface);
     free(row->aliases);
     free(row->link_local);
+    free(row->resolver);
 }
 
 static void read_endpoint(sqlite3_stmt *query, struct endpoint_row *row)
@@ -285,12 +288,13 @@ static void read_endpoint(sqlite3_stmt *query, struct endpoint_row *row)
         .number = sqlite3_column_int64(query, 7),
         .address = {[IP_V4] = address_column(query, 8), [IP_V6] = address_column(query, 9)},
         .link_local = column(query, 11),
-        .position = sqlite3_column_int64(query, 12),
-        .gw_priority = sqlite3_column_int64(query, 13),
-        .default_route = sqlite3_column_int(query, 14) != 0,
-        .ready = streq(store_column_text(query, 15), "ready"),
-        .removing = streq(store_column_text(query, 15), "removing"),
-        .host_gateway = sqlite3_column_int(query, 16) != 0,
+        .resolver = column(query, 12),
+        .position = sqlite3_column_int64(query, 13),
+        .gw_priority = sqlite3_column_int64(query, 14),
+        .default_route = sqlite3_column_int(query, 15) != 0,
+        .ready = streq(store_column_text(query, 16), "ready"),
+        .removing = streq(store_column_text(query, 16), "removing"),
+        .host_gateway = sqlite3_column_int(query, 17) != 0,
     };
     if (ip_mac_parse(store_column_text(query, 10), row->mac) < 0)
         desired_mac(row->instance, row->network, row->mac); /* of an earlier version */
@@ -321,15 +325,16 @@ int tables_write_endpoint(struct store *store, struct endpoint_row *row, struct 
         "INSERT INTO endpoints (" ENDPOINT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
         "(SELECT min(n) FROM (SELECT 0 AS n UNION ALL SELECT number + 1 FROM endpoints) "
         "WHERE n NOT IN (SELECT number FROM endpoints)), ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-        "'making', ?15) "
+        "?15, 'making', ?16) "
         "ON CONFLICT (name) DO UPDATE SET state = 'making', service = ?3, project = ?4, "
         "interface = ?6, aliases = ?7, address = ?8, address6 = ?9, mac = ?10, link_local = ?11, "
-        "position = ?12, gw_priority = ?13, default_route = ?14, host_gateway = ?15",
-        "sssssssssssiiii", row->name, row->instance, row->service, row->project, row->network,
+        "resolver = ?12, position = ?13, gw_priority = ?14, default_route = ?15, "
+        "host_gateway = ?16",
+        "ssssssssssssiiii", row->name, row->instance, row->service, row->project, row->network,
         row->interface, row->aliases, address_or_null(&row->address[IP_V4], address),
         address_or_null(&row->address[IP_V6], address6), ip_mac_format(row->mac, mac),
-        row->link_local, row->position, row->gw_priority, (int64_t)row->default_route,
-        (int64_t)row->host_gateway);
+        row->link_local, row->resolver, row->position, row->gw_priority,
+        (int64_t)row->default_route, (int64_t)row->host_gateway);
 }
 
 int tables_set_endpoint_state(struct store *store, const char *name, const char *state,

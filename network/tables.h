@@ -61,6 +61,7 @@ struct endpoint_row {
     char *name, *instance, *service, *project, *network, *interface;
     char *aliases;    /* a JSON array */
     char *link_local; /* a JSON array of further addresses */
+    char *resolver;   /* {"dns":[...],"links":[{"alias","target"}...]} */
     int64_t number;
     int64_t position;    /* among the instance's NICs, from 0 */
     int64_t gw_priority; /* the highest's gateways are the default routes */

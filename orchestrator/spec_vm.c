@@ -47,6 +47,19 @@ static void set_strings(cJSON *spec, const char *key, char *const *strings)
         json_set(spec, key, json_from_strv(strings));
 }
 
+static void set_links(cJSON *spec, const struct model_service *service)
+{
+    if (service->link_count == 0)
+        return;
+    cJSON *links = cJSON_AddArrayToObject(spec, "links");
+    for (size_t i = 0; i < service->link_count; i++) {
+        cJSON *link = cJSON_CreateObject();
+        json_set_string(link, "alias", service->links[i].alias);
+        json_set_string(link, "target", service->links[i].target);
+        cJSON_AddItemToArray(links, link);
+    }
+}
+
 static bool reaches_host(const struct model_service *service)
 {
     for (size_t i = 0; i < service->host_count; i++)
@@ -78,6 +91,8 @@ static void render_endpoint(const struct specs *specs, const struct model_servic
     if (attachment->gw_priority != 0)
         json_set_int(spec, "gw_priority", attachment->gw_priority);
     set_strings(spec, "link_local_ips", attachment->link_local_ips);
+    set_strings(spec, "dns", service->dns);
+    set_links(spec, service);
     if (reaches_host(service))
         json_set_bool(spec, "host_gateway", true);
     spec_hash_json(spec, ret->hash);

@@ -17,6 +17,9 @@ mkdir -p "$TEST_DIR/stack" && cd "$TEST_DIR/stack"
     dns_opt: ["ndots:2", "timeout:1"]
     sysctls: {net.core.somaxconn: 99, net/ipv4/ip_local_port_range: "2000 3000", net.ipv4.conf.lan0.rp_filter: 2}
     ports: ["8090:80"]
+    dns: [127.0.0.9]
+    links: ["two:friend"]
+    external_links: ["addr-two-1:outsider"]
     networks:
       wide:
         ipv4_address: 10.77.0.10
@@ -73,6 +76,22 @@ check_contains "search" "$(in_one "cat /etc/resolv.conf")" "search example.test 
 check_contains "options" "$(in_one "cat /etc/resolv.conf")" "options ndots:2 timeout:1"
 check_eq "host name" "$(in_one hostname)" first
 check_eq "domain name" "$(in_one "cat /proc/sys/kernel/domainname")" example.test
+
+step "links, and nameservers of one's own"
+python3 "$SOURCE_DIR/tests/integration/dns_upstream.py" 127.0.0.9 plain >"$TEST_DIR/asked" 2>&1 &
+nameserver=$!
+listens() { ss -Hlnu src 127.0.0.9 | grep -q :53; }
+eventually 10 listens
+two=$(vmstead ps --format json | jq -r 'select(.Service == "two") | .IP' | cut -d, -f1)
+resolve() { vmstead exec -T "$1" busybox nslookup -type=a "$2." 2>&1 | sed -n '/^Name/,$ s/^Address: //p' | head -1; }
+check_eq "a link" "$(resolve one friend)" "$two"
+check_eq "a link to an instance by its name" "$(resolve one outsider)" "$two"
+check_eq "which nobody else knows" "$(resolve two friend)" ""
+check_eq "services all the same" "$(resolve one two)" "$two"
+check_eq "its own nameserver" "$(resolve one elsewhere.test)" 192.0.2.7
+check_eq "which others are not asked" "$(resolve two elsewhere.test)" ""
+check_contains "really asked" "$(cat "$TEST_DIR/asked")" elsewhere.test
+kill "$nameserver"; wait "$nameserver" || true
 
 step "kernel parameters"
 check_eq "dotted" "$(in_one "cat /proc/sys/net/core/somaxconn")" 99

@@ -72,6 +72,7 @@ static void add_endpoint(struct store *store, const char *instance, int position
                                .interface = interface,
                                .aliases = (char *)(uintptr_t) "[]",
                                .link_local = (char *)(uintptr_t) "[]",
+                               .resolver = (char *)(uintptr_t) "{}",
                                .position = position,
                                .default_route = default_route};
     struct ip_address parsed = address_of(address);
