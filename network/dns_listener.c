@@ -3,25 +3,14 @@
 #include "network/dns_listener_internal.h"
 
 #include "base/alloc.h"
-#include "network/dns_message.h"
+#include "network/dns_batch.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define BATCH 64
-#define ROUNDS 4           /* batches before the loop gets to do something else */
-#define QUESTION_SIZE 4096 /* no question is longer */
+#define ROUNDS 4 /* batches before the loop gets to do something else */
 #define RECEIVE_BUFFER (1 << 20)
-
-/* Only the pages that are written to take memory. */
-struct dns_batch {
-    struct mmsghdr questions[BATCH], replies[BATCH];
-    struct iovec question_parts[BATCH], reply_parts[BATCH];
-    union dns_socket_address from[BATCH];
-    uint8_t question[BATCH][QUESTION_SIZE];
-    uint8_t reply[BATCH][DNS_REPLY_MAX];
-};
 
 struct dns_listeners *dns_listeners_new(uv_loop_t *loop,
                                         const struct dns_listener_callbacks *callbacks)
@@ -29,7 +18,7 @@ struct dns_listeners *dns_listeners_new(uv_loop_t *loop,
     struct dns_listeners *listeners = new0(struct dns_listeners);
     listeners->loop = loop;
     listeners->callbacks = *callbacks;
-    listeners->batch = new0(struct dns_batch);
+    listeners->batch = dns_batch_new();
     listeners->handles_open = 1; /* the caller's */
     return listeners;
 }
@@ -38,7 +27,7 @@ void dns_listeners_unref(struct dns_listeners *listeners)
 {
     if (--listeners->handles_open)
         return;
-    free(listeners->batch);
+    dns_batch_free(listeners->batch);
     free(listeners);
 }
 
@@ -55,47 +44,16 @@ static size_t address_size(const union dns_socket_address *address)
     return address->any.sa_family == AF_INET6 ? sizeof(address->ipv6) : sizeof(address->ipv4);
 }
 
-static int receive_batch(const struct dns_listener *listener)
+static void answer_datagram(struct dns_listener *listener, size_t i)
 {
     struct dns_batch *batch = listener->all->batch;
-    for (size_t i = 0; i < BATCH; i++) {
-        batch->question_parts[i] = (struct iovec){batch->question[i], QUESTION_SIZE};
-        batch->questions[i].msg_hdr = (struct msghdr){.msg_name = &batch->from[i],
-                                                      .msg_namelen = sizeof(batch->from[i]),
-                                                      .msg_iov = &batch->question_parts[i],
-                                                      .msg_iovlen = 1};
-    }
-    return recvmmsg(listener->udp_fd, batch->questions, BATCH, MSG_DONTWAIT, NULL);
-}
-
-/* What does not go out is lost, as any datagram may be: the asker comes again. */
-static void send_batch(const struct dns_listener *listener, unsigned count)
-{
-    struct mmsghdr *replies = listener->all->batch->replies;
-    for (unsigned sent = 0; sent < count;) {
-        int n = sendmmsg(listener->udp_fd, replies + sent, count - sent, MSG_DONTWAIT);
-        sent += n > 0 ? (unsigned)n : 1;
-    }
-}
-
-/* true: replies[slot] is filled. */
-static bool answer_datagram(struct dns_listener *listener, size_t i, size_t slot)
-{
-    struct dns_batch *batch = listener->all->batch;
-    const struct mmsghdr *question = &batch->questions[i];
-    struct dns_peer peer = {.listener = listener, .address = batch->from[i]};
+    const struct dns_datagram question = dns_batch_get(batch, i);
+    const struct dns_peer peer = {.listener = listener, .address = *question.from};
     size_t length = 0;
-    if (question->msg_hdr.msg_flags & MSG_TRUNC ||
-        listener->all->callbacks.on_question(listener->userdata, &peer, batch->question[i],
-                                             question->msg_len, batch->reply[slot],
-                                             &length) != DNS_REPLIED)
-        return false;
-    batch->reply_parts[slot] = (struct iovec){batch->reply[slot], length};
-    batch->replies[slot].msg_hdr = (struct msghdr){.msg_name = &batch->from[i],
-                                                   .msg_namelen = question->msg_hdr.msg_namelen,
-                                                   .msg_iov = &batch->reply_parts[slot],
-                                                   .msg_iovlen = 1};
-    return true;
+    if (question.length && listener->all->callbacks.on_question(
+                               listener->userdata, &peer, question.data, question.length,
+                               dns_batch_reply_room(batch, i), &length) == DNS_REPLIED)
+        dns_batch_add_reply(batch, i, length);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -103,12 +61,11 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct dns_listener *listener = poll->data;
     (void)status, (void)events;
     for (int round = 0; round < ROUNDS; round++) {
-        int count = receive_batch(listener);
-        unsigned replies = 0;
-        for (int i = 0; i < count; i++)
-            replies += answer_datagram(listener, (size_t)i, replies);
-        send_batch(listener, replies);
-        if (count < BATCH)
+        size_t count = dns_batch_receive(listener->all->batch, listener->udp_fd);
+        for (size_t i = 0; i < count; i++)
+            answer_datagram(listener, i);
+        dns_batch_send(listener->all->batch, listener->udp_fd);
+        if (count < DNS_BATCH)
             break;
     }
 }

@@ -1,6 +1,7 @@
 /* One address that is asked: its UDP socket and its TCP port (RFC 7766). Questions come in by the
- * batch (recvmmsg), and what is answered at once leaves the same way; what has to wait is answered
- * by dns_listener_reply(). A TCP connection has one question at a time and is not read meanwhile.
+ * batch, and what is answered at once leaves the same way (dns_batch.h); what has to wait is
+ * answered by dns_listener_reply(). A TCP connection has one question at a time and is not read
+ * meanwhile.
  */
 #pragma once
 

@@ -187,6 +187,11 @@ head -c 2000 /dev/urandom | socat -u - UDP:10.77.1.1:53
 head -c 200000 /dev/urandom | timeout 5 socat -u - TCP:10.77.1.1:53 2>/dev/null || true
 check_eq "answers" "$(ask +short @10.77.1.1 -f "$TEST_DIR/questions" | sort | uniq -c | xargs)" "200 10.77.1.2 200 192.0.2.7"
 
+step "one asker's many questions at once"
+check_eq "small ones" "$(odd 10.77.1.1 burst 500 web)" 500
+check_eq "large ones" "$(odd 10.77.1.1 burst 200 many)" 200
+check_eq "over IPv6" "$(odd fd77:1::1 burst 200 web)" 200
+
 step "a second root on the host"
 "$driver" "$TEST_DIR/resolv.conf" <"$TEST_DIR/stop" >/dev/null 2>"$TEST_DIR/second" && fail "two servers on one gateway"
 check_contains "the gateways are taken" "$(cat "$TEST_DIR/second")" "cannot have port 53 of 10.77.1.1"
@@ -223,5 +228,12 @@ exec 9>&-
 check "the server ends cleanly" wait "$server"
 start_again VMSTEAD_DNS_PORT=0
 check_eq "none" "$(ss -Hlntu sport = :4242 | wc -l)" 0
+exec 9>&-
+check "the server ends cleanly" wait "$server"
+
+step "a link that takes less than one reply"
+start_again VMSTEAD_LOG=warning
+ip link set lo mtu 400
+check_eq "all are answered" "$(odd 10.77.1.1 burst 200 many)" 200
 exec 9>&-
 check "the server ends cleanly" wait "$server"

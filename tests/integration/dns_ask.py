@@ -3,6 +3,7 @@ opcode, two, none, class: one odd question each; prints the rcode of the answer.
 case: asks in a mixture of cases and compares the question byte by byte; prints "same" or what came.
 flood COUNT: asks for so many names at once, without waiting; prints how many of the answers in the next second are
 REFUSED.
+burst COUNT NAME: so many questions over UDP at once; prints how many got a whole answer of their own.
 pipeline COUNT: so many questions in one write over one TCP connection; prints how many were answered in order."""
 import socket
 import struct
@@ -50,6 +51,18 @@ elif what == "flood":
             except TimeoutError:
                 break
     print(rcodes.count(5))
+elif what == "burst":
+    count, name = int(sys.argv[3]), sys.argv[4]
+    opt = b"\0" + struct.pack(">HHIH", 41, 1232, 0, 0)
+    with socket.socket(family, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        udp.settimeout(3)
+        udp.connect((server, 53))
+        for i in range(count):  # with an additional record
+            message = question(name, i)
+            udp.send(message[:11] + b"\1" + message[12:] + opt)
+        replies = [udp.recv(4096) for _ in range(count)]
+    print(len({r[:2] for r in replies if r[2] & 0x82 == 0x80 and r[3] & 15 == 0 and r[7] and r.endswith(opt[:1] + b"\0\51\4\xd0\0\0\0\0\0\0")}))
 elif what == "pipeline":
     count = int(sys.argv[3])
     with socket.create_connection((server, 53), 5) as tcp:

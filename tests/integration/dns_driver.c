@@ -1,5 +1,6 @@
-/* Runs the DNS server alone, for dns.sh: dns_driver RESOLV_CONF. Networks on addresses that the
- * script has put on the loopback; does what stdin says, a line each, and ends with it. */
+/* Runs the DNS server alone, for dns.sh and tests/bench/dns.sh: dns_driver RESOLV_CONF. Networks on
+ * addresses that the script has put on the loopback; does what stdin says, a line each, and ends
+ * with it. */
 #include "network/dns.h"
 
 #include "base/str.h"
