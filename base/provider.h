@@ -51,6 +51,8 @@ struct operation_listener {
      * total 0 where unknown. */
     void (*progress)(struct operation *operation, const char *text, int64_t current, int64_t total,
                      const char *unit);
+    /* What people should know although the operation goes on; said once a plan. May be NULL. */
+    void (*warning)(struct operation *operation, const char *text);
 };
 
 struct operation {
@@ -75,6 +77,11 @@ static inline void operation_progress(struct operation *operation, const char *t
 {
     if (operation->listener->progress)
         operation->listener->progress(operation, text, current, total, unit);
+}
+static inline void operation_warning(struct operation *operation, const char *text)
+{
+    if (operation->listener->warning)
+        operation->listener->warning(operation, text);
 }
 
 struct provider {

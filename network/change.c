@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "network/conntrack.h"
+#include "network/fault.h"
 #include "network/firewall.h"
 #include "network/link.h"
 #include "network/obstacle.h"
@@ -22,7 +23,10 @@ struct run {
     struct desired desired;
     struct sysctl_list restore; /* the last network is gone: settings to put back */
     bool restored;
-    char *obstacle;
+    bool repairs;        /* the watch has seen something: was anything missing? */
+    bool look_is_enough; /* where the look finds nothing, there is nothing to do */
+    char *fault;         /* what was missing */
+    char **obstacles;
     struct error error;
 };
 
@@ -71,7 +75,8 @@ static void run_free(struct run *run)
     desired_done(&run->desired);
     sysctl_list_done(&run->restore);
     error_done(&run->error);
-    free(run->obstacle);
+    free(run->fault);
+    strv_free(run->obstacles);
     free(run);
 }
 
@@ -113,20 +118,12 @@ static int prepare_run(struct run *run, struct error *err)
     return streq(scope, saved) ? tables_read_settings(network->store, &run->restore, err) : 0;
 }
 
-static bool wants_ipv6(const struct desired *desired)
-{
-    for (size_t i = 0; i < desired->networks.count; i++)
-        if (ip_subnet_is_set(&desired->networks.items[i].subnet[IP_V6]))
-            return true;
-    return false;
-}
-
 /* Links before rules on the way up: no rule is missing for a guest that is not there yet. Rules
  * stay until the links are gone on the way down. Loop or pool: touches nothing but the run. */
-static void run_on_host(struct run *run)
+static void change_host(struct run *run)
 {
     bool any = run->desired.networks.count > 0;
-    int r = any ? sysctl_enable(wants_ipv6(&run->desired), &run->error) : 0;
+    int r = any ? sysctl_enable(desired_has_ipv6(&run->desired), &run->error) : 0;
     if (r == 0)
         r = link_apply(&run->desired, &run->error);
     if (r == 0)
@@ -135,11 +132,21 @@ static void run_on_host(struct run *run)
         conntrack_forget_stale(&run->desired);
     if (r == 0 && !any && !link_other_root_exists(run->desired.root_id))
         run->restored = sysctl_restore(&run->restore, &run->error) == 0;
-    if (r == 0 && any)
-        run->obstacle = obstacle_describe_first(run->desired.root_id);
     for (struct change *change = run->changes; r == 0 && change; change = change->next)
         if (*change->tap.name && change->phase == CHANGE_APPLYING)
             link_open_tap(&change->tap, &change->tap_fd, &change->error);
+}
+
+static void run_on_host(struct run *run)
+{
+    if (run->repairs)
+        run->fault = fault_find(&run->desired);
+    if (run->repairs && !run->fault && !run->look_is_enough)
+        run->fault = xstrdup("its nftables rules were touched");
+    if (run->fault || !run->repairs || run->changes)
+        change_host(run);
+    if (run->error.code == 0 && run->desired.networks.count > 0)
+        run->obstacles = obstacle_describe_all(run->desired.root_id);
     malloc_trim(0); /* libnftables leaves 2 MB of free heap behind, a fifth of the daemon */
 }
 
@@ -149,14 +156,40 @@ static int forget_settings(struct store *store, void *userdata, struct error *er
     return tables_forget_settings(store, err);
 }
 
+/* Whoever brings something up hears it; the log has each once. */
+static void tell_obstacles(struct run *run)
+{
+    struct network *network = run->network;
+    for (size_t i = 0; run->obstacles && run->obstacles[i]; i++) {
+        const char *text = run->obstacles[i];
+        if (!strv_contains(network->obstacles, text))
+            log_warning("%s", text);
+        for (struct change *change = run->changes; change; change = change->next)
+            if (change->operation->verb == OPERATION_ENSURE)
+                operation_warning(change->operation, text);
+    }
+    strv_free(network->obstacles);
+    network->obstacles = TAKE_PTR(run->obstacles);
+}
+
+/* A bridge that was made again has another number, which the host's resolver knows it by. */
+static void retell_dns(const struct network_row *row, void *userdata)
+{
+    network_tell_dns(userdata, row, NULL);
+}
+
 static void settle_run(struct run *run)
 {
     struct network *network = run->network;
     if (run->restored && run->restore.count > 0)
         tables_commit(network->store, forget_settings, NULL, NULL);
-    if (run->obstacle && !network->obstacle_reported)
-        log_warning("%s", run->obstacle);
-    network->obstacle_reported = run->obstacle != NULL;
+    tell_obstacles(run);
+    bool any = run->desired.networks.count > 0 || run->error.code != 0;
+    repair_after_run(network->repair, any);
+    if (!run->fault)
+        return;
+    repair_report(network->repair, run->fault, run->error.code ? error_text(&run->error) : NULL);
+    tables_each_network(network->store, retell_dns, network);
 }
 
 /* --- the queue ------------------------------------------------------------------------------ */
@@ -239,12 +272,16 @@ static struct run *run_new(struct network *network)
     for (struct change *change = run->changes; change; change = change->next)
         if (change->phase == CHANGE_WAITING)
             set_phase(change, CHANGE_APPLYING);
+    repair_before_run(network->repair);
+    if (!run->changes) /* what changes things has nothing to compare with */
+        run->repairs = repair_take(network->repair, &run->look_is_enough);
     return run;
 }
 
 static void start_run(struct network *network)
 {
-    if (network->run || !network->first)
+    bool is_wanted = network->first || repair_is_due(network->repair);
+    if (network->run || !is_wanted)
         return;
     struct run *run = network->run = run_new(network);
     if (prepare_run(run, &run->error) < 0)
@@ -261,10 +298,16 @@ void change_queue(struct change *change)
     start_run(network);
 }
 
+void change_queue_repair(struct network *network)
+{
+    start_run(network);
+}
+
 int change_apply_now(struct network *network, struct error *err)
 {
     struct run *run = new0(struct run);
     run->network = network;
+    repair_before_run(network->repair);
     if (prepare_run(run, &run->error) == 0)
         run_on_host(run);
     settle_run(run);

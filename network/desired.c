@@ -26,6 +26,14 @@ void desired_done(struct desired *desired)
     vec_done(&desired->ports);
 }
 
+bool desired_has_ipv6(const struct desired *desired)
+{
+    for (size_t i = 0; i < desired->networks.count; i++)
+        if (ip_subnet_is_set(&desired->networks.items[i].subnet[IP_V6]))
+            return true;
+    return false;
+}
+
 void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ])
 {
     snprintf(name, IFNAMSIZ, "vs%.6s-br%u", root_id, (unsigned)number % 10000);

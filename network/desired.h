@@ -55,6 +55,8 @@ struct desired {
 };
 
 void desired_done(struct desired *desired);
+/* Any network of it has. */
+bool desired_has_ipv6(const struct desired *desired);
 
 /* "vs1a2b3c-br0", "vs1a2b3c-t0"; root_id may be any text, the name is cut at IFNAMSIZ. */
 void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ]);

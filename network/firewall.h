@@ -22,6 +22,8 @@ int firewall_probe(struct error *err);
 int firewall_apply(const struct desired *desired, struct error *err);
 /* Whether a table of this root exists; needs CAP_NET_ADMIN, false without it. */
 bool firewall_exists(const char *root_id);
+/* Both tables do. */
+bool firewall_is_whole(const char *root_id);
 /* The "nftables" array of a JSON listing ("list chains"); NULL where the command fails (nothing to
  * list). Owned by the caller. */
 cJSON *firewall_list(const char *command);

@@ -12,6 +12,7 @@
 #include "network/dns.h"
 #include "network/network.h"
 #include "network/publish.h"
+#include "network/repair.h"
 #include "network/tables.h"
 
 struct change;
@@ -66,13 +67,16 @@ struct network {
     VEC(struct planned_endpoint) planned_endpoints;
     struct change *first, **last; /* waiting */
     struct run *run;              /* in the thread pool, or NULL */
-    bool obstacle_reported;       /* by the last run in which there was one */
+    char **obstacles;             /* of other firewalls, as the last run has seen them */
+    struct repair *repair;
 };
 
 /* Takes over the operation: it ends by operation_done(). */
 struct change *change_new(struct network *network, struct operation *operation,
                           const struct change_steps *steps);
 void change_queue(struct change *change);
+/* A run without changes, when repair.h wants one. */
+void change_queue_repair(struct network *network);
 /* Runs the whole thing once, at once, on this thread (adoption). */
 int change_apply_now(struct network *network, struct error *err);
 /* What links of the rows belong to: the boot and the network namespace. Owned by the caller. */

@@ -76,6 +76,13 @@ static bool has_our_name(const char *name, const char *root_id)
     return str_after_prefix(name, prefix) != NULL;
 }
 
+bool link_is_bridge_name(const char *name, const char *root_id)
+{
+    char prefix[IFNAMSIZ];
+    snprintf(prefix, sizeof(prefix), "vs%.6s-br", root_id);
+    return str_after_prefix(name, prefix) != NULL;
+}
+
 /* A bridge may have a name of the user's choice: our alias on it says whose it is. */
 static char *alias_of(const struct desired *desired, const char *network)
 {

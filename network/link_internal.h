@@ -1,4 +1,4 @@
-/* What link.c and link_tap.c share. Nobody else includes this. */
+/* What the files of network/ that speak netlink share. Nobody else includes this. */
 #pragma once
 
 #include "base/str.h"
@@ -24,6 +24,10 @@ int link_open_netlink(struct nl_sock **ret_socket, struct error *err);
 int link_list(struct nl_sock *socket, struct nl_cache **ret_links, struct error *err);
 /* By its name, or by our alias on it. */
 bool link_is_ours(struct rtnl_link *link, const char *root_id);
+/* "vs1a2b3c-br0". */
+bool link_is_bridge_name(const char *name, const char *root_id);
+/* Up, and in its bridge. */
+bool link_is_plugged(struct rtnl_link *link, const struct desired_tap *tap);
 /* Neither router solicitations nor link-local addresses. */
 int link_silence_ipv6(const char *name, struct error *err);
 

@@ -85,7 +85,7 @@ int link_open_tap(const struct desired_tap *tap, int *ret_fd, struct error *err)
     return 0;
 }
 
-static bool is_plugged(struct rtnl_link *link, const struct desired_tap *tap)
+bool link_is_plugged(struct rtnl_link *link, const struct desired_tap *tap)
 {
     return rtnl_link_get_flags(link) & IFF_UP &&
            rtnl_link_get_master(link) == (int)if_nametoindex(tap->bridge);
@@ -98,7 +98,7 @@ int link_replug_taps(struct nl_sock *socket, struct nl_cache *links, const struc
     for (size_t i = 0; r == 0 && i < desired->endpoints.count; i++) {
         const struct desired_tap *tap = &desired->endpoints.items[i].tap;
         _cleanup_link_ struct rtnl_link *link = rtnl_link_get_by_name(links, tap->name);
-        if (!link || !*tap->bridge || is_plugged(link, tap))
+        if (!link || !*tap->bridge || link_is_plugged(link, tap))
             continue;
         struct error problem = {0};
         r = plug(socket, tap, &problem);

@@ -13,6 +13,11 @@ const struct store_schema *network_schema(void)
     return tables_schema();
 }
 
+static void on_repair_due(void *userdata)
+{
+    change_queue_repair(userdata);
+}
+
 int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
                 struct network **ret_network, struct error *err)
 {
@@ -28,6 +33,7 @@ int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
         free(network);
         return r;
     }
+    network->repair = repair_new(loop, network->root_id, on_repair_due, network);
     network->publish = publish_new(store);
     network->providers[0] = network_provider(network);
     network->providers[1] = endpoint_provider(network);
@@ -42,6 +48,8 @@ void network_free(struct network *network)
         return;
     while (network->run) /* milliseconds: what the pool does with the host ends first */
         uv_run(network->loop, UV_RUN_ONCE);
+    repair_free(network->repair);
+    strv_free(network->obstacles);
     publish_free(network->publish);
     dns_free(network->dns);
     planned_forget_networks(network, NULL);

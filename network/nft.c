@@ -90,15 +90,28 @@ static void format_table_name(const char *root_id, char name[32])
     snprintf(name, 32, "vmstead_%s", root_id);
 }
 
-bool firewall_exists(const char *root_id)
+static size_t count_tables(const char *root_id)
 {
     char name[32];
+    size_t count = 0;
     format_table_name(root_id, name);
     _cleanup_json_ cJSON *items = firewall_list("list tables");
-    cJSON *item;
-    cJSON_ArrayForEach(item, items) if (streq(json_string(json_object(item, "table"), "name", ""),
-                                              name)) return true;
-    return false;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, items)
+    {
+        count += streq(json_string(json_object(item, "table"), "name", ""), name);
+    }
+    return count;
+}
+
+bool firewall_exists(const char *root_id)
+{
+    return count_tables(root_id) > 0;
+}
+
+bool firewall_is_whole(const char *root_id)
+{
+    return count_tables(root_id) == 2;
 }
 
 bool firewall_has_docker_chain(void)

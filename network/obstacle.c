@@ -115,25 +115,25 @@ void obstacle_each(const char *root_id,
     }
 }
 
-static void describe_first(const struct obstacle *obstacle, void *userdata)
+static void describe(const struct obstacle *obstacle, void *userdata)
 {
-    char **text = userdata;
-    if (!*text)
-        *text = xasprintf("the firewall's chain '%s'%s%s%s drops %s by policy, unless it accepts "
-                          "them elsewhere: %s",
-                          obstacle->chain, obstacle->owner ? " (" : "",
-                          obstacle->owner ? obstacle->owner : "", obstacle->owner ? ")" : "",
-                          obstacle->forwarded
-                              ? "forwarded packets, those of the VMs too"
-                              : "packets to this host, the VMs' questions to its DNS too",
-                          obstacle->remedy);
+    char ***list = userdata;
+    strv_add(list,
+             xasprintf("the firewall's chain '%s'%s%s%s drops %s by policy, unless it accepts "
+                       "them elsewhere: %s",
+                       obstacle->chain, obstacle->owner ? " (" : "",
+                       obstacle->owner ? obstacle->owner : "", obstacle->owner ? ")" : "",
+                       obstacle->forwarded
+                           ? "forwarded packets, those of the VMs too"
+                           : "packets to this host, the VMs' questions to its DNS too",
+                       obstacle->remedy));
 }
 
-char *obstacle_describe_first(const char *root_id)
+char **obstacle_describe_all(const char *root_id)
 {
-    char *text = NULL;
-    obstacle_each(root_id, describe_first, &text);
-    return text;
+    char **list = NULL;
+    obstacle_each(root_id, describe, &list);
+    return list;
 }
 
 bool obstacle_has_legacy_iptables(void)

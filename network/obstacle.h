@@ -17,7 +17,7 @@ struct obstacle {
  * (firewall.h), so Docker's FORWARD is none either. Blocking; nothing without CAP_NET_ADMIN. */
 void obstacle_each(const char *root_id,
                    void (*visit)(const struct obstacle *obstacle, void *userdata), void *userdata);
-/* The first, as one line for the log; NULL: none. Owned by the caller. */
-char *obstacle_describe_first(const char *root_id);
+/* Each as one line for people; NULL: none. Owned by the caller. */
+char **obstacle_describe_all(const char *root_id);
 /* Whether somebody filters with the older iptables, which cannot be read here. */
 bool obstacle_has_legacy_iptables(void);

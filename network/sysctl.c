@@ -152,6 +152,17 @@ int sysctl_enable(bool ipv6, struct error *err)
     return r;
 }
 
+char *sysctl_find_fault(bool ipv6)
+{
+    static const char *const bridged[] = {BRIDGED, BRIDGED_V6};
+    if (!is_on(FORWARD) || (ipv6 && has_ipv6() && !is_on(FORWARD_V6)))
+        return xasprintf("forwarding ('net/%s') is off", is_on(FORWARD) ? FORWARD_V6 : FORWARD);
+    for (size_t i = 0; i < ARRAY_SIZE(bridged); i++)
+        if (is_on(bridged[i]))
+            return xasprintf("'net/%s' is on", bridged[i]);
+    return NULL;
+}
+
 int sysctl_restore(const struct sysctl_list *list, struct error *err)
 {
     int r = 0;

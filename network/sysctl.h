@@ -35,5 +35,7 @@ int sysctl_collect(struct sysctl_list *ret_list, struct error *err);
  * published port cannot be reached from its own network and a foreign FORWARD policy cuts VMs of
  * one network off each other. */
 int sysctl_enable(bool ipv6, struct error *err);
+/* The first of them that is not so, in words; NULL: all are. Owned by the caller. */
+char *sysctl_find_fault(bool ipv6);
 /* Writes back what differs; settings that are gone (a link's) are left out. */
 int sysctl_restore(const struct sysctl_list *list, struct error *err);

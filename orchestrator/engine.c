@@ -33,6 +33,7 @@ struct engine {
     VEC(struct step_run *) answered, begun; /* of this round */
     struct strbuf failures;                 /* one line each */
     int first_failure;                      /* errno */
+    char **warnings;                        /* of operations, each said once */
     bool started, ended, cancelled, abandoned;
     bool advancing; /* engine_advance is on the stack: providers may answer from within start() */
 };
@@ -40,7 +41,9 @@ struct engine {
 static void on_operation_done(struct operation *operation, cJSON *result, struct error *err);
 static void on_operation_progress(struct operation *operation, const char *text, int64_t current,
                                   int64_t total, const char *unit);
-static const struct operation_listener listener = {on_operation_done, on_operation_progress};
+static void on_operation_warning(struct operation *operation, const char *text);
+static const struct operation_listener listener = {on_operation_done, on_operation_progress,
+                                                   on_operation_warning};
 
 struct engine *engine_new(const struct plan *plan, const struct engine_options *options)
 {
@@ -84,6 +87,7 @@ void engine_free(struct engine *engine)
     free(engine->runs);
     graph_free(engine->graph);
     strbuf_done(&engine->failures);
+    strv_free(engine->warnings);
     plan_free(engine->abandoned_plan);
     free(engine);
 }
@@ -249,6 +253,15 @@ static void warn(struct engine *engine, const char *text)
     json_set_string(event, "type", "warning");
     json_set_string(event, "text", text);
     engine->options.on_event(engine->options.userdata, event);
+}
+
+static void on_operation_warning(struct operation *operation, const char *text)
+{
+    struct engine *engine = ((struct step_run *)operation->engine_data)->engine;
+    if (engine->abandoned || strv_contains(engine->warnings, text))
+        return;
+    strv_add(&engine->warnings, xstrdup(text));
+    warn(engine, text);
 }
 
 /* Cancelled steps are no failures of their own: the job's end says what happened. */

@@ -54,6 +54,16 @@ nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward
 check "a change" vmstead --progress quiet up -d --force-recreate server
 check_eq "two rules" "$(nft list chain ip filter DOCKER-USER | grep -c 'comment "vmstead_')" 2
 
+step "a firewall that drops what it does not know: up names it, once, with the command that helps"
+nft 'add table inet strict; add chain inet strict fence { type filter hook forward priority 5; policy drop; }'
+said=$(vmstead --progress plain up -d --force-recreate server 2>&1) || fail "up: $said"
+check_eq "once" "$(grep -c "chain 'inet strict fence' drops forwarded packets" <<<"$said")" 1
+check_contains "the command" "$said" "nft insert rule inet strict fence iifname"
+eval "$(sed -n 's/.*elsewhere: \(nft insert rule inet strict fence.*\)/\1/p' <<<"$said")"
+said=$(vmstead --progress plain up -d --force-recreate server 2>&1) || fail "up: $said"
+check_eq "mended" "$(grep -c "strict" <<<"$said" || true)" 0
+nft delete table inet strict
+
 check "down" vmstead --progress quiet down
 check_eq "no rule stays" "$(nft list chain ip filter DOCKER-USER | grep -c vmstead || true)" 0
 nft delete table ip filter

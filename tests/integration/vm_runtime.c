@@ -105,7 +105,7 @@ static void on_progress(struct operation *operation, const char *text, int64_t c
     print_message("    %s: %s\n", operation->name, text);
 }
 
-static const struct operation_listener listener = {on_done, on_progress};
+static const struct operation_listener listener = {.done = on_done, .progress = on_progress};
 
 static const struct provider *provider(struct world *world, const char *kind)
 {
