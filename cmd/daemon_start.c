@@ -169,15 +169,25 @@ int daemon_open(const struct invocation *invocation, enum daemon_need need,
     return r < 0 ? r : client_new(socket_path, ret_client, err);
 }
 
+/* As root, with where the daemon's socket is; the caller owns both. */
+static int find_daemon(const struct invocation *invocation, struct paths *paths,
+                       char **ret_socket_path, struct error *err)
+{
+    int r = project_need_root(invocation, err);
+    if (r == 0)
+        r = paths_init(paths, err);
+    if (r == 0)
+        *ret_socket_path = paths_daemon_socket(paths);
+    return r;
+}
+
 int daemon_restart(const struct invocation *invocation, struct error *err)
 {
     _cleanup_(paths_done) struct paths paths = {0};
-    int r = project_need_root(invocation, err);
-    if (r == 0)
-        r = paths_init(&paths, err);
+    _cleanup_free_ char *socket_path = NULL;
+    int r = find_daemon(invocation, &paths, &socket_path, err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
     r = replace_daemon(&paths, socket_path, err);
     if (!is_absent(r))
         return r;
@@ -188,12 +198,10 @@ int daemon_restart(const struct invocation *invocation, struct error *err)
 int daemon_stop(const struct invocation *invocation, struct error *err)
 {
     _cleanup_(paths_done) struct paths paths = {0};
-    int r = project_need_root(invocation, err);
-    if (r == 0)
-        r = paths_init(&paths, err);
+    _cleanup_free_ char *socket_path = NULL;
+    int r = find_daemon(invocation, &paths, &socket_path, err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *socket_path = paths_daemon_socket(&paths);
     r = stop_daemon(&paths, socket_path, err);
     if (!is_absent(r))
         return r;

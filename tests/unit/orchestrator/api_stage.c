@@ -33,3 +33,11 @@ void check_error(const char *method, const char *target, const char *body, int s
     _cleanup_json_ cJSON *answer = client_ask_json(path, method, target, body, status);
     assert_string_equal(json_string(answer, "message", "(none)"), message);
 }
+
+void check_status(const char *method, const char *target, int status)
+{
+    struct answer answer = {0};
+    client_ask(path, method, target, "", NULL, &answer);
+    assert_int_equal(answer.status, status);
+    answer_done(&answer);
+}

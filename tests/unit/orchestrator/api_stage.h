@@ -16,3 +16,5 @@ int api_tear_down(void **state);
 /* The answer's status, and the message of its body. body: NULL for none. */
 void check_error(const char *method, const char *target, const char *body, int status,
                  const char *message);
+/* The answer's status, of a request without a body. */
+void check_status(const char *method, const char *target, int status);

@@ -99,14 +99,6 @@ static void test_create(void **state)
         check_error("POST", "/networks/create", bad[i].body, bad[i].status, bad[i].message);
 }
 
-static void check_status(const char *method, const char *target, int status)
-{
-    struct answer answer = {0};
-    client_ask(path, method, target, "", NULL, &answer);
-    assert_int_equal(answer.status, status);
-    answer_done(&answer);
-}
-
 static void test_remove(void **state)
 {
     (void)state;
