@@ -95,17 +95,21 @@ static int on_route_message(struct nl_msg *msg, void *userdata)
 /* --- rules --------------------------------------------------------------------------------------
  */
 
-/* In all messages about tables and what is in them the first attribute is the table's name. */
+/* In all messages about tables and what is in them the first attribute is the table's name. A new
+ * chain of somebody else may drop our packets, and who makes one (Docker) often has iptables see
+ * bridged frames as well. */
 static int on_rules_message(struct nl_msg *msg, void *userdata)
 {
     struct host_watch *watch = userdata;
     struct nlmsghdr *message = nlmsg_hdr(msg);
-    if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
-        (message->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
+    int type = message->nlmsg_type & 0xff;
+    if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || type == NFT_MSG_NEWGEN)
         return NL_OK;
     const struct nlattr *table = nlmsg_find_attr(message, sizeof(struct nfgenmsg), NFTA_TABLE_NAME);
     if (table && streq(nla_get_string(table), watch->table))
         tell_rules(watch);
+    else if (type == NFT_MSG_NEWCHAIN)
+        tell_loss(watch);
     return NL_OK;
 }
 

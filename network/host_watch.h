@@ -11,7 +11,8 @@
 struct host_watch;
 
 struct host_watch_callbacks {
-    /* A link of ours is gone, down or out of its bridge, an address is gone, forwarding is off. */
+    /* A link of ours is gone, down or out of its bridge, an address is gone, forwarding is off, or
+     * somebody else filters packets now. */
     void (*on_loss)(void *userdata);
     /* Our tables were changed, by whomever. */
     void (*on_rules)(void *userdata);
