@@ -14,7 +14,7 @@ done
 for client in 1 2 3 4 5; do
   wait "${pids[client]}" || fail "client $client: $(cat "$TEST_DIR/client$client")"
 done
-check_eq "daemons" "$(pgrep -f -c "^vmstead-daemon" --ns $$ --nslist net)" 1
+check_eq "daemons" "$(pgrep -f -c "^[^ ]*vmstead-daemon --background" --ns $$ --nslist net)" 1
 
 step "twenty commands at once on one project: one set of everything, and each that waits says so"
 for client in $(seq 20); do

@@ -40,7 +40,7 @@ power_off() {
   for link in $(ip -o link show | sed -nE 's/^[0-9]+: (vs[^:@]+)[:@].*/\1/p'); do ip link del "$link" 2>/dev/null || true; done
   nft flush ruleset
   echo 0 >/proc/sys/net/ipv4/ip_forward
-  echo "$bridge_nf" >/proc/sys/net/bridge/bridge-nf-call-iptables
+  echo "$bridge_nf" | tee /proc/sys/net/bridge/bridge-nf-call-ip{,6}tables >/dev/null
   rm -rf "$VMSTEAD_ROOT/run"
 }
 state() { vmstead ps -a --format json | jq -r "select(.Service == \"$1\") | .$2"; }
