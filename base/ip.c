@@ -62,6 +62,20 @@ int ip_mac_parse(const char *text, unsigned char ret_mac[6])
     return 0;
 }
 
+bool ip_address_is_any(const struct ip_address *address)
+{
+    static const struct ip_address none;
+    return ip_address_is_set(address) &&
+           memcmp(address->bytes, none.bytes, sizeof(none.bytes)) == 0;
+}
+
+bool ip_address_is_loopback(const struct ip_address *address)
+{
+    static const struct ip_address six = {.size = 16, .bytes = {[15] = 1}};
+    return (address->size == 4 && address->bytes[0] == 127) ||
+           ip_address_compare(address, &six) == 0;
+}
+
 int ip_address_compare(const struct ip_address *a, const struct ip_address *b)
 {
     if (a->size != b->size)

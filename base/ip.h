@@ -42,6 +42,10 @@ static inline bool ip_address_is_set(const struct ip_address *address)
     return address->size != 0;
 }
 
+/* 0.0.0.0 or :: */
+bool ip_address_is_any(const struct ip_address *address);
+/* 127.0.0.0/8 or ::1 */
+bool ip_address_is_loopback(const struct ip_address *address);
 /* IPv4 first, then by value. */
 int ip_address_compare(const struct ip_address *a, const struct ip_address *b);
 char *ip_address_format(const struct ip_address *address, char buffer[IP_TEXT_SIZE]);

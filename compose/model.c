@@ -110,6 +110,8 @@ static void build_ports(const struct builder *builder, const struct node *node,
         parse_port_range(text ? node_scalar_text(builder->arena, text) : "0", true, &published);
         service->ports[service->port_count++] = (struct model_port){
             .host_ip = node_get_string(entry, "host_ip", ""),
+            .mode = node_get_string(entry, "mode", "ingress"),
+            .app_protocol = node_get_string(entry, "app_protocol", ""),
             .published = published.first,
             .published_last = published.last,
             .target = (uint16_t)node_get_int(entry, "target", 0),

@@ -21,9 +21,10 @@ struct model_variable { /* one environment entry */
 };
 
 struct model_port {
-    const char *host_ip;     /* "" = all addresses */
-    uint16_t published;      /* 0: chosen at up */
-    uint16_t published_last; /* end of a published range, else = published */
+    const char *host_ip;             /* "" = all addresses; "0.0.0.0", "::" = all of a family */
+    const char *mode, *app_protocol; /* for people, kept; app_protocol "" = none */
+    uint16_t published;              /* 0: chosen at up */
+    uint16_t published_last;         /* end of a published range, else = published */
     uint16_t target;
     bool udp;
     struct position position;

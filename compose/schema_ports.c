@@ -6,7 +6,6 @@
 
 #define PORT_LIMIT 32768 /* made from ranges, per file */
 
-#define V6_PROBLEM "has the IPv6 address '%s' of the host, which is not supported yet"
 #define PORT_HINT "use [[IP:]HOST:]CONTAINER[/PROTOCOL]"
 
 /* A short form taken apart; strings of its own. */
@@ -50,12 +49,9 @@ static struct node *parse_host_ip(struct schema *schema, const struct schema_key
     uint32_t address = 0;
     if (node->kind != NODE_STRING)
         return schema_wrong_kind(schema, node, "an IP address");
-    if (parse_ipv4(node->text, &address) == 0)
+    if (parse_ipv4(node->text, &address) == 0 || parse_is_ipv6(node->text))
         return node;
-    if (!parse_is_ipv6(node->text))
-        return schema_error(schema, node, NULL, "must be an IP address, not '%s'", node->text);
-    schema_engine(schema, node, NULL, V6_PROBLEM, node->text);
-    return node;
+    return schema_error(schema, node, NULL, "must be an IP address, not '%s'", node->text);
 }
 const struct schema_type type_host_ip = {"IP address", parse_host_ip, MERGE_REPLACE, false};
 
@@ -156,12 +152,9 @@ static bool check_address(struct schema *schema, const struct node *node,
 {
     uint32_t address = 0;
     bool has_brackets = strchr(node->text, '[') != NULL;
-    if (port->ip[0] == '\0' || parse_ipv4(port->ip, &address) == 0)
+    if (port->ip[0] == '\0' || parse_ipv4(port->ip, &address) == 0 ||
+        (parse_is_ipv6(port->ip) && has_brackets))
         return true;
-    if (parse_is_ipv6(port->ip) && has_brackets) {
-        schema_engine(schema, node, NULL, V6_PROBLEM, port->ip);
-        return true;
-    }
     schema_error(schema, node, PORT_HINT, "has an invalid port '%s': '%s' is no address%s",
                  node->text, port->ip, parse_is_ipv6(port->ip) ? " (put it in brackets)" : "");
     return false;

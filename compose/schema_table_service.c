@@ -137,7 +137,8 @@ const struct schema_object schema_attachment = {"services.NAME.networks.NETWORK"
 static const struct schema_key port_keys[] = {
     WORKS("name", type_string, "a name for people"),
     WORKS("mode", type_port_mode, "of no consequence on one host", .hides_zero = true),
-    WORKS("host_ip", type_host_ip, "the host's IPv4 address; all without it"),
+    WORKS("host_ip", type_host_ip,
+          "the host's address (`0.0.0.0` or `::`: all of a family); all without it"),
     WORKS("target", type_target, "port in the VM", .hides_zero = true),
     WORKS("published", type_published, "port on the host; chosen without it", .keeps_zero = true),
     WORKS("protocol", type_protocol, "transport protocol", .hides_zero = true),

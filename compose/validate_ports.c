@@ -61,10 +61,13 @@ static void report_port(const struct claim *a, const struct claim *b,
     const struct claim *second = first == a ? b : a;
     _cleanup_free_ char *hint =
         diagnostics_other_place(diagnostics, second->position, first->position);
-    diagnostics_add(diagnostics, SEVERITY_ENGINE, second->position, hint,
-                    "host port %s%s%u/%s of service '%s' is already published by service '%s'",
-                    second->host_ip, second->host_ip[0] ? ":" : "", second->port,
-                    second->udp ? "udp" : "tcp", second->service->name, first->service->name);
+    diagnostics_add(
+        diagnostics, SEVERITY_ENGINE, second->position, hint,
+        second->family == 6
+            ? "host port [%s]%s%u/%s of service '%s' is already published by service '%s'"
+            : "host port %s%s%u/%s of service '%s' is already published by service '%s'",
+        second->host_ip, second->host_ip[0] ? ":" : "", second->port, second->udp ? "udp" : "tcp",
+        second->service->name, first->service->name);
 }
 
 /* Within a group of one port, each claim is held against the wildcards in front and its neighbour.

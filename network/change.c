@@ -112,6 +112,7 @@ static int prepare_run(struct run *run, struct error *err)
     int r = tables_read_desired(network->store, network->root_id, &run->desired, err);
     if (r < 0)
         return r;
+    run->desired.relay_own = network->applied.relay_own; /* a run may only look */
     if (run->desired.networks.count > 0)
         return record_settings(network, err);
     _cleanup_free_ char *scope = change_current_scope(), *saved = tables_read_scope(network->store);
@@ -123,7 +124,9 @@ static int prepare_run(struct run *run, struct error *err)
 static void change_host(struct run *run)
 {
     bool any = run->desired.networks.count > 0;
-    int r = any ? sysctl_enable(desired_has_ipv6(&run->desired), &run->error) : 0;
+    int r =
+        any ? sysctl_enable(desired_has_ipv6(&run->desired), &run->desired.relay_own, &run->error)
+            : 0;
     if (r == 0)
         r = link_apply(&run->desired, &run->error);
     if (r == 0)
@@ -178,13 +181,25 @@ static void retell_dns(const struct network_row *row, void *userdata)
     network_tell_dns(userdata, row, NULL);
 }
 
+void change_carry_ports(struct network *network)
+{
+    const struct desired *applied = &network->applied;
+    for (size_t i = 0; i < applied->ports.count; i++)
+        publish_carry(network->publish, &applied->ports.items[i], applied->relay_own);
+}
+
+/* Whatever the run got done: the next one starts from the rows again. */
 static void settle_run(struct run *run)
 {
     struct network *network = run->network;
+    desired_done(&network->applied);
+    network->applied = run->desired;
+    run->desired = (struct desired){0};
+    change_carry_ports(network);
     if (run->restored && run->restore.count > 0)
         tables_commit(network->store, forget_settings, NULL, NULL);
     tell_obstacles(run);
-    bool any = run->desired.networks.count > 0 || run->error.code != 0;
+    bool any = network->applied.networks.count > 0 || run->error.code != 0;
     repair_after_run(network->repair, any);
     if (!run->fault)
         return;

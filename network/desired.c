@@ -34,6 +34,23 @@ bool desired_has_ipv6(const struct desired *desired)
     return false;
 }
 
+struct port_ways desired_port_ways(const struct desired_port *port, enum ip_family family,
+                                   bool relay_own)
+{
+    const struct ip_address *host_ip = &port->host_ip;
+    bool is_all = !ip_address_is_set(host_ip) || ip_address_is_any(host_ip);
+    struct port_ways ways = {0};
+    if (ip_address_is_set(host_ip) && ip_family_of(host_ip) != family)
+        return ways;
+    bool has_family = ip_address_is_set(&port->address[family]);
+    if (is_all || !ip_address_is_loopback(host_ip))
+        ways.outside = has_family ? PORT_NFTABLES : PORT_RELAY;
+    ways.guests = ways.outside == PORT_NFTABLES && relay_own ? PORT_RELAY : ways.outside;
+    if (is_all || ip_address_is_loopback(host_ip)) /* nothing is routed from ::1 */
+        ways.loopback = has_family && family == IP_V4 && !relay_own ? PORT_NFTABLES : PORT_RELAY;
+    return ways;
+}
+
 void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ])
 {
     snprintf(name, IFNAMSIZ, "vs%.6s-br%u", root_id, (unsigned)number % 10000);

@@ -40,15 +40,31 @@ struct desired_endpoint {
 struct desired_port {
     char *project;
     char *instance;
-    struct ip_address host_ip; /* {0}: all of the host's addresses */
+    struct ip_address host_ip; /* {0}: all of the host's; 0.0.0.0 and :: all of one family */
     uint16_t published;
     bool udp;
     struct ip_address address[IP_FAMILY_COUNT]; /* the guest's */
     uint16_t target;
+    char tap[IFNAMSIZ]; /* the guest's NIC there */
+};
+
+/* How clients come to a published port. */
+enum port_way {
+    PORT_NOWHERE,
+    PORT_NFTABLES, /* the kernel translates */
+    PORT_RELAY,    /* the daemon carries (relay.h) */
+};
+struct port_ways {
+    enum port_way outside;  /* and from the host's own addresses */
+    enum port_way loopback; /* from 127.0.0.1 or ::1 */
+    enum port_way guests;
 };
 
 struct desired {
     char root_id[8];
+    /* The kernel cannot translate what guests and 127.0.0.1 ask: settings it takes for that are
+     * another's (sysctl.h). */
+    bool relay_own;
     VEC(struct desired_network) networks;
     VEC(struct desired_endpoint) endpoints;
     VEC(struct desired_port) ports;
@@ -57,6 +73,10 @@ struct desired {
 void desired_done(struct desired *desired);
 /* Any network of it has. */
 bool desired_has_ipv6(const struct desired *desired);
+
+/* By which way clients of an address family reach the port. */
+struct port_ways desired_port_ways(const struct desired_port *port, enum ip_family family,
+                                   bool relay_own);
 
 /* "vs1a2b3c-br0", "vs1a2b3c-t0"; root_id may be any text, the name is cut at IFNAMSIZ. */
 void desired_bridge_name(const char *root_id, int64_t number, char name[IFNAMSIZ]);

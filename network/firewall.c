@@ -129,26 +129,36 @@ static void add_network_sets(struct strbuf *text, const struct desired *desired)
     }
 }
 
-/* Per family two maps: ports of all addresses, and ports of one address of the host. */
+/* Per family two maps: ports of all addresses, and ports of one address of the host. And two sets
+ * of what guests reach by the relay instead. */
 struct port_map {
     const char *head;
     enum ip_family family;
     bool one_address;
+    bool relay;
 };
 static const struct port_map port_maps[] = {
-    {"map publish { type inet_proto . inet_service : ipv4_addr . inet_service;", IP_V4, false},
+    {"map publish { type inet_proto . inet_service : ipv4_addr . inet_service;", IP_V4, false,
+     false},
     {"map publish_at { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service;",
-     IP_V4, true},
-    {"map publish6 { type inet_proto . inet_service : ipv6_addr . inet_service;", IP_V6, false},
+     IP_V4, true, false},
+    {"map publish6 { type inet_proto . inet_service : ipv6_addr . inet_service;", IP_V6, false,
+     false},
     {"map publish6_at { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service;",
-     IP_V6, true},
+     IP_V6, true, false},
+    {"set relay { type inet_proto . inet_service;", IP_V4, false, true},
+    {"set relay_at { type ipv4_addr . inet_proto . inet_service;", IP_V4, true, true},
+    {"set relay6 { type inet_proto . inet_service;", IP_V6, false, true},
+    {"set relay6_at { type ipv6_addr . inet_proto . inet_service;", IP_V6, true, true},
 };
 
-static bool is_in_map(const struct port_map *map, const struct desired_port *port)
+static bool is_in_map(const struct port_map *map, const struct desired_port *port, bool relay_own)
 {
-    bool one_address = ip_address_is_set(&port->host_ip);
-    return one_address == map->one_address && ip_address_is_set(&port->address[map->family]) &&
-           (!one_address || ip_family_of(&port->host_ip) == map->family);
+    bool one_address = ip_address_is_set(&port->host_ip) && !ip_address_is_any(&port->host_ip);
+    struct port_ways ways = desired_port_ways(port, map->family, relay_own);
+    return one_address == map->one_address &&
+           (map->relay ? ways.guests == PORT_RELAY
+                       : ways.outside == PORT_NFTABLES || ways.loopback == PORT_NFTABLES);
 }
 
 static void add_port_map(struct strbuf *text, const struct desired *desired,
@@ -159,15 +169,17 @@ static void add_port_map(struct strbuf *text, const struct desired *desired,
     for (size_t i = 0; i < desired->ports.count; i++) {
         const struct desired_port *port = &desired->ports.items[i];
         char host[IP_TEXT_SIZE], guest[IP_TEXT_SIZE];
-        if (!is_in_map(map, port))
+        if (!is_in_map(map, port, desired->relay_own))
             continue;
         strbuf_add_str(text, "\t\t\t");
         if (map->one_address)
             strbuf_addf(text, "%s . ", ip_address_format(&port->host_ip, host));
         strbuf_addf(text, "%s . %u", port->udp ? "udp" : "tcp", port->published);
         firewall_add_comment(text, port->project, port->instance);
-        strbuf_addf(text, " : %s . %u,\n", ip_address_format(&port->address[map->family], guest),
-                    port->target);
+        if (!map->relay)
+            strbuf_addf(text, " : %s . %u", ip_address_format(&port->address[map->family], guest),
+                        port->target);
+        strbuf_add_str(text, ",\n");
         any = true;
     }
     firewall_end_elements(text, any);
@@ -196,30 +208,42 @@ static void add_welcome(struct strbuf *text, const struct desired *desired, enum
     firewall_end_elements(text, any);
 }
 
+/* Where the kernel cannot answer guests and 127.0.0.1 (struct desired, relay_own), they go on to
+ * the host's own socket. */
+static void add_publishing(struct strbuf *text, bool relay_own)
+{
+    strbuf_addf(
+        text,
+        /* route_localnet (link.c) lets answers to 127.0.0.1 in; a guest must not begin there. */
+        "\tchain loopback {\n"
+        "\t\ttype filter hook prerouting priority raw; policy accept;\n"
+        "\t\tiifname @bridges ip daddr 127.0.0.0/8 drop\n"
+        "\t}\n"
+        "\tchain publishing {\n"
+        "\t\tdnat ip to ip daddr . meta l4proto . th dport map @publish_at\n"
+        "\t\tdnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6_at\n"
+        "\t\tfib daddr type local dnat ip to meta l4proto . th dport map @publish\n"
+        "\t\tfib daddr type local dnat ip6 to meta l4proto . th dport map @publish6\n"
+        "\t}\n"
+        /* A neighbour may send to 127.0.0.1 on the wire: not to be translated before it is refused.
+         */
+        "\tchain publish_foreign {\n"
+        "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+        "%s"
+        "\t\tmeta l4proto { tcp, udp } ip daddr != 127.0.0.0/8 jump publishing\n"
+        "\t\tmeta l4proto { tcp, udp } ip6 daddr != ::1 jump publishing\n"
+        "\t}\n"
+        "\tchain publish_own {\n"
+        "\t\ttype nat hook output priority -100; policy accept;\n"
+        "\t\tmeta l4proto { tcp, udp } %s jump publishing\n"
+        /* Nothing is routed from ::1 to elsewhere: relay.h carries those. */
+        "\t\tmeta l4proto { tcp, udp } ip6 daddr != ::1 jump publishing\n"
+        "\t}\n",
+        relay_own ? "\t\tiifname @bridges return\n" : "",
+        relay_own ? "ip daddr != 127.0.0.0/8" : "meta nfproto ipv4");
+}
+
 static const char inet_chains[] =
-    /* route_localnet (sysctl.c) lets answers to 127.0.0.1 in; a guest must not begin there. */
-    "\tchain loopback {\n"
-    "\t\ttype filter hook prerouting priority raw; policy accept;\n"
-    "\t\tiifname @bridges ip daddr 127.0.0.0/8 drop\n"
-    "\t}\n"
-    "\tchain publishing {\n"
-    "\t\tdnat ip to ip daddr . meta l4proto . th dport map @publish_at\n"
-    "\t\tdnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6_at\n"
-    "\t\tfib daddr type local dnat ip to meta l4proto . th dport map @publish\n"
-    "\t\tfib daddr type local dnat ip6 to meta l4proto . th dport map @publish6\n"
-    "\t}\n"
-    /* A neighbour may send to 127.0.0.1 on the wire: not to be translated before it is refused. */
-    "\tchain publish_foreign {\n"
-    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
-    "\t\tmeta l4proto { tcp, udp } ip daddr != 127.0.0.0/8 jump publishing\n"
-    "\t\tmeta l4proto { tcp, udp } ip6 daddr != ::1 jump publishing\n"
-    "\t}\n"
-    "\tchain publish_own {\n"
-    "\t\ttype nat hook output priority -100; policy accept;\n"
-    "\t\tmeta nfproto ipv4 meta l4proto { tcp, udp } jump publishing\n"
-    /* Nothing is routed from ::1 to elsewhere: relay.h carries those. */
-    "\t\tmeta l4proto { tcp, udp } ip6 daddr != ::1 jump publishing\n"
-    "\t}\n"
     "\tchain leave {\n"
     "\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
     "\t\toifname @bridges ct status dnat fib saddr type local masquerade\n"
@@ -260,6 +284,12 @@ static const char inet_chains[] =
     "\t\ticmpv6 type { mld-listener-report, mld-listener-reduction, mld2-listener-report } accept\n"
     "\t\tiifname . ether saddr . ip saddr @welcome jump welcome\n"
     "\t\tiifname . ether saddr . ip6 saddr @welcome6 jump welcome\n"
+    /* As parts of networks that lead out reach published ports in `forward`. */
+    "\t\tiifname @internal reject with icmpx admin-prohibited\n"
+    "\t\tmeta nfproto ipv4 meta l4proto . th dport @relay fib daddr type local accept\n"
+    "\t\tmeta nfproto ipv6 meta l4proto . th dport @relay6 fib daddr type local accept\n"
+    "\t\tip daddr . meta l4proto . th dport @relay_at accept\n"
+    "\t\tip6 daddr . meta l4proto . th dport @relay6_at accept\n"
     "\t\treject with icmpx admin-prohibited\n"
     "\t}\n"
     /* All of the host but what other networks find at their gateways, their DNS above all. */
@@ -286,6 +316,7 @@ void firewall_format(const struct desired *desired, struct strbuf *text)
         add_port_map(text, desired, &port_maps[i]);
     for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++)
         add_welcome(text, desired, family);
+    add_publishing(text, desired->relay_own);
     strbuf_addf(text, "%s}\ntable bridge vmstead_%s {\n", inet_chains, desired->root_id);
     firewall_format_bridge(desired, text);
     strbuf_add_str(text, "}\n");

@@ -47,7 +47,7 @@ static int make_one_of_each(struct error *err)
     struct desired sample = {0};
     _cleanup_close_ int tap = -1;
     fill_sample(&sample);
-    int r = sysctl_enable(false, err);
+    int r = sysctl_enable(false, &sample.relay_own, err);
     if (r == 0)
         r = link_apply(&sample, err);
     if (r == 0)

@@ -69,6 +69,7 @@ struct network {
     struct run *run;              /* in the thread pool, or NULL */
     char **obstacles;             /* of other firewalls, as the last run has seen them */
     struct repair *repair;
+    struct desired applied; /* what the last run has made of the host */
 };
 
 /* Takes over the operation: it ends by operation_done(). */
@@ -77,6 +78,8 @@ struct change *change_new(struct network *network, struct operation *operation,
 void change_queue(struct change *change);
 /* A run without changes, when repair.h wants one. */
 void change_queue_repair(struct network *network);
+/* The relay does what is its (publish.h), as the last run has left it. */
+void change_carry_ports(struct network *network);
 /* Runs the whole thing once, at once, on this thread (adoption). */
 int change_apply_now(struct network *network, struct error *err);
 /* What links of the rows belong to: the boot and the network namespace. Owned by the caller. */

@@ -142,8 +142,14 @@ static int add_gateway(struct nl_sock *socket, const struct desired_network *net
 
 int link_silence_ipv6(const char *name, struct error *err)
 {
-    int r = sysctl_write_link("ipv6", name, "disable_ipv6", "1", err);
-    return r == -ENOENT ? 0 : r; /* a kernel without IPv6 */
+    struct error problem = {0};
+    int r = sysctl_write_link("ipv6", name, "disable_ipv6", "1", &problem);
+    bool harmless = r == -ENOENT /* a kernel without IPv6 */ ||
+                    r == -EROFS /* a container's: the firewall keeps guests from the host */;
+    if (r == 0 || !harmless)
+        return r < 0 ? error_move(err, &problem) : 0;
+    error_done(&problem);
+    return 0;
 }
 
 /* The bridge is a router: it believes no other one. */
@@ -161,13 +167,13 @@ static int speak_ipv6(const struct desired_network *network, struct error *err)
     return r;
 }
 
-static int choose_families(const struct desired_network *network, struct error *err)
+static int choose_families(const struct desired_network *network, bool relay_own, struct error *err)
 {
     int r = ip_subnet_is_set(&network->subnet[IP_V6]) ? speak_ipv6(network, err)
                                                       : link_silence_ipv6(network->bridge, err);
     if (r < 0)
         return r;
-    return sysctl_write_link("ipv4", network->bridge, "route_localnet", "1", err);
+    return relay_own ? 0 : sysctl_write_link("ipv4", network->bridge, "route_localnet", "1", err);
 }
 
 /* Whom the bridge lets hear what is sent to a group. */
@@ -223,7 +229,7 @@ static int ensure_bridge(struct nl_sock *socket, struct nl_cache *links,
     if (ifindex == 0)
         return error_set(err, ENODEV, "the bridge '%s' vanished while it was made",
                          network->bridge);
-    r = choose_families(network, err);
+    r = choose_families(network, desired->relay_own, err);
     for (enum ip_family family = IP_V4; r == 0 && family < IP_FAMILY_COUNT; family++)
         if (ip_subnet_is_set(&network->subnet[family]))
             r = add_gateway(socket, network, family, ifindex, err);

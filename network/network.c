@@ -34,7 +34,7 @@ int network_new(uv_loop_t *loop, const struct paths *paths, struct store *store,
         return r;
     }
     network->repair = repair_new(loop, network->root_id, on_repair_due, network);
-    network->publish = publish_new(store);
+    network->publish = publish_new(loop, store);
     network->providers[0] = network_provider(network);
     network->providers[1] = endpoint_provider(network);
     network->providers[2] = ports_provider(network);
@@ -51,6 +51,7 @@ void network_free(struct network *network)
     repair_free(network->repair);
     strv_free(network->obstacles);
     publish_free(network->publish);
+    desired_done(&network->applied);
     dns_free(network->dns);
     planned_forget_networks(network, NULL);
     planned_forget_endpoints(network, NULL);
@@ -119,6 +120,7 @@ int network_adopt(struct network *network, struct error *err)
     tables_each_network(network->store, adopt_network, network);
     tables_each_endpoint(network->store, NULL, adopt_endpoint, network);
     tables_each_port(network->store, NULL, adopt_port, network);
+    change_carry_ports(network);
     return 0;
 }
 
@@ -170,24 +172,51 @@ cJSON *network_describe_endpoints(struct network *network, const char *instance)
     return describer.array;
 }
 
-static void describe_port(const struct port_row *row, void *userdata)
+static cJSON *describe_port_of(const struct port_row *row, enum ip_family family,
+                               struct port_ways ways)
 {
-    struct describer *describer = userdata;
+    static const char *const names[] = {
+        [PORT_NOWHERE] = "", [PORT_NFTABLES] = "nftables", [PORT_RELAY] = "relay"};
+    const struct ip_address any = {.size = family == IP_V6 ? 16 : 4};
     cJSON *object = cJSON_CreateObject();
-    if (ip_address_is_set(&row->host_ip))
-        set_address(object, "host_ip", &row->host_ip);
-    else
-        json_set_string(object, "host_ip", "0.0.0.0");
+    set_address(object, "host_ip", ip_address_is_set(&row->host_ip) ? &row->host_ip : &any);
     json_set_int(object, "published", row->published);
     json_set_int(object, "target", row->target);
     json_set_string(object, "protocol", row->udp ? "udp" : "tcp");
+    if (ways.outside != PORT_NOWHERE)
+        json_set_string(object, "way", names[ways.outside]);
+    if (ways.loopback != PORT_NOWHERE)
+        json_set_string(object, "loopback_way", names[ways.loopback]);
+    if (ways.guests != PORT_NOWHERE)
+        json_set_string(object, "guest_way", names[ways.guests]);
+    return object;
+}
+
+struct port_describer {
+    struct network *network;
+    cJSON *array;
+    enum ip_family family;
+};
+
+static void describe_port(const struct port_row *row, void *userdata)
+{
+    struct port_describer *describer = userdata;
+    enum ip_family family = describer->family;
+    struct port_ways ways = publish_find_ways(describer->network->publish, row, family);
+    bool is_one = ip_address_is_set(&row->host_ip);
+    bool is_reached = ways.outside != PORT_NOWHERE; /* an IPv6 that the host has not is left out */
+    if (is_one ? ip_family_of(&row->host_ip) != family : !is_reached && family != IP_V4)
+        return;
+    cJSON *object = describe_port_of(row, family, ways);
+    json_set_bool(object, "held", publish_is_held(describer->network->publish, row));
     cJSON_AddItemToArray(describer->array, object);
 }
 
 cJSON *network_describe_ports(struct network *network, const char *instance)
 {
-    struct describer describer = {.network = network, .array = cJSON_CreateArray()};
-    tables_each_port(network->store, instance, describe_port, &describer);
+    struct port_describer describer = {.network = network, .array = cJSON_CreateArray()};
+    for (describer.family = IP_V4; describer.family < IP_FAMILY_COUNT; describer.family++)
+        tables_each_port(network->store, instance, describe_port, &describer);
     return describer.array;
 }
 

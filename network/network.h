@@ -34,11 +34,13 @@
  *
  * kind "ports", name = INSTANCE: its published ports; depends on its endpoints.
  *   spec:   {"instance":S, "service":S, "project":S,
- *            "ports":[{"host_ip":S ("" = all), "published":N (0 = choose),
+ *            "ports":[{"host_ip":S ("": all addresses of both families; "0.0.0.0", "::": of one),
+ *                      "published":N (0: one that is free in both families is chosen, and kept),
  *                      "published_last":N (optional: the first free one up to here), "target":N,
  *                      "protocol":"tcp"|"udp"}]}
- *   result: {"ports":[the same, published filled in]}
- *   Held by a bound socket from check() on; the kernel forwards (nftables), also with no daemon.
+ *   result: {"ports":[as network_describe_ports() has them]}
+ *   Held by bound sockets from check() on; the kernel forwards (nftables), also with no daemon.
+ * What it cannot forward goes by the daemon's relay (network/relay.h).
  */
 #pragma once
 
@@ -75,7 +77,10 @@ void network_set_presence(struct network *network, const char *instance,
  * "prefix","gateway","address6","prefix6","gateway6"}...]; an empty array where there are none.
  * Owned by the caller. */
 cJSON *network_describe_endpoints(struct network *network, const char *instance);
-/* [{"host_ip","published","target","protocol"}...] */
+/* [{"host_ip","published","target","protocol", "way","loopback_way","guest_way"}...], IPv4 first:
+ * what is published on all addresses is there as "0.0.0.0" and as "::". The ways are "nftables"
+ * (the kernel translates) or "relay" (the daemon carries): of clients outside and at the host's own
+ * addresses, of 127.0.0.1 or ::1, and of guests; absent where these do not come to it. */
 cJSON *network_describe_ports(struct network *network, const char *instance);
 /* What the host calls those that run, per address (network/dns.h):
  * [{"project","service","instance","address","names":["shop-web-1.vm",...]}]. */

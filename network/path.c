@@ -47,25 +47,15 @@ static void add_names(const struct endpoint_row *row, void *userdata)
     json_set_bool(endpoint, "default_route", row->default_route);
 }
 
-static void add_port(const struct port_row *row, void *userdata)
-{
-    struct collector *collector = userdata;
-    cJSON *port = cJSON_GetArrayItem(collector->endpoints, collector->next++);
-    json_set_bool(port, "held", publish_is_held(collector->network->publish, row));
-}
-
 cJSON *network_path_of(struct network *network, const char *instance)
 {
     cJSON *path = cJSON_CreateObject();
     struct collector endpoints = {.network = network,
                                   .endpoints = network_describe_endpoints(network, instance)};
-    struct collector ports = {.network = network,
-                              .endpoints = network_describe_ports(network, instance)};
     tables_each_endpoint(network->store, instance, add_names, &endpoints);
-    tables_each_port(network->store, instance, add_port, &ports);
     json_set_string(path, "root_id", network->root_id);
     json_set(path, "endpoints", endpoints.endpoints);
-    json_set(path, "ports", ports.endpoints);
+    json_set(path, "ports", network_describe_ports(network, instance));
     return path;
 }
 

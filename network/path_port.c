@@ -35,8 +35,7 @@ static bool look_at_hold(const cJSON *port, cJSON *findings)
     uint16_t number = (uint16_t)json_int(port, "published", 0);
     struct ip_address address = {0};
     _cleanup_finding_ struct finding finding = {0};
-    if (!is_any(host_ip))
-        (void)ip_address_parse(host_ip, &address);
+    (void)ip_address_parse(*host_ip ? host_ip : "0.0.0.0", &address);
     _cleanup_free_ char *owner = json_bool(port, "held", false)
                                      ? NULL
                                      : publish_find_owner(&address, number, streq(protocol, "udp"));
@@ -83,9 +82,20 @@ static bool leads_to_instance(const char *mapping, const cJSON *path, const cJSO
     return false;
 }
 
+/* The ways are network_describe_ports()'s. */
+static bool goes_by_relay(const cJSON *port)
+{
+    return streq(json_string(port, "way", json_string(port, "loopback_way", "")), "relay");
+}
+
 static bool look_at_mapping(const cJSON *path, const cJSON *port, cJSON *findings)
 {
     _cleanup_finding_ struct finding finding = {0};
+    if (goes_by_relay(port)) {
+        finding_set(&finding, CHECK_OK, NULL, "the daemon's relay carries %s port %d to the VM",
+                    protocol_of(port), (int)json_int(port, "published", 0));
+        return finding_add(findings, "mapped", &finding);
+    }
     _cleanup_free_ char *mapping = find_mapping(json_string(path, "root_id", ""), port);
     int published = (int)json_int(port, "published", 0), target = (int)json_int(port, "target", 0);
     if (!mapping)
@@ -184,7 +194,8 @@ bool network_path_look_at_port(const cJSON *path, const cJSON *port, cJSON *find
     const char *host_ip = json_string(port, "host_ip", "");
     if (!look_at_hold(port, findings) || !look_at_mapping(path, port, findings))
         return false;
-    return network_path_connect(is_any(host_ip) ? "127.0.0.1" : host_ip,
+    const char *loopback = strchr(host_ip, ':') ? "::1" : "127.0.0.1";
+    return network_path_connect(is_any(host_ip) ? loopback : host_ip,
                                 (uint16_t)json_int(port, "published", 0),
                                 streq(protocol_of(port), "udp"), findings);
 }

@@ -12,7 +12,7 @@
 #define TABLE_LIMIT (16u << 20)
 
 struct wanted {
-    const struct ip_address *host_ip; /* {0}: any */
+    const struct ip_address *host_ip; /* may be all of a family */
     uint16_t port;
 };
 
@@ -34,10 +34,13 @@ static int parse_address(const char *hex, struct ip_address *ret_address)
     return 0;
 }
 
-static bool is_any(const struct ip_address *address)
+/* Who holds all addresses of IPv6 may hold those of IPv4 as well; which is not to be seen here. */
+static bool are_in_conflict(const struct ip_address *held, const struct ip_address *wanted)
 {
-    static const struct ip_address none;
-    return memcmp(address->bytes, none.bytes, sizeof(none.bytes)) == 0;
+    if (held->size != wanted->size)
+        return held->size == 16 && ip_address_is_any(held);
+    return ip_address_is_any(held) || ip_address_is_any(wanted) ||
+           ip_address_compare(held, wanted) == 0;
 }
 
 /* One row: "  0: 0100007F:1F90 00000000:0000 0A ... uid timeout inode". Addresses are words in the
@@ -52,9 +55,7 @@ static uint64_t inode_of_row(const char *row, const struct wanted *wanted)
         port != wanted->port)
         return 0;
     struct ip_address held = {0};
-    bool fits = parse_address(address, &held) < 0 || !ip_address_is_set(wanted->host_ip) ||
-                is_any(&held) || is_any(wanted->host_ip) ||
-                ip_address_compare(&held, wanted->host_ip) == 0;
+    bool fits = parse_address(address, &held) == 0 && are_in_conflict(&held, wanted->host_ip);
     return fits ? inode : 0;
 }
 
@@ -102,7 +103,9 @@ static char *describe_process(const char *pid)
 char *publish_find_owner(const struct ip_address *host_ip, uint16_t port, bool udp)
 {
     const struct wanted wanted = {.host_ip = host_ip, .port = port};
-    uint64_t inode = find_inode(udp ? "/proc/net/udp" : "/proc/net/tcp", &wanted);
+    uint64_t inode = 0;
+    if (ip_family_of(host_ip) == IP_V4)
+        inode = find_inode(udp ? "/proc/net/udp" : "/proc/net/tcp", &wanted);
     if (inode == 0)
         inode = find_inode(udp ? "/proc/net/udp6" : "/proc/net/tcp6", &wanted);
     if (inode == 0)

@@ -31,10 +31,9 @@ static int parse_port(const char *instance, const char *project, const cJSON *ob
     int64_t published = json_int(object, "published", 0), target = json_int(object, "target", 0);
     int64_t last = json_int(object, "published_last", published);
     struct ip_address address = {0};
-    if (*host_ip && (ip_address_parse(host_ip, &address) < 0 || address.size != 4))
-        return error_set(err, EOPNOTSUPP,
-                         "'%s': the host address '%s' of a published port is not an IPv4 address: "
-                         "others are not supported yet",
+    if (*host_ip && ip_address_parse(host_ip, &address) < 0)
+        return error_set(err, EINVAL,
+                         "'%s': the host address '%s' of a published port is no IP address",
                          instance, host_ip);
     if (!streq(protocol, "tcp") && !streq(protocol, "udp"))
         return error_set(err, EINVAL, "'%s': a port's protocol is 'tcp' or 'udp', not '%s'",

@@ -2,68 +2,88 @@
 #include "network/publish.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "network/port_socket.h"
+#include "network/relay.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
+#include <sys/queue.h>
 
 /* A hold without a row gives way to another project after this time: the plan that checked it has
  * ended, or will find the port taken when it gets there. */
 #define STALE_MS 60000
 
+#define BUCKETS 1024
+
 struct hold {
+    LIST_ENTRY(hold) link;
     struct port_row row;
     uint64_t since_ms;
-    int fd;
+    int fds[IP_FAMILY_COUNT];                    /* -1: not of this family */
+    struct relay_port *relayed[IP_FAMILY_COUNT]; /* NULL: the kernel does it all */
+    struct port_ways ways[IP_FAMILY_COUNT];
 };
 
 struct publish {
     struct store *store;
-    VEC(struct hold) holds;
+    struct relay *relay;
+    LIST_HEAD(hold_list, hold) buckets[BUCKETS]; /* by protocol and port */
 };
 
-struct publish *publish_new(struct store *store)
+struct publish *publish_new(uv_loop_t *loop, struct store *store)
 {
     struct publish *publish = new0(struct publish);
     publish->store = store;
+    publish->relay = relay_new(loop);
     return publish;
 }
 
-static void remove_hold(struct publish *publish, size_t index)
+static struct hold_list *bucket_of(struct publish *publish, const struct port_row *row)
 {
-    struct hold *hold = &publish->holds.items[index];
-    close(hold->fd);
+    return &publish->buckets[(row->published * 2u + row->udp) % BUCKETS];
+}
+
+static void hold_free(struct hold *hold)
+{
+    LIST_REMOVE(hold, link);
+    for (enum ip_family family = IP_V4; family < IP_FAMILY_COUNT; family++) {
+        relay_close(hold->relayed[family]);
+        if (hold->fds[family] >= 0)
+            close(hold->fds[family]);
+    }
     port_row_done(&hold->row);
-    *hold = publish->holds.items[--publish->holds.count];
+    free(hold);
+}
+
+/* Lets go of every hold that `matches`. */
+static void free_holds(struct publish *publish,
+                       bool (*matches)(struct publish *publish, const struct port_row *row,
+                                       const char *text),
+                       const char *text)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct hold *hold = LIST_FIRST(&publish->buckets[i]), *next; hold; hold = next) {
+            next = LIST_NEXT(hold, link);
+            if (matches(publish, &hold->row, text))
+                hold_free(hold);
+        }
+}
+
+static bool is_any_hold(struct publish *publish, const struct port_row *row, const char *text)
+{
+    (void)publish, (void)row, (void)text;
+    return true;
 }
 
 void publish_free(struct publish *publish)
 {
     if (!publish)
         return;
-    while (publish->holds.count > 0)
-        remove_hold(publish, 0);
-    vec_done(&publish->holds);
+    free_holds(publish, is_any_hold, NULL);
+    relay_free(publish->relay);
     free(publish);
-}
-
-size_t publish_count(const struct publish *publish)
-{
-    return publish->holds.count;
-}
-
-bool publish_is_held(const struct publish *publish, const struct port_row *row)
-{
-    for (size_t i = 0; i < publish->holds.count; i++) {
-        const struct port_row *held = &publish->holds.items[i].row;
-        if (held->udp == row->udp && held->published == row->published &&
-            ip_address_compare(&held->host_ip, &row->host_ip) == 0)
-            return true;
-    }
-    return false;
 }
 
 static bool has_row(struct publish *publish, const struct port_row *row)
@@ -85,88 +105,71 @@ static bool is_same(const struct ip_address *a, const struct ip_address *b)
 }
 
 /* Whether binding to a takes b as well. */
-static bool is_any(const struct ip_address *a, const struct ip_address *b)
+static bool covers(const struct ip_address *a, const struct ip_address *b)
 {
-    static const struct ip_address none;
-    return !ip_address_is_set(a) ||
-           (a->size == b->size && memcmp(a->bytes, none.bytes, a->size) == 0);
+    bool same_family = !ip_address_is_set(b) || a->size == b->size;
+    return !ip_address_is_set(a) || is_same(a, b) || (ip_address_is_any(a) && same_family);
 }
 
 static bool collide(const struct port_row *a, const struct port_row *b)
 {
     return a->udp == b->udp && a->published == b->published &&
-           (is_any(&a->host_ip, &b->host_ip) || is_any(&b->host_ip, &a->host_ip) ||
-            is_same(&a->host_ip, &b->host_ip));
+           (covers(&a->host_ip, &b->host_ip) || covers(&b->host_ip, &a->host_ip));
 }
 
-/* The index of a hold that collides, or -1. A stale one is dropped. */
-static int64_t find_collision(struct publish *publish, const struct port_row *row)
+/* A hold that collides, or NULL. A stale one is dropped. */
+static struct hold *find_collision(struct publish *publish, const struct port_row *row)
 {
-    for (size_t i = 0; row->published != 0 && i < publish->holds.count; i++) {
-        struct hold *hold = &publish->holds.items[i];
-        if (!collide(&hold->row, row))
+    struct hold *next;
+    for (struct hold *hold = LIST_FIRST(bucket_of(publish, row)); hold; hold = next) {
+        next = LIST_NEXT(hold, link);
+        if (row->published == 0 || !collide(&hold->row, row))
             continue;
         bool stale = !streq(hold->row.instance, row->instance) && !has_row(publish, &hold->row) &&
                      clock_monotonic_ms() - hold->since_ms > STALE_MS;
         if (!stale)
-            return (int64_t)i;
-        remove_hold(publish, i--);
+            return hold;
+        hold_free(hold);
     }
-    return -1;
+    return NULL;
 }
 
-static void format_port(const struct port_row *row, char *buffer, size_t size)
+/* The hold of just this row. */
+static struct hold *find_hold(struct publish *publish, const struct port_row *row)
+{
+    struct hold *hold;
+    LIST_FOREACH(hold, bucket_of(publish, row), link)
+    if (hold->row.udp == row->udp && hold->row.published == row->published &&
+        is_same(&hold->row.host_ip, &row->host_ip))
+        return hold;
+    return NULL;
+}
+
+bool publish_is_held(struct publish *publish, const struct port_row *row)
+{
+    return find_hold(publish, row) != NULL;
+}
+
+static void format_port(const struct ip_address *host_ip, const struct port_row *row, char *buffer,
+                        size_t size)
 {
     char address[IP_TEXT_SIZE] = "0.0.0.0";
-    if (ip_address_is_set(&row->host_ip))
-        ip_address_format(&row->host_ip, address);
+    if (ip_address_is_set(host_ip))
+        ip_address_format(host_ip, address);
     snprintf(buffer, size, strchr(address, ':') ? "[%s]:%u/%s" : "%s:%u/%s", address,
              row->published, row->udp ? "udp" : "tcp");
 }
 
-/* Bound and not listening is enough, as long as SO_REUSEADDR is off: then the kernel lets nobody
- * else bind, and refuses a connection that no rule has translated. */
-static int bind_plain(const struct port_row *row, bool reuse)
-{
-    struct sockaddr_storage address;
-    socklen_t length = ip_address_to_socket(&row->host_ip, row->published, &address);
-    _cleanup_close_ int fd = socket(row->host_ip.size == 16 ? AF_INET6 : AF_INET,
-                                    (row->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int one = 1;
-    if (reuse)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, (struct sockaddr *)&address, length) < 0)
-        return -errno;
-    return TAKE_FD(fd);
-}
-
-/* Connections in TIME_WAIT that an earlier listener left forbid the plain way for a minute. With
- * SO_REUSEADDR the port is free, and listening keeps it from others. */
-static int bind_over_remains(const struct port_row *row)
-{
-    _cleanup_close_ int fd = bind_plain(row, true);
-    if (fd < 0)
-        return TAKE_FD(fd);
-    if (listen(fd, 0) < 0)
-        return -errno;
-    return TAKE_FD(fd);
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_in6 address = {0}; /* of either family: the port is at the same place */
-    socklen_t length = sizeof(address);
-    return getsockname(fd, (struct sockaddr *)&address, &length) < 0 ? 0 : ntohs(address.sin6_port);
-}
-
-static int bind_error(const struct port_row *row, int code, struct error *err)
+/* family: of the address that could not be had. */
+static int bind_error(const struct port_row *row, enum ip_family family, int code,
+                      struct error *err)
 {
     char port[64];
-    format_port(row, port, sizeof(port));
+    const struct ip_address any = {.size = family == IP_V6 ? 16 : 4};
+    const struct ip_address *address = ip_address_is_set(&row->host_ip) ? &row->host_ip : &any;
+    format_port(address, row, port, sizeof(port));
     if (code == EADDRINUSE) {
-        _cleanup_free_ char *owner = publish_find_owner(&row->host_ip, row->published, row->udp);
+        _cleanup_free_ char *owner = publish_find_owner(address, row->published, row->udp);
         return error_set(err, code,
                          "the port '%s' for '%s' is already in use by %s: stop it or publish "
                          "another port",
@@ -182,40 +185,43 @@ static int bind_error(const struct port_row *row, int code, struct error *err)
 
 static int hold_one(struct publish *publish, struct port_row *row, struct error *err)
 {
-    int64_t index = find_collision(publish, row);
-    if (index >= 0) {
-        const struct port_row *other = &publish->holds.items[index].row;
-        if (streq(other->instance, row->instance) && is_same(&other->host_ip, &row->host_ip))
+    const struct hold *other = find_collision(publish, row);
+    if (other) {
+        if (streq(other->row.instance, row->instance) &&
+            is_same(&other->row.host_ip, &row->host_ip))
             return 0;
         char port[64];
-        format_port(row, port, sizeof(port));
+        format_port(&row->host_ip, row, port, sizeof(port));
         return error_set(err, EADDRINUSE,
                          "the port '%s' for '%s' is already published by '%s' of project '%s': "
                          "publish another port, or take that one down",
-                         port, row->instance, other->instance, other->project);
+                         port, row->instance, other->row.instance, other->row.project);
     }
-    _cleanup_close_ int fd = bind_plain(row, false);
-    if (fd == -EADDRINUSE && !row->udp)
-        fd = bind_over_remains(row);
-    if (fd < 0)
-        return bind_error(row, -fd, err);
-    row->published = port_of(fd);
-    struct hold hold = {.row = *row, .since_ms = clock_monotonic_ms(), .fd = TAKE_FD(fd)};
-    hold.row.instance = xstrdup(row->instance);
-    hold.row.project = xstrdup(row->project);
-    vec_add(&publish->holds, hold);
+    int fds[IP_FAMILY_COUNT];
+    enum ip_family family;
+    int r = port_socket_bind_all(&row->host_ip, row->published, row->udp, fds, &family);
+    if (r < 0)
+        return bind_error(row, family, -r, err);
+    row->published = port_socket_number(fds[IP_V4] >= 0 ? fds[IP_V4] : fds[IP_V6]);
+    struct hold *hold = new0(struct hold);
+    hold->row = *row;
+    hold->row.instance = xstrdup(row->instance);
+    hold->row.project = xstrdup(row->project);
+    hold->since_ms = clock_monotonic_ms();
+    memcpy(hold->fds, fds, sizeof(fds));
+    LIST_INSERT_HEAD(bucket_of(publish, row), hold, link);
     return 0;
 }
 
 /* The port of the range that this instance already holds for the same target. */
 static bool find_in_range(struct publish *publish, struct port_row *row)
 {
-    for (size_t i = 0; i < publish->holds.count; i++) {
-        const struct port_row *held = &publish->holds.items[i].row;
-        if (streq(held->instance, row->instance) && held->target == row->target &&
-            held->udp == row->udp && is_same(&held->host_ip, &row->host_ip) &&
-            held->published >= row->published && held->published <= row->published_last) {
-            row->published = held->published;
+    struct port_row candidate = *row;
+    for (uint32_t port = row->published; port <= row->published_last; port++) {
+        candidate.published = (uint16_t)port;
+        const struct hold *hold = find_hold(publish, &candidate);
+        if (hold && streq(hold->row.instance, row->instance) && hold->row.target == row->target) {
+            row->published = candidate.published;
             return true;
         }
     }
@@ -231,8 +237,8 @@ int publish_hold(struct publish *publish, struct port_row *row, struct error *er
     for (uint32_t port = row->published; port <= row->published_last; port++) {
         struct port_row candidate = *row;
         candidate.published = (uint16_t)port;
-        int64_t collision = find_collision(publish, &candidate); /* our own other targets' too */
-        if (collision < 0 && hold_one(publish, &candidate, NULL) == 0) {
+        bool taken = find_collision(publish, &candidate); /* by our own other targets, too */
+        if (!taken && hold_one(publish, &candidate, NULL) == 0) {
             row->published = candidate.published;
             return 0;
         }
@@ -242,17 +248,77 @@ int publish_hold(struct publish *publish, struct port_row *row, struct error *er
                      row->published, row->published_last, row->instance, row->udp ? "udp" : "tcp");
 }
 
+static bool is_of_instance(struct publish *publish, const struct port_row *row,
+                           const char *instance)
+{
+    (void)publish;
+    return streq(row->instance, instance);
+}
+
 void publish_release(struct publish *publish, const char *instance)
 {
-    for (size_t i = publish->holds.count; i-- > 0;)
-        if (streq(publish->holds.items[i].row.instance, instance))
-            remove_hold(publish, i);
+    free_holds(publish, is_of_instance, instance);
+}
+
+static bool is_stale_of_project(struct publish *publish, const struct port_row *row,
+                                const char *project)
+{
+    return streq(row->project, project) && !has_row(publish, row);
 }
 
 void publish_release_stale(struct publish *publish, const char *project)
 {
-    for (size_t i = publish->holds.count; i-- > 0;)
-        if (streq(publish->holds.items[i].row.project, project) &&
-            !has_row(publish, &publish->holds.items[i].row))
-            remove_hold(publish, i);
+    free_holds(publish, is_stale_of_project, project);
+}
+
+/* --- ways ----------------------------------------------------------------------------------- */
+
+/* Where the guest is reached by those who come by a family: at its address of the same one, or, by
+ * the relay, at the other. */
+static struct relay_target target_of(const struct desired_port *port, enum ip_family family)
+{
+    const struct ip_address *same = &port->address[family];
+    struct relay_target target = {
+        .address = ip_address_is_set(same) ? *same : port->address[1 - family],
+        .port = port->target,
+    };
+    memcpy(target.tap, port->tap, sizeof(target.tap));
+    return target;
+}
+
+static void carry_one(struct publish *publish, struct hold *hold, const struct desired_port *port,
+                      enum ip_family family)
+{
+    struct port_ways ways = hold->ways[family];
+    struct relay_port **relayed = &hold->relayed[family];
+    bool wanted =
+        ways.outside == PORT_RELAY || ways.loopback == PORT_RELAY || ways.guests == PORT_RELAY;
+    if (wanted && !*relayed) {
+        int r = relay_open(publish->relay, hold->fds[family], hold->row.udp, relayed);
+        if (r < 0)
+            log_warning("the port %u of '%s' has no relay: %s", hold->row.published,
+                        hold->row.instance, strerror(-r));
+    }
+    struct relay_target target = target_of(port, family);
+    if (*relayed)
+        relay_set_target(*relayed, &target);
+}
+
+void publish_carry(struct publish *publish, const struct desired_port *port, bool relay_own)
+{
+    const struct port_row row = {
+        .host_ip = port->host_ip, .published = port->published, .udp = port->udp};
+    struct hold *hold = find_hold(publish, &row);
+    for (enum ip_family family = IP_V4; hold && family < IP_FAMILY_COUNT; family++) {
+        hold->ways[family] = desired_port_ways(port, family, relay_own);
+        if (hold->fds[family] >= 0)
+            carry_one(publish, hold, port, family);
+    }
+}
+
+struct port_ways publish_find_ways(struct publish *publish, const struct port_row *row,
+                                   enum ip_family family)
+{
+    const struct hold *hold = find_hold(publish, row);
+    return hold && hold->fds[family] >= 0 ? hold->ways[family] : (struct port_ways){0};
 }

@@ -136,19 +136,40 @@ static int keep_listening(struct error *err)
     return r;
 }
 
-int sysctl_enable(bool ipv6, struct error *err)
+/* Bridged frames are none of iptables' business any more. */
+static bool free_bridges(void)
 {
-    static const char *const bridged[] = {BRIDGED, BRIDGED_V6}; /* absent without br_netfilter */
+    static const char *const bridged[] = {BRIDGED, BRIDGED_V6};
+    bool done = true;
+    for (size_t i = 0; i < ARRAY_SIZE(bridged); i++) {
+        _cleanup_free_ char *now = sysctl_read(bridged[i]); /* absent without br_netfilter */
+        done = done && (!now || write_setting(bridged[i], "0", NULL) == 0);
+    }
+    return done;
+}
+
+/* A container's /proc/sys may be read-only, for root too. */
+static bool can_write(const char *path)
+{
+    _cleanup_free_ char *file = full_path(path);
+    return access(file, W_OK) == 0;
+}
+
+static bool can_route_localnet(void)
+{
+    return is_on("ipv4/conf/all/route_localnet") || is_on("ipv4/conf/default/route_localnet") ||
+           can_write("ipv4/conf/default/route_localnet");
+}
+
+int sysctl_enable(bool ipv6, bool *ret_relay_own, struct error *err)
+{
     int r = write_setting(FORWARD, "1", err);
     if (r == 0 && ipv6 && has_ipv6() && !is_on(FORWARD_V6)) {
         r = keep_listening(err);
         if (r == 0)
             r = write_setting(FORWARD_V6, "1", err);
     }
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(bridged); i++) {
-        _cleanup_free_ char *now = sysctl_read(bridged[i]);
-        r = now ? write_setting(bridged[i], "0", err) : 0;
-    }
+    *ret_relay_own = r == 0 && (!free_bridges() || !can_route_localnet());
     return r;
 }
 
@@ -158,7 +179,7 @@ char *sysctl_find_fault(bool ipv6)
     if (!is_on(FORWARD) || (ipv6 && has_ipv6() && !is_on(FORWARD_V6)))
         return xasprintf("forwarding ('net/%s') is off", is_on(FORWARD) ? FORWARD_V6 : FORWARD);
     for (size_t i = 0; i < ARRAY_SIZE(bridged); i++)
-        if (is_on(bridged[i]))
+        if (is_on(bridged[i]) && can_write(bridged[i]))
             return xasprintf("'net/%s' is on", bridged[i]);
     return NULL;
 }

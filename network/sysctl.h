@@ -33,8 +33,10 @@ int sysctl_collect(struct sysctl_list *ret_list, struct error *err);
 /* Forwarding on, of IPv6 too where it is wanted (links that listen to routers go on doing so, which
  * forwarding would end: accept_ra 2); iptables' view of bridged frames off, because with it a
  * published port cannot be reached from its own network and a foreign FORWARD policy cuts VMs of
- * one network off each other. */
-int sysctl_enable(bool ipv6, struct error *err);
+ * one network off each other. ret_relay_own: that, or route_localnet of our bridges, cannot be set
+ * (a container's /proc/sys may be read-only), so that published ports need the relay (relay.h) for
+ * the guests' own requests and for 127.0.0.1. */
+int sysctl_enable(bool ipv6, bool *ret_relay_own, struct error *err);
 /* The first of them that is not so, in words; NULL: all are. Owned by the caller. */
 char *sysctl_find_fault(bool ipv6);
 /* Writes back what differs; settings that are gone (a link's) are left out. */

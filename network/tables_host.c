@@ -76,6 +76,7 @@ static void add_endpoint(const struct endpoint_row *row, void *userdata)
 }
 
 struct target_search {
+    const char *root_id;
     struct desired_port *port;
     bool found;
 };
@@ -87,6 +88,7 @@ static void look_for_target(const struct endpoint_row *row, void *userdata)
     if (search->found || !row->default_route)
         return;
     memcpy(search->port->address, row->address, sizeof(row->address));
+    desired_tap_name(search->root_id, row->number, search->port->tap);
     search->found = true;
 }
 
@@ -99,7 +101,7 @@ static void add_port(const struct port_row *row, void *userdata)
         .udp = row->udp,
         .target = row->target,
     };
-    struct target_search search = {.port = &port};
+    struct target_search search = {.root_id = reader->desired->root_id, .port = &port};
     tables_each_endpoint(reader->store, row->instance, look_for_target, &search);
     if (!search.found)
         return;

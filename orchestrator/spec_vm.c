@@ -108,6 +108,10 @@ static cJSON *render_port(const struct model_port *port)
         json_set_int(spec, "published_last", port->published_last);
     json_set_int(spec, "target", port->target);
     json_set_string(spec, "protocol", port->udp ? "udp" : "tcp");
+    if (port->mode && !streq(port->mode, "ingress"))
+        json_set_string(spec, "mode", port->mode);
+    if (port->app_protocol && *port->app_protocol)
+        json_set_string(spec, "app_protocol", port->app_protocol);
     return spec;
 }
 

@@ -71,12 +71,12 @@ serving() { curl -sf --max-time 2 http://127.0.0.1:8081/ >/dev/null; }
 eventually 20 serving
 sound web:80
 check_eq "hops" "$(hops)" \
-  "instance tap bridge bridge-port rules forwarding agent address route gateway dns listener held mapped connection held mapped connection"
+  "instance tap bridge bridge-port rules forwarding agent address route gateway dns listener held mapped connection held mapped connection held mapped connection"
 check_eq "instance" "$(jq -r .instance <<<"$report")" doc-web-1
 for whom in web:80/tcp web:8081 web-1:80 doc-web-1:80; do sound "$whom"; done
 sound --index 1 web:80
 check_contains "text" "$(vmstead doctor web:80)" "ok       listener        the VM listens on tcp port 80"
-check_eq "lines" "$(vmstead doctor web:80 | wc -l)" 18
+check_eq "lines" "$(vmstead doctor web:80 | wc -l)" 21
 sound silent
 check_contains "two networks" "$(hops)" "tap bridge bridge-port tap bridge bridge-port rules"
 check_contains "nothing published" "$(last evidence)" "no port is published"

@@ -33,6 +33,14 @@ check_eq "created" "$(state_of server)" created
 vmstead --progress quiet start
 check_eq "started" "$(state_of server) $(state_of counter)" "running running"
 check_eq "port" "$(vmstead port server 80)" "0.0.0.0:8080"
+check_eq "every address and its way" "$(vmstead port --verbose server 80)" "0.0.0.0:8080 nftables
+[::]:8080 relay"
+check_eq "as JSON" "$(vmstead port --format json server 80 | jq -c '[.host_ip, .way]')" '["0.0.0.0","nftables"]
+["::","relay"]'
+check_contains "ps" "$(vmstead ps server)" "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp"
+for address in 127.0.0.1 '[::1]'; do
+  check_contains "HTTP at $address" "$(curl -sS --retry 20 --retry-all-errors --retry-delay 1 -m 3 -o /dev/null -w '%{http_code}' "http://$address:8080/")" 200
+done
 server_id=$(id_of server)
 
 step "up of what runs changes nothing, and plan says so"

@@ -82,6 +82,14 @@ socat -u UDP4-RECV:8053 STDOUT >/dev/null & pid=$!
 sleep 0.2
 refused_saying "$SHOP" "'0.0.0.0:8053/udp' for 'shop-web-1'" "the program 'socat' (pid $pid)"
 kill "$pid"; wait "$pid" || true
+socat TCP6-LISTEN:8080,ipv6only=1 EXEC:cat & pid=$!
+sleep 0.2
+refused_saying "$SHOP" "'[::]:8080/tcp' for 'shop-web-1'" "the program 'socat' (pid $pid)"
+kill "$pid"; wait "$pid" || true
+socat -u UDP6-RECV:8053,ipv6only=1 STDOUT >/dev/null & pid=$!
+sleep 0.2
+refused_saying "$SHOP" "'[::]:8053/udp' for 'shop-web-1'" "the program 'socat' (pid $pid)"
+kill "$pid"; wait "$pid" || true
 refused_saying "$(plan "$(network front)" "$(endpoint web front eth0)" "$(ports web 203.0.113.7:80:80:tcp)")" \
   "'203.0.113.7:80/tcp'" "the host has no such address"
 
@@ -93,10 +101,24 @@ for reuse in '' ,reuseaddr; do
 done
 refused "the udp port of a VM" timeout 2 socat UDP4-RECV:8053 STDOUT
 check_contains "held" "$(cat "$TEST_DIR/refused")" "Address already in use"
-check_eq "nobody listens" "$(ss -Htln | grep -c :8080 || true)" 0
+check_eq "nobody listens, but the relay" "$(ss -Htln | awk '/:8080/ { print $4 }')" "[::]:8080"
 stop_holding
 refused "another instance's port" run "$(bare "$(plan "$(endpoint api front eth0)" "$(ports api 127.0.0.1:8080:1:tcp)")")"
 check_contains "names it" "$(cat "$TEST_DIR/refused")" "already published by 'shop-web-1' of project 'shop'"
+
+run "$(bare "$(plan "$(endpoint api front eth0)")")" >/dev/null
+for ip in :: ::1; do
+  refused "another instance's port at $ip" run "$(ports api 0:1:2:tcp | jq -c --arg ip "$ip" '[.spec.ports[0] += {host_ip: $ip, published: 8080}]')"
+  check_contains "names it" "$(cat "$TEST_DIR/refused")" "the port '[$ip]:8080/tcp' for 'shop-api-1' is already published by 'shop-web-1' of project 'shop'"
+done
+accepted "$(plan "$(removal endpoint shop-api-1/shop_front)")" "gone"
+
+step "one port for each family"
+accepted "$(plan "$(ports web 0.0.0.0:8088:80:tcp)")" "IPv4"
+run "$(bare "$(plan "$(endpoint api front eth0)")")" >/dev/null
+accepted "$(ports api 0:8088:80:tcp | jq -c '[.spec.ports[0].host_ip = "::"]')" "IPv6"
+accepted "$(plan "$(removal ports shop-api-1)" "$(removal endpoint shop-api-1/shop_front)")" "gone"
+accepted "$(bare "$SHOP")" "as before"
 
 step "an address in TIME_WAIT does not stand in the way"
 run "$(plan "$(removal ports shop-web-1)")" >/dev/null

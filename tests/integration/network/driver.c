@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     log_set_level_from_environment();
     setenv("VMSTEAD_ROOT", argv[1], 1);
     signal(SIGCHLD, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     struct paths paths;
     struct store *store = NULL;
     struct error err = {0};

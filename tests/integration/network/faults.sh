@@ -25,7 +25,7 @@ killed_at() {
 is_complete() {
   check_eq "$1: bridges" "$(ip -br link show type bridge | wc -l)" 2
   check_eq "$1: addresses" "$(ip -4 -br address show type bridge | grep -c 10.89)" 2
-  check_eq "$1: published" "$(nft list ruleset | grep -c 'comment "shop shop-web-1"')" 2
+  check_eq "$1: published" "$(nft list ruleset | grep -c 'comment "shop shop-web-1" :')" 2
   check_eq "$1: guarded cards" "$(nft list ruleset | grep -c 'comment "shop-.*-1/shop_')" 6
 }
 

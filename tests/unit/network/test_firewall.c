@@ -106,6 +106,57 @@ static void test_shop(void **state)
     compare(&desired, "shop");
 }
 
+/* Where the host's settings are fixed, guests and 127.0.0.1 go on to the relay. */
+static void test_relay_own(void **state)
+{
+    (void)state;
+    _cleanup_(desired_done) struct desired desired = {.root_id = "1a2b3c", .relay_own = true};
+    add_network(&desired, "shop_frontend", 0, false);
+    add_port(&desired, "", 8080, false);
+    add_port(&desired, "127.0.0.1", 8081, false);
+    add_port(&desired, "192.0.2.1", 8082, true);
+    add_port(&desired, "0.0.0.0", 8083, true);
+    add_port(&desired, "::", 8084, false);
+    compare(&desired, "relay-own");
+}
+
+static void test_ways(void **state)
+{
+    (void)state;
+    const enum port_way NO = PORT_NOWHERE, NFT = PORT_NFTABLES, RELAY = PORT_RELAY;
+    const struct {
+        const char *host_ip, *guest6;
+        enum ip_family family;
+        bool relay_own;
+        enum port_way outside, loopback, guests;
+    } cases[] = {
+        {"", "", IP_V4, false, NFT, NFT, NFT},
+        {"", "", IP_V6, false, RELAY, RELAY, RELAY},
+        {"", "fd00::5", IP_V6, false, NFT, RELAY, NFT},
+        {"", "", IP_V4, true, NFT, RELAY, RELAY},
+        {"", "fd00::5", IP_V6, true, NFT, RELAY, RELAY},
+        {"0.0.0.0", "", IP_V4, false, NFT, NFT, NFT},
+        {"0.0.0.0", "fd00::5", IP_V6, false, NO, NO, NO},
+        {"::", "", IP_V4, false, NO, NO, NO},
+        {"::", "", IP_V6, false, RELAY, RELAY, RELAY},
+        {"::1", "fd00::5", IP_V6, false, NO, RELAY, NO},
+        {"127.0.0.1", "", IP_V4, false, NO, NFT, NO},
+        {"127.0.0.1", "", IP_V4, true, NO, RELAY, NO},
+        {"192.0.2.1", "", IP_V4, false, NFT, NO, NFT},
+        {"192.0.2.1", "", IP_V4, true, NFT, NO, RELAY},
+        {"2001:db8::1", "", IP_V6, false, RELAY, NO, RELAY},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct desired_port port = {
+            .host_ip = address_of(cases[i].host_ip),
+            .address = {address_of("10.89.0.5"), address_of(cases[i].guest6)}};
+        struct port_ways ways = desired_port_ways(&port, cases[i].family, cases[i].relay_own);
+        assert_int_equal(ways.outside, cases[i].outside);
+        assert_int_equal(ways.loopback, cases[i].loopback);
+        assert_int_equal(ways.guests, cases[i].guests);
+    }
+}
+
 static void test_both_families(void **state)
 {
     (void)state;
@@ -171,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_one_network),
         cmocka_unit_test(test_shop),
+        cmocka_unit_test(test_relay_own),
+        cmocka_unit_test(test_ways),
         cmocka_unit_test(test_both_families),
         cmocka_unit_test(test_names_cannot_break_out),
         cmocka_unit_test(test_long_names_are_cut),
