@@ -23,7 +23,8 @@ static inline bool streq_null(const char *a, const char *b)
 }
 
 /* What follows the prefix, or NULL where text does not start with it. */
-static inline const char *str_after_prefix(const char *text, const char *prefix)
+__attribute__((nonnull)) static inline const char *str_after_prefix(const char *text,
+                                                                    const char *prefix)
 {
     size_t length = strlen(prefix);
     bool begins = length == 0 || (*text == *prefix && strncmp(text, prefix, length) == 0);
